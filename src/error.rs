@@ -1,0 +1,85 @@
+//! What can go wrong, free of any transport: the edges turn it into HTTP or an exit code.
+
+use std::fmt;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Every way in which the portal says no.
+///
+/// The text inside a variant is a sentence for the person who asked and says what to do. Only
+/// `Internal` carries a chain for the operator, and its text never reaches a user.
+#[derive(Debug)]
+pub enum Error {
+    /// It does not exist, or the actor may not know that it does.
+    NotFound(String),
+    /// The input cannot be accepted; names the field when one field is at fault.
+    Invalid { field: Option<&'static str>, message: String },
+    /// Nobody is signed in, or the session has ended.
+    SignInRequired,
+    /// The actor may see it but not do this to it.
+    Forbidden(String),
+    /// Somebody else was faster, or the name is taken.
+    Conflict(String),
+    /// Larger than a limit.
+    TooLarge(String),
+    /// Too much is going on, or a part is out of order: try again after so many seconds.
+    Busy { message: String, retry_after_s: u64 },
+    /// A fault of ours, or of the machine.
+    Internal(anyhow::Error),
+}
+
+impl Error {
+    pub fn not_found(what: &str) -> Self {
+        Error::NotFound(format!("This {what} does not exist, or you do not have access to it."))
+    }
+
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Error::Invalid { field: None, message: message.into() }
+    }
+
+    pub fn invalid_field(field: &'static str, message: impl Into<String>) -> Self {
+        Error::Invalid { field: Some(field), message: message.into() }
+    }
+
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Error::Conflict(message.into())
+    }
+
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Error::Forbidden(message.into())
+    }
+}
+
+/// The sentence for the user. An internal fault shows no detail here: log it with `{:#}` of the
+/// chain inside instead.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::NotFound(message)
+            | Error::Invalid { message, .. }
+            | Error::Forbidden(message)
+            | Error::Conflict(message)
+            | Error::TooLarge(message)
+            | Error::Busy { message, .. } => f.write_str(message),
+            Error::SignInRequired => f.write_str("Sign in to continue."),
+            Error::Internal(_) => f.write_str(
+                "Something went wrong on our side. Try again; if it stays, tell your administrator.",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<anyhow::Error> for Error {
+    /// An `Error` that travelled inside a chain comes out as itself.
+    fn from(chain: anyhow::Error) -> Self {
+        chain.downcast::<Error>().unwrap_or_else(Error::Internal)
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Error::Internal(error.into())
+    }
+}

@@ -1,0 +1,24 @@
+//! Appliance: a document and media portal in one file.
+
+// base
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod id;
+
+// engines
+pub mod blobs;
+pub mod extract;
+pub mod host;
+pub mod search;
+pub mod store;
+
+// meaning
+pub mod domain;
+
+// flows
+pub mod app;
+
+// edges
+pub mod cli;
+pub mod web;
