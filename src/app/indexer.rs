@@ -38,11 +38,7 @@ pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
             Ok(true) => continue,
             Ok(false) => {}
             Err(fault) => {
-                let chain = match fault {
-                    Error::Internal(chain) => chain,
-                    known => anyhow!("{known}"),
-                };
-                tracing::error!("the search index could not follow: {chain:#}");
+                tracing::error!("the search index could not follow: {}", fault.chain());
                 stops_within(&mut stopped, PAUSE_AFTER_FAULT).await;
                 continue;
             }

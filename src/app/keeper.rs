@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::{App, stops_within, tasks::GRACE};
 use crate::{
     domain::{blobs, documents, jobs, organizations::Organization, sessions},
-    error::{Error, Result},
+    error::Result,
 };
 
 const EVERY: Duration = Duration::from_secs(60);
@@ -27,11 +27,7 @@ const CHANGES_KEPT: u64 = 10_000;
 pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     for round in 0.. {
         if let Err(fault) = tidy(&app, round).await {
-            let chain = match &fault {
-                Error::Internal(chain) => format!("{chain:#}"),
-                known => known.to_string(),
-            };
-            tracing::error!("tidying up failed: {chain}");
+            tracing::error!("tidying up failed: {}", fault.chain());
         }
         if stops_within(&mut stopped, EVERY).await {
             return;

@@ -39,7 +39,7 @@ impl Throttle {
     }
 
     /// # Errors
-    /// `Busy` with the time to wait when this account or address has failed too often.
+    /// `TooMany` with the time to wait when this account or address has failed too often.
     pub fn check(&self, login: &str, address: Option<IpAddr>) -> Result<()> {
         let account = self.wait(&account_key(login), FAILURES_FREE_FOR_ACCOUNT);
         let origin = address.map(|address| self.wait(&address_key(address), FAILURES_FREE_FOR_ADDRESS));
@@ -47,7 +47,7 @@ impl Throttle {
         if wait_s == 0 {
             return Ok(());
         }
-        Err(Error::Busy {
+        Err(Error::TooMany {
             message: format!("Too many failed sign-ins. Try again in {}.", human(wait_s)),
             retry_after_s: wait_s,
         })

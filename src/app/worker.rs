@@ -71,7 +71,7 @@ async fn execute(app: Arc<App>, job: Job) {
     let noted = match outcome {
         Ok(Ok(())) => app.store.write(move |tx| jobs::complete(tx, id)).await,
         Ok(Err(fault)) => {
-            let message = for_operator(&fault);
+            let message = fault.chain();
             tracing::warn!(job = %id, task = ?job.task, attempt = job.attempts, "a job failed: {message}");
             app.store.write(move |tx| jobs::fail(tx, id, &message, false)).await
         }
@@ -87,12 +87,5 @@ async fn execute(app: Arc<App>, job: Job) {
 }
 
 fn log(fault: &Error) {
-    tracing::error!("the worker could not use the store: {}", for_operator(fault));
-}
-
-fn for_operator(fault: &Error) -> String {
-    match fault {
-        Error::Internal(chain) => format!("{chain:#}"),
-        known => known.to_string(),
-    }
+    tracing::error!("the worker could not use the store: {}", fault.chain());
 }
