@@ -4,7 +4,9 @@
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod hash;
 pub mod id;
+pub mod size;
 
 // engines
 pub mod blobs;
