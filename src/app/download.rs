@@ -1,14 +1,14 @@
-//! Downloads: the access decision, then the bytes, wherever they are.
+//! Downloads: the access decision first, then the bytes, wherever they are.
 
 use std::ops::Range;
 
-use super::App;
+use super::{App, extraction};
 use crate::{
     blobs::Opened,
     domain::{
         access::Actor,
-        blobs as blob_records,
-        documents::{self, Document},
+        blobs::{self as blob_records, Extraction},
+        documents::{self, CurrentFile, Document},
         events::{self, Verb},
         versions::{self, Version},
     },
@@ -17,123 +17,105 @@ use crate::{
     id::Id,
 };
 
-/// Bytes with everything a client must know about them.
+/// A file that an actor may read: what a client must know before the bytes.
+#[derive(Clone, Debug)]
 pub struct Content {
-    pub opened: Opened,
-    pub filename: String,
+    pub document: Document,
+    pub file: CurrentFile,
+}
+
+/// An image made from a file. Its bytes never change for the same source.
+#[derive(Clone, Debug)]
+pub struct Image {
+    pub bytes: bytes::Bytes,
     pub media_type: String,
-    /// Also the entity tag: content never changes under its name.
-    pub hash: ContentHash,
-}
-
-/// What a client does with the bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disposition {
-    /// Saves them; noted in the document's activity.
-    Attachment,
-    /// Shows them in a page.
-    Inline,
-}
-
-/// An image made from a file.
-pub enum Image {
-    Thumbnail,
-    /// Of a page, counted from 1.
-    Page(u32),
+    pub source: ContentHash,
 }
 
 /// The largest text that a page shows of a file.
 const SHOWN_TEXT_BYTES_MAX: usize = 16 << 20;
-const IMAGE_BYTES_MAX: usize = 32 << 20;
 
 impl App {
     /// The file of a document, or of one of its versions.
-    pub async fn download(
+    pub async fn content(
         &self,
         actor: Actor,
         document: Id<Document>,
         version: Option<Id<Version>>,
-        disposition: Disposition,
-        range: Option<Range<u64>>,
     ) -> Result<Content> {
-        let (document, file) = {
-            let actor = actor.clone();
-            self.store
-                .read(move |tx| match version {
-                    Some(id) => {
-                        let (document, version) = versions::readable(tx, &actor, document, id)?;
-                        Ok((document, versions::current_file(&version)))
-                    }
-                    None => {
-                        let document = documents::readable(tx, &actor, document)?;
-                        let file = versions::current(&document)?.clone();
-                        Ok((document, file))
-                    }
-                })
-                .await?
-        };
-        let opened = self.blobs.open(file.blob, range).await?;
-        if disposition == Disposition::Attachment && opened.range.start == 0 {
-            self.note_download(actor, document);
-        }
-        Ok(Content {
-            opened,
-            filename: file.filename,
-            media_type: file.media_type,
-            hash: file.blob,
-        })
-    }
-
-    /// An image of the current file, with its media type; `NotFound` when there is none.
-    pub async fn image(
-        &self,
-        actor: Actor,
-        document: Id<Document>,
-        image: Image,
-    ) -> Result<(bytes::Bytes, String, ContentHash)> {
-        let hash = self.current_blob(actor, document).await?;
-        let blob = self.store.read(move |tx| blob_records::get(tx, hash)).await?;
-        let facts = match blob.extraction {
-            blob_records::Extraction::Done(facts) => facts,
-            _ => return Err(Error::not_found("image")),
-        };
-        let made = match image {
-            Image::Thumbnail => {
-                self.blobs.read_derived(hash, "thumb", IMAGE_BYTES_MAX).await?
-                    .map(|bytes| (bytes, facts.image_media_type.clone()))
-            }
-            Image::Page(page) => self.page_image(hash, &blob.media_type, &facts, page).await?,
-        };
-        let (bytes, media_type) = made.ok_or_else(|| Error::not_found("image"))?;
-        Ok((bytes, media_type, hash))
-    }
-
-    /// The text that was read from the current file; empty when there is none.
-    pub async fn text(&self, actor: Actor, document: Id<Document>) -> Result<String> {
-        let hash = self.current_blob(actor, document).await?;
-        let text = self.blobs.read_derived(hash, "text", SHOWN_TEXT_BYTES_MAX).await?;
-        Ok(text.map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default())
-    }
-
-    async fn current_blob(&self, actor: Actor, document: Id<Document>) -> Result<ContentHash> {
         self.store
-            .read(move |tx| {
-                let document = documents::readable(tx, &actor, document)?;
-                Ok(versions::current(&document)?.blob)
+            .read(move |tx| match version {
+                Some(id) => {
+                    let (document, version) = versions::readable(tx, &actor, document, id)?;
+                    Ok(Content { document, file: versions::current_file(&version) })
+                }
+                None => {
+                    let document = documents::readable(tx, &actor, document)?;
+                    let file = versions::current(&document)?.clone();
+                    Ok(Content { document, file })
+                }
             })
             .await
     }
 
-    /// In the background: the client has waited long enough.
-    fn note_download(&self, actor: Actor, document: Document) {
+    /// The bytes of a file, or a part of them.
+    pub async fn open(&self, content: &Content, range: Option<Range<u64>>) -> Result<Opened> {
+        self.blobs.open(content.file.blob, range).await
+    }
+
+    /// Notes a download in the document's activity, in the background: the client has waited long
+    /// enough.
+    pub fn note_download(&self, actor: Actor, content: &Content) {
         let store = self.store.clone();
+        let (id, title) = (content.document.id, content.document.title.clone());
+        let detail = format!("version {}", content.file.number);
         tokio::spawn(async move {
             let noted = store.write(move |tx| {
-                events::record(tx, &actor, Verb::DocumentDownloaded, document.id, &document.title, None)
+                events::record(tx, &actor, Verb::DocumentDownloaded, id, &title, Some(&detail))
             });
-            if let Err(Error::Internal(fault)) = noted.await {
-                tracing::error!("noting a download: {fault:#}");
+            if let Err(fault) = noted.await {
+                tracing::error!("noting a download: {}", fault.chain());
             }
         });
+    }
+
+    /// The thumbnail of a document.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn thumbnail(&self, actor: Actor, document: Id<Document>) -> Result<Image> {
+        let hash = self.content(actor, document, None).await?.file.blob;
+        let blob = self.store.read(move |tx| blob_records::get(tx, hash)).await?;
+        let Extraction::Done(facts) = blob.extraction else {
+            return Err(Error::not_found("thumbnail"));
+        };
+        let bytes = self
+            .blobs
+            .read_derived(hash, extraction::THUMBNAIL, extraction::IMAGE_BYTES_MAX)
+            .await?
+            .ok_or_else(|| Error::not_found("thumbnail"))?;
+        Ok(Image { bytes, media_type: facts.image_media_type, source: hash })
+    }
+
+    /// A page of a document as an image; pages count from 1.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such page, or it cannot be drawn.
+    pub async fn page(&self, actor: Actor, document: Id<Document>, page: u32) -> Result<Image> {
+        let file = self.content(actor, document, None).await?.file;
+        let blob = self.store.read(move |tx| blob_records::get(tx, file.blob)).await?;
+        let Extraction::Done(facts) = blob.extraction else {
+            return Err(Error::not_found("page"));
+        };
+        let drawn = self.page_image(file.blob, &file.media_type, &facts, page).await?;
+        let (bytes, media_type) = drawn.ok_or_else(|| Error::not_found("page"))?;
+        Ok(Image { bytes, media_type, source: file.blob })
+    }
+
+    /// The text that was read from the current file; empty when there is none.
+    pub async fn text(&self, actor: Actor, document: Id<Document>) -> Result<String> {
+        let hash: ContentHash = self.content(actor, document, None).await?.file.blob;
+        let text = self.blobs.read_derived(hash, extraction::TEXT, SHOWN_TEXT_BYTES_MAX).await?;
+        Ok(text.map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default())
     }
 }

@@ -24,7 +24,7 @@ const PREVIEWS_MAX: u32 = 3;
 /// Nobody turns that many pages in a browser, and each costs a child process.
 const PAGES_DRAWN_MAX: u32 = 2_000;
 const PAGE_WIDTH_PX: u32 = 1_000;
-const IMAGE_BYTES_MAX: usize = 32 << 20;
+pub(super) const IMAGE_BYTES_MAX: usize = 32 << 20;
 
 /// How reading a file ended for good.
 pub(super) enum Read {

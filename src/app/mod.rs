@@ -26,7 +26,7 @@ use tokio::{
 };
 
 pub use self::{
-    download::{Content, Disposition, Image},
+    download::{Content, Image},
     library::{Facets, Find, Found, Page, Sort, Statistics, names_of},
     setup_link::{SetupForm, SetupLink},
     sign_in::{Credentials, Token},
