@@ -1,3 +1,5 @@
 //! The one test binary: a file per noun.
 
 mod blobs;
+mod extract;
+mod gallery;
