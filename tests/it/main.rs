@@ -1,5 +1,6 @@
 //! The one test binary: a file per noun.
 
+mod support;
+
 mod blobs;
-mod extract;
 mod gallery;
