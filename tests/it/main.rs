@@ -4,3 +4,4 @@ mod support;
 
 mod blobs;
 mod gallery;
+mod store_engine;
