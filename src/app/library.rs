@@ -15,8 +15,9 @@ use crate::{
     domain::{
         access::{Action, Actor, Term, decide},
         blobs::Blob,
-        categories::Category,
+        categories::{self, Category},
         documents::{self, Document, Kind, Status},
+        memberships,
         organizations::Organization,
         users::User,
     },
@@ -195,6 +196,30 @@ impl App {
         .await
     }
 
+    /// What the chosen category and person are called, also where nothing of theirs is found.
+    pub async fn names_of_filters(
+        &self,
+        actor: Actor,
+        category: Option<Id<Category>>,
+        person: Option<Id<User>>,
+    ) -> Result<(Option<String>, Option<String>)> {
+        let organization = actor.at_work()?;
+        decide(&actor, Action::Browse(organization))?;
+        self.store
+            .read(move |tx| {
+                let category = category.and_then(|id| categories::get(tx, organization, id).ok());
+                let person = match person {
+                    Some(id) if memberships::role(tx, organization, id)?.is_some() => tx.get(&id)?,
+                    _ => None,
+                };
+                Ok((
+                    category.map(|category| category.name),
+                    person.map(|person: User| person.display_name().to_owned()),
+                ))
+            })
+            .await
+    }
+
     /// The figures above the library, for what the actor may read.
     pub async fn statistics(&self, actor: Actor) -> Result<Statistics> {
         let organization = actor.at_work()?;
@@ -324,7 +349,7 @@ fn newest(
     Ok(Newest { documents, next: None })
 }
 
-fn with_surroundings(tx: &ReadTx, document: Document) -> Result<Found> {
+pub(super) fn with_surroundings(tx: &ReadTx, document: Document) -> Result<Found> {
     let category = document.category.map(|id| tx.get::<Category>(&id)).transpose()?.flatten();
     let creator = tx.get::<User>(&document.created_by)?;
     let blob = match &document.current {
@@ -361,7 +386,7 @@ fn named(tx: &ReadTx, facets: search::Facets) -> Result<Facets> {
     Ok(named)
 }
 
-/// The names of people and categories, for whoever shows ids.
+/// The names of people, for whoever shows ids.
 pub fn names_of(tx: &ReadTx, users: impl IntoIterator<Item = Id<User>>) -> Result<BTreeMap<Id<User>, String>> {
     let mut names = BTreeMap::new();
     for id in users {
