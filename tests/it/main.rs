@@ -5,3 +5,4 @@ mod support;
 mod blobs;
 mod gallery;
 mod store_engine;
+mod tidy;
