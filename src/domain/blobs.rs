@@ -60,6 +60,8 @@ pub struct Facts {
     pub height_px: Option<u32>,
     pub has_text: bool,
     pub is_text_truncated: bool,
+    /// Why some of it could not be read; a sentence for a person.
+    pub incomplete: Option<String>,
     pub has_thumbnail: bool,
     /// The media type of the thumbnail and the page images.
     pub image_media_type: String,

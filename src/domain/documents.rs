@@ -188,7 +188,7 @@ impl Record for Document {
 }
 
 /// The library of each actor in the order of time: what they see is the union over their terms.
-pub(super) const BY_TERM: Index<Document, (Id<Organization>, Term, bool, Timestamp)> = Index::new(1);
+const BY_TERM: Index<Document, (Id<Organization>, Term, bool, Timestamp)> = Index::new(1);
 const BY_CATEGORY: Index<Document, Id<Category>> = Index::new(2);
 const BY_TRASHED: Index<Document, (Id<Organization>, Timestamp)> = Index::new(3);
 const BY_CREATOR: Index<Document, Id<User>> = Index::new(4);
@@ -300,8 +300,8 @@ fn checked(
     groups.dedup();
     people.sort();
     people.dedup();
-    if groups.len() + people.len() > 1_000 {
-        return Err(Error::invalid_field("people", "Choose at most 1,000 groups and people."));
+    if groups.len() + people.len() > 200 {
+        return Err(Error::invalid_field("people", "Choose at most 200 groups and people; for more, make a group."));
     }
     for group in &groups {
         groups::get(tx, organization, *group)
@@ -503,6 +503,43 @@ pub fn in_trash(
         }
     }
     Ok(documents)
+}
+
+/// Where each document stands that the actor may read, newest first: the lists of all terms that
+/// the actor holds, merged. Costs the same for a library of any size.
+pub fn newest<'tx>(
+    tx: &'tx ReadTx,
+    actor: &Actor,
+    organization: Id<Organization>,
+    is_archive: bool,
+    after: Option<(Timestamp, Id<Document>)>,
+) -> Result<impl Iterator<Item = Result<(Timestamp, Id<Document>)>> + 'tx> {
+    let mut lists = Vec::new();
+    for term in actor.terms(organization) {
+        let mut scan = tx.index(&BY_TERM).within(&(organization, term, is_archive)).backward();
+        if let Some((created_at, id)) = after {
+            scan = scan.after(&(organization, term, is_archive, created_at, id));
+        }
+        let list = scan.keys()?.map(|entry| entry.map(|((_, _, _, created_at), id)| (created_at, id)));
+        lists.push(list.peekable());
+    }
+    Ok(std::iter::from_fn(move || {
+        let faulty = lists.iter_mut().position(|list| matches!(list.peek(), Some(Err(_))));
+        if let Some(faulty) = faulty {
+            return lists[faulty].next();
+        }
+        let head = |list: &mut std::iter::Peekable<_>| -> Option<(Timestamp, Id<Document>)> {
+            list.peek().and_then(|entry: &Result<_>| entry.as_ref().ok().copied())
+        };
+        let next = lists.iter_mut().filter_map(head).max()?;
+        // A document that several terms show stands at the head of several lists.
+        for list in &mut lists {
+            if head(list) == Some(next) {
+                list.next();
+            }
+        }
+        Some(Ok(next))
+    }))
 }
 
 /// Stores a changed document with a new revision and time.

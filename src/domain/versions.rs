@@ -101,7 +101,8 @@ pub(super) fn insert(
     Ok(version)
 }
 
-pub(super) fn current_file(version: &Version) -> CurrentFile {
+/// What a document remembers of the version that it shows.
+pub fn current_file(version: &Version) -> CurrentFile {
     CurrentFile {
         version: version.id,
         number: version.number,
@@ -178,4 +179,10 @@ pub fn current(document: &Document) -> Result<&CurrentFile> {
     document.current.as_ref().ok_or_else(|| {
         Error::conflict("This document is a link: there is no file to download.")
     })
+}
+
+/// The name under which these bytes were uploaded first; `None` when nothing refers to them.
+pub fn some_filename(tx: &ReadTx, blob: ContentHash) -> Result<Option<String>> {
+    let first = tx.index(&BY_BLOB).within(&blob).records()?.next().transpose()?;
+    Ok(first.map(|version| version.filename))
 }

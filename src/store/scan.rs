@@ -47,6 +47,15 @@ impl Walk {
         }
         tx.scan(&span, self.direction)
     }
+
+    fn count(&self, tx: &ReadTx) -> Result<u64> {
+        let mut count = 0;
+        for pair in self.pairs(tx)? {
+            pair?;
+            count += 1;
+        }
+        Ok(count)
+    }
 }
 
 /// A walk through the records of a table.
@@ -76,6 +85,11 @@ impl<'tx, R: Record> RecordScan<'tx, R> {
     pub fn backward(mut self) -> Self {
         self.walk.direction = Direction::Backward;
         self
+    }
+
+    /// How many records there are; walks through all of them.
+    pub fn count(self) -> Result<u64> {
+        self.walk.count(self.tx)
     }
 
     pub fn iter(self) -> Result<impl Iterator<Item = Result<R>> + 'tx> {
@@ -153,11 +167,6 @@ impl<'tx, R: Record, K: Key> IndexScan<'tx, R, K> {
 
     /// How many entries there are; walks through all of them.
     pub fn count(self) -> Result<u64> {
-        let mut count = 0;
-        for pair in self.walk.pairs(self.tx)? {
-            pair?;
-            count += 1;
-        }
-        Ok(count)
+        self.walk.count(self.tx)
     }
 }
