@@ -6,6 +6,7 @@ pub mod config;
 pub mod error;
 pub mod hash;
 pub mod id;
+pub mod size;
 
 // engines
 pub mod blobs;

@@ -1,1 +1,3 @@
+//! The machine it runs on.
 
+pub mod disk;

@@ -1,3 +1,7 @@
 //! The one test binary: a file per noun.
 
+mod support;
+
+mod blobs;
+mod gallery;
 mod store_engine;
