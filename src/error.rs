@@ -16,6 +16,8 @@ pub enum Error {
     Invalid { field: Option<&'static str>, message: String },
     /// Nobody is signed in, or the session has ended.
     SignInRequired,
+    /// Who they say they are could not be proven.
+    WrongCredentials,
     /// The actor may see it but not do this to it.
     Forbidden(String),
     /// Somebody else was faster, or the name is taken.
@@ -86,6 +88,7 @@ impl fmt::Display for Error {
             | Error::Busy { message, .. }
             | Error::Full(message) => f.write_str(message),
             Error::SignInRequired => f.write_str("Sign in to continue."),
+            Error::WrongCredentials => f.write_str("The username or the password is wrong."),
             Error::Internal(_) => f.write_str(
                 "Something went wrong on our side. Try again; if it stays, tell your administrator.",
             ),

@@ -59,7 +59,7 @@ impl App {
     }
 
     /// The bytes of a file, or a part of them.
-    pub async fn open(&self, content: &Content, range: Option<Range<u64>>) -> Result<Opened> {
+    pub async fn open_content(&self, content: &Content, range: Option<Range<u64>>) -> Result<Opened> {
         self.blobs.open(content.file.blob, range).await
     }
 

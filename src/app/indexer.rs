@@ -1,7 +1,7 @@
 //! The indexer: follows the change log and keeps the search index equal to the store. Index and
 //! cursor move in one commit, so it may be cut off anywhere and goes on from there.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use anyhow::anyhow;
 use tokio::sync::watch;
@@ -17,7 +17,7 @@ use crate::{
     error::{Error, Result},
     hash::ContentHash,
     id::Id,
-    search::{Change as IndexChange, Entry, Index, Named},
+    search::{Change as IndexChange, Entry, Named},
     store::{Change, Changes, ReadTx},
 };
 
@@ -53,22 +53,22 @@ pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
 /// Brings the index one step nearer; `false` when there was nothing to do.
 async fn follow(app: &Arc<App>) -> Result<bool> {
     let cursor = app.index.cursor();
-    match app.store.read(move |tx| tx.changes(cursor, CHANGES_MAX)).await? {
-        Changes::StartOver { latest } => {
-            tracing::info!("the search index is built anew");
-            rebuild(app, latest).await?;
-            Ok(true)
-        }
-        Changes::Next(changes) => {
+    let changes = app.store.read(move |tx| tx.changes(cursor, CHANGES_MAX)).await?;
+    match changes {
+        // An empty index is filled from the records: the log may hold many changes of each.
+        Changes::Next(changes) if cursor > 0 || changes.is_empty() => {
             let Some(last) = changes.last().map(|change| change.sequence) else { return Ok(false) };
-            update(app, changes, last).await?;
-            Ok(true)
+            update(app, cursor, changes, last).await?;
+        }
+        _ => {
+            tracing::info!("the search index is built anew");
+            app.reindex(&|_, _| {}).await?;
         }
     }
+    Ok(true)
 }
 
-async fn update(app: &Arc<App>, changes: Vec<Change>, last: u64) -> Result<()> {
-    let before = app.index.cursor();
+async fn update(app: &Arc<App>, cursor: u64, changes: Vec<Change>, last: u64) -> Result<()> {
     let touched = app.store.read(move |tx| touched_documents(tx, &changes)).await?;
     let mut batch = load(app, touched.documents).await?;
     for category in touched.categories {
@@ -84,11 +84,11 @@ async fn update(app: &Arc<App>, changes: Vec<Change>, last: u64) -> Result<()> {
             }
             batch.extend(load(app, ids).await?);
             if batch.len() >= REBUILD_STEP {
-                apply(app, std::mem::take(&mut batch), before).await?;
+                apply(app, cursor, std::mem::take(&mut batch), cursor).await?;
             }
         }
     }
-    apply(app, batch, last).await
+    apply(app, cursor, batch, last).await
 }
 
 struct Touched {
@@ -122,28 +122,40 @@ async fn load(app: &App, ids: Vec<Id<Document>>) -> Result<Vec<IndexChange>> {
     for (id, entry) in found {
         changes.push(match entry {
             None => IndexChange::Remove(id.uuid()),
-            Some((mut entry, text_of)) => {
-                if let Some(hash) = text_of {
-                    let text = app.blobs.read_derived(hash, TEXT, TEXT_BYTES_MAX).await?;
-                    entry.body = text.map(|text| String::from_utf8_lossy(&text).into_owned());
-                }
-                IndexChange::Put(Box::new(entry))
-            }
+            Some(unread) => IndexChange::Put(Box::new(unread.read(app).await?)),
         });
     }
     Ok(changes)
 }
 
-/// A document as the index sees it, and the file whose text belongs to it; `None` when it must not
-/// be found.
-fn entry(tx: &ReadTx, id: Id<Document>) -> Result<Option<(Entry, Option<ContentHash>)>> {
-    let Some(document) = tx.get::<Document>(&id)?.filter(|document| document.trashed.is_none())
-    else {
-        return Ok(None);
-    };
+/// An entry whose text is still with the blobs.
+struct Unread {
+    entry: Entry,
+    text_of: Option<ContentHash>,
+}
+
+impl Unread {
+    async fn read(mut self, app: &App) -> Result<Entry> {
+        if let Some(hash) = self.text_of {
+            let text = app.blobs.read_derived(hash, TEXT, TEXT_BYTES_MAX).await?;
+            self.entry.body = text.map(|text| String::from_utf8_lossy(&text).into_owned());
+        }
+        Ok(self.entry)
+    }
+}
+
+/// A document as the index sees it; `None` when it must not be found.
+fn entry(tx: &ReadTx, id: Id<Document>) -> Result<Option<Unread>> {
+    match tx.get::<Document>(&id)? {
+        Some(document) if document.trashed.is_none() => entry_of(tx, document).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn entry_of(tx: &ReadTx, document: Document) -> Result<Unread> {
     let category = document.category.map(|id| tx.get::<Category>(&id)).transpose()?.flatten();
     let mut entry = Entry {
-        id: id.uuid(),
+        id: document.id.uuid(),
         tenant: document.organization.uuid(),
         access: document.terms().into_iter().map(|term| term.word()).collect(),
         status: document.status.name().into(),
@@ -158,7 +170,7 @@ fn entry(tx: &ReadTx, id: Id<Document>) -> Result<Option<(Entry, Option<ContentH
         filename: document.link.unwrap_or_default(),
         ..Entry::default()
     };
-    let Some(file) = document.current else { return Ok(Some((entry, None))) };
+    let Some(file) = document.current else { return Ok(Unread { entry, text_of: None }) };
     entry.filename = file.filename;
     entry.media_type = file.media_type;
     entry.size_bytes = file.size_bytes;
@@ -167,55 +179,77 @@ fn entry(tx: &ReadTx, id: Id<Document>) -> Result<Option<(Entry, Option<ContentH
         text_of = facts.has_text.then_some(file.blob);
         entry.language = facts.language;
     }
-    Ok(Some((entry, text_of)))
+    Ok(Unread { entry, text_of })
 }
 
 /// Writes a batch and its cursor to the index and tells whoever waits for it.
-async fn apply(app: &Arc<App>, batch: Vec<IndexChange>, cursor: u64) -> Result<()> {
+async fn apply(
+    app: &Arc<App>,
+    after: u64,
+    batch: Vec<IndexChange>,
+    cursor: u64,
+) -> Result<()> {
     let index = app.index.clone();
-    tokio::task::spawn_blocking(move || index.apply(batch, cursor))
-        .await
-        .map_err(|fault| Error::Internal(anyhow!(fault).context("writing the search index")))??;
+    blocking(move || index.apply(after, batch, cursor)).await?;
     app.indexed.send_replace(app.index.cursor());
     Ok(())
 }
 
-/// Fills the index from the records. Changes made meanwhile follow from the log, from `latest` on.
-async fn rebuild(app: &Arc<App>, latest: u64) -> Result<()> {
-    let index = app.index.clone();
-    tokio::task::spawn_blocking(move || index.clear())
-        .await
-        .map_err(|fault| Error::Internal(anyhow!(fault).context("clearing the search index")))??;
-    let mut after = None;
-    loop {
-        let ids = app.store.read(move |tx| next_documents(tx, after)).await?;
-        let Some(last) = ids.last().copied() else { break };
-        after = Some(last);
-        // Cursor 0 until the end: a rebuild that is cut off starts over.
-        apply(app, load(app, ids).await?, 0).await?;
+impl App {
+    /// Builds the search index anew beside the present one, which answers until the new one is
+    /// complete. `progress` hears how many of how many documents are in it.
+    pub async fn reindex(self: &Arc<Self>, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<()> {
+        // What changes meanwhile follows from the log, from here on.
+        let latest = *self.store.latest_change().borrow();
+        let total = self.store.read(|tx| tx.records::<Document>().count()).await?;
+        let index = self.index.clone();
+        let mut rebuild = blocking(move || index.rebuild()).await?;
+        let (mut after, mut done) = (None, 0);
+        loop {
+            let page = self.store.read(move |tx| next_entries(tx, after)).await?;
+            let Some(last) = page.last else { break };
+            after = Some(last);
+            done += page.looked_at;
+            let mut entries = Vec::with_capacity(page.unread.len());
+            for unread in page.unread {
+                entries.push(unread.read(self).await?);
+            }
+            rebuild = blocking(move || rebuild.put(entries).map(|()| rebuild)).await?;
+            progress(done, total);
+        }
+        blocking(move || rebuild.finish(latest)).await?;
+        self.indexed.send_replace(self.index.cursor());
+        Ok(())
     }
-    apply(app, Vec::new(), latest).await
 }
 
-fn next_documents(tx: &ReadTx, after: Option<Id<Document>>) -> Result<Vec<Id<Document>>> {
+struct EntryPage {
+    unread: Vec<Unread>,
+    looked_at: u64,
+    last: Option<Id<Document>>,
+}
+
+fn next_entries(tx: &ReadTx, after: Option<Id<Document>>) -> Result<EntryPage> {
+    let mut page = EntryPage { unread: Vec::new(), looked_at: 0, last: None };
     let mut scan = tx.records::<Document>();
     if let Some(after) = after {
         scan = scan.after(&after);
     }
-    scan.iter()?.take(REBUILD_STEP).map(|document| Ok(document?.id)).collect()
-}
-
-/// Opens the index; a broken or outdated one is replaced by an empty one, which fills itself.
-pub(super) fn open(folder: &Path) -> Result<Index> {
-    let (index, opened) = Index::open(folder, Default::default())?;
-    tracing::debug!(?opened, "the search index is open");
-    Ok(index)
-}
-
-impl App {
-    /// Throws the search index away and builds it anew; returns when it is complete.
-    pub async fn reindex(self: &Arc<Self>) -> Result<()> {
-        let latest = *self.store.latest_change().borrow();
-        rebuild(self, latest).await
+    for document in scan.iter()?.take(REBUILD_STEP) {
+        let document = document?;
+        page.last = Some(document.id);
+        page.looked_at += 1;
+        if document.trashed.is_none() {
+            page.unread.push(entry_of(tx, document)?);
+        }
     }
+    Ok(page)
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|fault| Error::Internal(anyhow!(fault).context("writing the search index")))?
 }

@@ -38,7 +38,7 @@ use crate::{
     domain::settings::{self, Settings},
     error::Result,
     extract::{self, Extractor},
-    search::Index,
+    search::{self, Index},
     store::Store,
 };
 
@@ -48,7 +48,7 @@ pub struct App {
     pub clock: Clock,
     pub store: Store,
     pub blobs: Blobs,
-    pub index: Arc<Index>,
+    pub index: Index,
     pub extractor: Extractor,
     pub setup_link: SetupLink,
     /// A copy for where a transaction would be too much; see [`App::refresh_settings`].
@@ -80,13 +80,13 @@ impl App {
         let cache_bytes = config.store.cache_mb as usize * 1024 * 1024;
         let store = Store::open(&data.join("appliance.redb"), cache_bytes, clock.clone())?;
         let settings = store.write_blocking(settings::prepare)?;
-        let blobs = Blobs::open(
+        let blobs = Blobs::at(
             data.join("spool"),
             Backend::Local { folder: data.join("objects") },
             Limits { reserve_bytes: u64::from(config.uploads.reserve_mb) << 20 },
             clock.clone(),
         )?;
-        let index = indexer::open(&data.join("index"))?;
+        let index = Index::open(&data.join("index"), search::Options::default())?;
         let limits = extract::Limits {
             memory_bytes: u64::from(config.worker.memory_mb) << 20,
             wall: Duration::from_secs(config.worker.seconds.into()),
@@ -104,7 +104,7 @@ impl App {
             settings: ArcSwap::from_pointee(settings),
             counts: library::CountCache::new(10_000),
             hashing: Semaphore::new(2),
-            index: Arc::new(index),
+            index,
             indexed,
             extractor,
             blobs,

@@ -130,7 +130,7 @@ impl App {
             user => {
                 self.throttle.note_failure(login, *address);
                 self.note_failed_sign_in(user, *address).await?;
-                Err(Error::invalid("The username or the password is wrong."))
+                Err(Error::WrongCredentials)
             }
         }
     }

@@ -87,12 +87,7 @@ pub fn members(tx: &ReadTx, group: Id<Group>) -> Result<Vec<User>> {
 }
 
 pub fn member_count(tx: &ReadTx, group: Id<Group>) -> Result<u64> {
-    let mut count = 0;
-    for member in tx.records::<GroupMember>().within(&group).iter()? {
-        member?;
-        count += 1;
-    }
-    Ok(count)
+    tx.records::<GroupMember>().within(&group).count()
 }
 
 pub fn groups_of(

@@ -3,13 +3,15 @@
 
 use std::ops::Bound;
 
+use anyhow::anyhow;
+
 use super::{
     engine::{Direction, Span},
     key::Key,
     table::{CHANGES, Record},
     tx::{ReadTx, WriteTx},
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// One entry: the record `key` of table number `table` was written or removed. What it is now, the
 /// table tells.
@@ -50,7 +52,7 @@ impl ReadTx<'_> {
         let mut next = Vec::new();
         for pair in self.scan(&span, Direction::Forward)?.take(limit) {
             let (at, value) = pair?;
-            next.extend(decode(&at, &value));
+            next.push(decode(&at, &value)?);
         }
         Ok(Changes::Next(next))
     }
@@ -90,8 +92,9 @@ pub(super) fn key(sequence: u64) -> Vec<u8> {
     out
 }
 
-fn decode(at: &[u8], value: &[u8]) -> Option<Change> {
-    let sequence = u64::from_bytes(&at[1..])?;
-    let (&table, key) = value.split_first()?;
-    Some(Change { sequence, table, key: key.to_vec() })
+fn decode(at: &[u8], value: &[u8]) -> Result<Change> {
+    match (u64::from_bytes(&at[1..]), value.split_first()) {
+        (Some(sequence), Some((&table, key))) => Ok(Change { sequence, table, key: key.to_vec() }),
+        _ => Err(Error::Internal(anyhow!("the change log has a broken entry"))),
+    }
 }

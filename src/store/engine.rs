@@ -30,12 +30,31 @@ impl Span {
         Span { from: Bound::Included(prefix.to_vec()), to }
     }
 
-    /// True when no key can lie inside; such a range must not reach an engine.
+    /// Leaves out what a walk in `direction` meets up to and including the keys that begin with
+    /// `prefix`. It never grows: a `prefix` from elsewhere leaves all of the span, or nothing.
+    pub(super) fn narrow(&mut self, prefix: &[u8], direction: Direction) {
+        match direction {
+            Direction::Forward => match (successor(prefix), &self.from) {
+                (Some(next), Bound::Included(from) | Bound::Excluded(from)) if next <= *from => {}
+                (Some(next), _) => self.from = Bound::Included(next),
+                // Nothing lies beyond a prefix without a successor.
+                (None, _) => self.to = Bound::Excluded(Vec::new()),
+            },
+            Direction::Backward => match &self.to {
+                Bound::Included(to) if to.as_slice() < prefix => {}
+                Bound::Excluded(to) if to.as_slice() <= prefix => {}
+                _ => self.to = Bound::Excluded(prefix.to_vec()),
+            },
+        }
+    }
+
+    /// True when no key can lie inside.
     pub fn is_empty(&self) -> bool {
         match (&self.from, &self.to) {
             (Bound::Included(from), Bound::Included(to)) => from > to,
             (Bound::Included(from) | Bound::Excluded(from), Bound::Excluded(to))
             | (Bound::Excluded(from), Bound::Included(to)) => from >= to,
+            (Bound::Unbounded, Bound::Excluded(to)) => to.is_empty(),
             _ => false,
         }
     }
@@ -59,7 +78,7 @@ pub enum Direction {
 pub trait Reader {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>>;
 
-    /// The pairs of `span`, which must not be empty.
+    /// The pairs of `span`; none when it is empty.
     fn scan(&self, span: &Span, direction: Direction) -> Result<Pairs<'_>>;
 }
 
@@ -77,6 +96,8 @@ pub trait Engine: Send + Sync {
     fn read(&self) -> Result<Box<dyn Reader + '_>>;
 
     /// Runs `work` in a transaction. `Ok` means that all of it is on the disk and would survive a
-    /// power cut; after `Err`, from `work` or from the commit, none of it is visible.
+    /// power cut. After an `Err` from `work` none of it is visible. An `Err` from the commit leaves
+    /// none of it or, when the disk failed at the very last step, all of it; never a part. Whatever
+    /// went wrong, the next call finds a working engine as soon as the disk works again.
     fn write(&self, work: &mut dyn FnMut(&mut dyn Writer) -> Result<()>) -> Result<()>;
 }

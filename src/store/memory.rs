@@ -47,6 +47,9 @@ impl Reader for Snapshot {
     }
 
     fn scan(&self, span: &Span, direction: Direction) -> Result<Pairs<'_>> {
+        if span.is_empty() {
+            return Ok(Box::new(std::iter::empty()));
+        }
         let bounds: (Bound<Vec<u8>>, Bound<Vec<u8>>) = (span.from.clone(), span.to.clone());
         let range = self.0.range(bounds);
         let owned = |(key, value): (&Vec<u8>, &Vec<u8>)| Ok((key.clone(), value.clone()));

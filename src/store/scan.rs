@@ -1,6 +1,6 @@
 //! Walking through a table or an index: a prefix, a place to start after, a direction.
 
-use std::{marker::PhantomData, ops::Bound};
+use std::marker::PhantomData;
 
 use anyhow::anyhow;
 
@@ -43,12 +43,18 @@ impl Walk {
     fn pairs<'tx>(&self, tx: &'tx ReadTx<'_>) -> Result<Pairs<'tx>> {
         let mut span = Span::prefix(&self.prefix);
         if let Some(after) = &self.after {
-            match self.direction {
-                Direction::Forward => span.from = Bound::Excluded(after.clone()),
-                Direction::Backward => span.to = Bound::Excluded(after.clone()),
-            }
+            span.narrow(after, self.direction);
         }
         tx.scan(&span, self.direction)
+    }
+
+    fn count(&self, tx: &ReadTx) -> Result<u64> {
+        let mut count = 0;
+        for pair in self.pairs(tx)? {
+            pair?;
+            count += 1;
+        }
+        Ok(count)
     }
 }
 
@@ -79,6 +85,11 @@ impl<'tx, R: Record> RecordScan<'tx, R> {
     pub fn backward(mut self) -> Self {
         self.walk.direction = Direction::Backward;
         self
+    }
+
+    /// How many records there are; walks through all of them.
+    pub fn count(self) -> Result<u64> {
+        self.walk.count(self.tx)
     }
 
     pub fn iter(self) -> Result<impl Iterator<Item = Result<R>> + 'tx> {
@@ -115,8 +126,8 @@ impl<'tx, R: Record, K: Key> IndexScan<'tx, R, K> {
         self
     }
 
-    /// Only entries beyond `key`, in the direction of the walk. `key` is a `K`, or a `K` with the
-    /// primary key as a last part.
+    /// Only entries beyond `key`, in the direction of the walk. `key` is a `K`, which leaves out
+    /// every entry with it, or a `K` with the primary key as a last part, which leaves out one.
     pub fn after(mut self, key: &impl Key) -> Self {
         self.walk.after(key);
         self
@@ -156,11 +167,6 @@ impl<'tx, R: Record, K: Key> IndexScan<'tx, R, K> {
 
     /// How many entries there are; walks through all of them.
     pub fn count(self) -> Result<u64> {
-        let mut count = 0;
-        for pair in self.walk.pairs(self.tx)? {
-            pair?;
-            count += 1;
-        }
-        Ok(count)
+        self.walk.count(self.tx)
     }
 }

@@ -149,17 +149,20 @@ impl<'a> WriteTx<'a> {
             None => BTreeMap::new(),
         };
         let fresh = IndexEntries::of(record).entries;
+        // All checks come before the first change: a closure may go on after a conflict.
         for (key, entry) in &fresh {
-            if stale.get(key) == Some(entry) {
-                continue;
-            }
-            if entry.unique && self.view.get_bytes(key)?.is_some() {
+            let is_taken = || Ok::<_, Error>(self.view.get_bytes(key)?.is_some());
+            if entry.unique && !stale.contains_key(key) && is_taken()? {
                 return Err(Error::conflict("Something with this name exists already."));
             }
-            self.view.overlay.insert(key.clone(), Some(entry.value.clone()));
         }
-        for key in stale.into_keys().filter(|key| !fresh.contains_key(key)) {
-            self.view.overlay.insert(key, None);
+        for key in stale.keys().filter(|key| !fresh.contains_key(*key)) {
+            self.view.overlay.insert(key.clone(), None);
+        }
+        for (key, entry) in fresh {
+            if stale.get(&key) != Some(&entry) {
+                self.view.overlay.insert(key, Some(entry.value));
+            }
         }
         self.write(at, Some(json));
         Ok(())
@@ -225,7 +228,10 @@ impl Finished {
 fn decode<T: DeserializeOwned>(what: &str, json: &[u8]) -> Result<T> {
     serde_json::from_slice(json)
         .with_context(|| {
-            format!("reading a record of {what}: {}", String::from_utf8_lossy(&json[..json.len().min(60)]))
+            format!(
+                "reading a record of {what}: {}",
+                String::from_utf8_lossy(&json[..json.len().min(60)])
+            )
         })
         .map_err(Error::Internal)
 }

@@ -14,7 +14,7 @@ use uuid::ContextV7;
 use super::{
     changes::LATEST,
     engine::{Engine, Writer},
-    tx::{Finished, WriteTx},
+    tx::{Finished, ReadTx, WriteTx},
 };
 use crate::{
     clock::Clock,
@@ -29,8 +29,9 @@ pub(super) trait Work: Send {
     /// Runs the closure; what it wrote, unless it refused.
     fn run(&mut self, tx: WriteTx<'_>) -> Option<Finished>;
 
-    /// Tells the one who waits: the closure's own result, or that nothing was committed.
-    fn answer(self: Box<Self>, committed: bool);
+    /// Tells the one who waits: the closure's own result or, with the reason why nothing was
+    /// committed, that.
+    fn answer(self: Box<Self>, committed: &anyhow::Result<()>);
 }
 
 pub(super) struct Request<F, T> {
@@ -66,11 +67,11 @@ where
         finished
     }
 
-    fn answer(self: Box<Self>, committed: bool) {
-        let result = match self.result {
-            Some(Ok(_)) if !committed => Err(Error::Internal(anyhow!("the commit failed"))),
-            Some(result) => result,
-            None => Err(Error::Internal(anyhow!("the transaction was abandoned before this write"))),
+    fn answer(self: Box<Self>, committed: &anyhow::Result<()>) {
+        let result = match (self.result, committed) {
+            (Some(Ok(_)) | None, Err(fault)) => Err(refusal(fault)),
+            (Some(result), _) => result,
+            (None, Ok(())) => Err(Error::Internal(anyhow!("this write was never run"))),
         };
         // The one who asked may be gone: a closed connection is no fault of the write.
         let _gone = self.reply.send(result);
@@ -87,42 +88,62 @@ pub(super) fn run(
     let id_context = ContextV7::new().with_additional_precision();
     let mut batch = Vec::new();
     while queue.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
-        let before = *latest.borrow();
-        let mut after = before;
+        let mut after = 0;
         let committed = engine.write(&mut |writer| {
-            after = run_batch(&mut batch, writer, &clock, &id_context, before + 1)? - 1;
+            after = run_batch(&mut batch, writer, &clock, &id_context)?;
             Ok(())
         });
         match &committed {
-            Ok(()) if after > before => {
-                latest.send_replace(after);
+            Ok(()) => {
+                latest.send_if_modified(|known| std::mem::replace(known, after) != after);
             }
-            Ok(()) => {}
             Err(fault) => tracing::error!("a commit failed: {fault:#}"),
         }
         for work in batch.drain(..) {
-            work.answer(committed.is_ok());
+            work.answer(&committed);
         }
     }
 }
+
+/// Runs all of a batch and returns the sequence of the last change that is then in the log.
 
 fn run_batch(
     batch: &mut [Box<dyn Work>],
     writer: &mut dyn Writer,
     clock: &Clock,
     id_context: &ContextV7,
-    mut next_sequence: u64,
 ) -> anyhow::Result<u64> {
-    let first_sequence = next_sequence;
+    // Asked anew each time: after a failed commit only the engine knows what the disk has.
+    let before = ReadTx::new(&*writer, clock.now()).latest_change()?;
+    let mut next_sequence = before + 1;
     for work in batch {
         let tx = WriteTx::new(&*writer, clock.now(), id_context);
         if let Some(finished) = work.run(tx) {
             next_sequence = finished.flush(writer, next_sequence)?;
         }
     }
-    if next_sequence > first_sequence {
-        let json = serde_json::to_vec(&(next_sequence - 1)).context("writing the sequence")?;
+    let latest = next_sequence - 1;
+    if latest > before {
+        let json = serde_json::to_vec(&latest).context("writing the sequence")?;
         writer.put(&super::tx::meta_key(LATEST), &json)?;
     }
-    Ok(next_sequence)
+    Ok(latest)
+}
+
+/// What everybody in a batch hears when it was not committed.
+fn refusal(fault: &anyhow::Error) -> Error {
+    let is_disk_full = fault.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|cause| cause.kind() == std::io::ErrorKind::StorageFull)
+    });
+    match is_disk_full {
+        true => Error::Busy {
+            message: "The disk of the server is full, so nothing was saved. Tell your \
+                      administrator, and try again when there is room."
+                .into(),
+            retry_after_s: 60,
+        },
+        false => Error::Internal(anyhow!("the commit failed: {fault:#}")),
+    }
 }

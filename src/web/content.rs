@@ -73,7 +73,7 @@ pub async fn deliver(
         ));
     }
     let is_start = range.as_ref().is_none_or(|range| range.start == 0);
-    let opened = app.open(&content, range).await?;
+    let opened = app.open_content(&content, range).await?;
     if disposition == Disposition::Attachment && is_start && request.method() == "GET" {
         app.note_download(actor, &content);
     }

@@ -40,8 +40,9 @@ impl ResponseError for Fault {
     fn status_code(&self) -> StatusCode {
         match &self.0 {
             Error::NotFound(_) => StatusCode::NOT_FOUND,
-            Error::Invalid { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Error::SignInRequired => StatusCode::UNAUTHORIZED,
+            Error::Invalid { field: None, .. } => StatusCode::BAD_REQUEST,
+            Error::Invalid { field: Some(_), .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::SignInRequired | Error::WrongCredentials => StatusCode::UNAUTHORIZED,
             Error::Forbidden(_) => StatusCode::FORBIDDEN,
             Error::Conflict(_) => StatusCode::CONFLICT,
             Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,

@@ -1,5 +1,7 @@
 //! The one test binary: a file per noun.
 
+mod support;
+
 mod blobs;
-mod extract;
 mod gallery;
+mod store_engine;

@@ -10,6 +10,7 @@
 
 // what all pages share
 mod errors;
+mod frame;
 mod parts;
 
 pub mod accent;
@@ -22,6 +23,7 @@ pub mod landing;
 pub mod sign_in;
 
 pub use errors::FormErrors;
+pub use frame::{Go, Html, error_page, is_own_path, page, to_sign_in};
 pub use parts::{Choice, ChoiceLink, HiddenField, Marked, Moment, Pager, Span, Tone};
 
 use accent::Accent;
