@@ -8,12 +8,6 @@ mod narrowing;
 
 use askama::Template;
 
-mod address;
-mod finding;
-mod narrowing;
-
-use askama::Template;
-
 pub use self::{
     address::Address,
     finding::{results, show},
