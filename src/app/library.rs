@@ -70,6 +70,15 @@ pub struct Found {
     pub snippets: Vec<search::Snippet>,
 }
 
+impl Found {
+    /// Where the words stand: the text of the file tells more than the description, which the
+    /// document's page shows anyway.
+    pub fn best_snippet_html(&self) -> Option<&str> {
+        let of_body = self.snippets.iter().find(|one| one.source == search::Source::Body);
+        of_body.or(self.snippets.first()).map(|snippet| snippet.html.as_str())
+    }
+}
+
 /// How the whole result divides, with names.
 #[derive(Clone, Debug, Default)]
 pub struct Facets {

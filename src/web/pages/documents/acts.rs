@@ -1,32 +1,39 @@
 //! The buttons of a document's page: each is a form of its own that leads back with a sentence of
 //! what happened and, where there is one, the way to undo it.
 
-use actix_web::web::{Data, Path};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::StatusCode,
+    web::{Data, Path},
+};
 
 use crate::{
     app::App,
     domain::{
-        access::Actor,
         documents::{self, Document},
         versions::{self, Version},
     },
     error::Result as DomainResult,
     id::Id,
-    store::WriteTx,
     web::{
         auth::Member,
         body::Form,
         fault::Result,
-        pages::{Go, sign_in::Empty},
+        pages::{
+            Go, Html, Place,
+            confirm::{ConfirmPage, Confirmation},
+            page,
+            sign_in::Empty,
+        },
     },
 };
 
-type Verb = fn(&mut WriteTx, &Actor, Id<Document>) -> DomainResult<Document>;
-
-/// Does it, and answers when lists and counts know it.
-async fn act(app: &App, member: &Member, id: Id<Document>, verb: Verb) -> Result<Document> {
-    let actor = member.actor();
-    let document = app.store.write(move |tx| verb(tx, &actor, id)).await?;
+/// Answers when lists and counts know what was done.
+async fn shown(
+    app: &App,
+    done: impl Future<Output = DomainResult<Document>>,
+) -> Result<Document> {
+    let document = done.await?;
     app.wait_for_index().await;
     Ok(document)
 }
@@ -41,7 +48,9 @@ pub async fn publish(
     id: Path<Id<Document>>,
     _form: Form<Empty>,
 ) -> Result<Go> {
-    let document = act(&app, &member, *id, documents::publish).await?;
+    let (actor, id) = (member.actor(), *id);
+    let done = app.store.write(move |tx| documents::publish(tx, &actor, id));
+    let document = shown(&app, done).await?;
     Ok(to_page(&document).saying(format!("“{}” is published.", document.title)))
 }
 
@@ -51,7 +60,9 @@ pub async fn withdraw(
     id: Path<Id<Document>>,
     _form: Form<Empty>,
 ) -> Result<Go> {
-    let document = act(&app, &member, *id, documents::withdraw).await?;
+    let (actor, id) = (member.actor(), *id);
+    let done = app.store.write(move |tx| documents::withdraw(tx, &actor, id));
+    let document = shown(&app, done).await?;
     Ok(to_page(&document)
         .saying(format!("“{}” is a draft again.", document.title))
         .with_undo(format!("/documents/{id}/publish")))
@@ -63,7 +74,9 @@ pub async fn archive(
     id: Path<Id<Document>>,
     _form: Form<Empty>,
 ) -> Result<Go> {
-    let document = act(&app, &member, *id, documents::archive).await?;
+    let (actor, id) = (member.actor(), *id);
+    let done = app.store.write(move |tx| documents::archive(tx, &actor, id));
+    let document = shown(&app, done).await?;
     Ok(to_page(&document)
         .saying(format!("“{}” is in the archive.", document.title))
         .with_undo(format!("/documents/{id}/unarchive")))
@@ -75,7 +88,9 @@ pub async fn unarchive(
     id: Path<Id<Document>>,
     _form: Form<Empty>,
 ) -> Result<Go> {
-    let document = act(&app, &member, *id, documents::publish).await?;
+    let (actor, id) = (member.actor(), *id);
+    let done = app.store.write(move |tx| documents::publish(tx, &actor, id));
+    let document = shown(&app, done).await?;
     Ok(to_page(&document).saying(format!("“{}” is back in the library.", document.title)))
 }
 
@@ -85,7 +100,9 @@ pub async fn trash(
     id: Path<Id<Document>>,
     _form: Form<Empty>,
 ) -> Result<Go> {
-    let document = act(&app, &member, *id, documents::trash).await?;
+    let (actor, id) = (member.actor(), *id);
+    let done = app.store.write(move |tx| documents::trash(tx, &actor, id));
+    let document = shown(&app, done).await?;
     Ok(Go::to("/documents")
         .saying(format!("“{}” is in the trash.", document.title))
         .with_undo(format!("/documents/{id}/restore")))
@@ -97,27 +114,39 @@ pub async fn restore(
     id: Path<Id<Document>>,
     _form: Form<Empty>,
 ) -> Result<Go> {
-    let document = act(&app, &member, *id, documents::restore).await?;
+    let (actor, id) = (member.actor(), *id);
+    let done = app.store.write(move |tx| documents::restore(tx, &actor, id));
+    let document = shown(&app, done).await?;
     Ok(to_page(&document).saying(format!("“{}” is restored.", document.title)))
 }
 
-/// Deletes one that is in the trash, for good.
+/// Deletes one that is in the trash, for good; asks first where no script has asked.
 pub async fn delete(
     app: Data<App>,
+    request: HttpRequest,
     member: Member,
     id: Path<Id<Document>>,
-    _form: Form<Empty>,
-) -> Result<Go> {
+    Form(asked): Form<Confirmation>,
+) -> Result<HttpResponse> {
     let (actor, id) = (member.actor(), *id);
-    let title = app
-        .store
-        .write(move |tx| {
-            let title = documents::editable(tx, &actor, id)?.title;
-            documents::delete(tx, &actor, id).map(|()| title)
-        })
-        .await?;
+    let document = app.store.read(move |tx| documents::readable(tx, &actor, id)).await?;
+    let title = document.title;
+    if !asked.is_confirmed() {
+        let question = ConfirmPage {
+            page: page(&request, &member.visitor, Place::Trash).await?,
+            question: format!("Delete “{title}” for good?"),
+            detail: "The document and all its versions are removed. This cannot be undone.".into(),
+            button: "Delete for good".into(),
+            action: format!("/documents/{id}/delete"),
+            fields: Vec::new(),
+            back_href: "/trash".into(),
+        };
+        return Html(question).with_status(StatusCode::OK);
+    }
+    let actor = member.actor();
+    app.store.write(move |tx| documents::delete(tx, &actor, id)).await?;
     app.wait_for_index().await;
-    Ok(Go::to("/trash").saying(format!("“{title}” is deleted for good.")))
+    Ok(Go::to("/trash").saying(format!("“{title}” is deleted for good.")).response())
 }
 
 /// Goes back to an older version.
@@ -128,9 +157,8 @@ pub async fn make_current(
     _form: Form<Empty>,
 ) -> Result<Go> {
     let (actor, (id, version)) = (member.actor(), path.into_inner());
-    let document =
-        app.store.write(move |tx| versions::make_current(tx, &actor, id, version)).await?;
-    app.wait_for_index().await;
+    let done = app.store.write(move |tx| versions::make_current(tx, &actor, id, version));
+    let document = shown(&app, done).await?;
     let number = document.current.as_ref().map_or(0, |file| file.number);
     Ok(to_page(&document).saying(format!("Version {number} is current now.")))
 }

@@ -9,14 +9,14 @@ use crate::{
         blobs::{Blob, Extraction},
         documents::{self, Document},
     },
-    search,
     web::pages::{Marked, Moment},
 };
 
 impl DocumentCard {
     /// A card whose links narrow the list at `address`.
     pub fn of(found: Found, address: &Address, now: Timestamp) -> Self {
-        let Found { document, category, creator, blob, title_html, snippets } = found;
+        let snippet = found.best_snippet_html().map(Marked::from_html).unwrap_or_default();
+        let Found { document, category, creator, blob, title_html, .. } = found;
         let link = |label: String, href: String| ChoiceLink { label, href, ..Default::default() };
         let category = category.zip(document.category).map(|(name, id)| {
             link(name, address.with(|address| address.category = id.to_string()))
@@ -27,7 +27,7 @@ impl DocumentCard {
                 Some(html) => Marked::from_html(html),
                 None => Marked::plain(&document.title),
             },
-            snippet: best(&snippets).map(Marked::from_html).unwrap_or_default(),
+            snippet,
             category,
             tags: document.tags.iter().map(narrowed).collect(),
             face: face(&document),
@@ -42,12 +42,6 @@ impl DocumentCard {
             id: document.id.to_string(),
         }
     }
-}
-
-/// The text of the file tells more than the description, which the document's page shows anyway.
-fn best(snippets: &[search::Snippet]) -> Option<&str> {
-    let of_body = snippets.iter().find(|snippet| snippet.source == search::Source::Body);
-    of_body.or(snippets.first()).map(|snippet| snippet.html.as_str())
 }
 
 /// The face of a document's file, or of a link.

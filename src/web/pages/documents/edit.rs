@@ -13,10 +13,7 @@ use super::{
 };
 use crate::{
     app::App,
-    domain::{
-        access::{Action, decide},
-        documents::{self, Document, DocumentEdit, Kind},
-    },
+    domain::documents::{self, Document, DocumentEdit, Kind},
     id::Id,
     web::{
         auth::Member,
@@ -49,11 +46,11 @@ pub async fn show(
     member: Member,
     id: Path<Id<Document>>,
 ) -> Result<HttpResponse> {
-    let reading = app.reading(member.actor(), *id).await?;
-    let document = &reading.found.document;
-    decide(&member.actor(), Action::Edit(document))?;
-    let form = DocumentForm::about(document, reading.found.category.as_deref());
-    let shown = edit_page(&app, &request, &member, document, &form, FormErrors::none()).await?;
+    let (actor, id) = (member.actor(), *id);
+    let document = app.store.read(move |tx| documents::editable(tx, &actor, id)).await?;
+    let category = app.reading(member.actor(), id).await?.found.category;
+    let form = DocumentForm::about(&document, category.as_deref());
+    let shown = edit_page(&app, &request, &member, &document, &form, FormErrors::none()).await?;
     Html(shown).with_status(StatusCode::OK)
 }
 

@@ -16,7 +16,7 @@ use crate::{
         body::Query,
         fault::Result,
         pages::{
-            ChoiceLink, Html, Moment, Page, Pager, Place, SearchBox, documents::upload, page,
+            ChoiceLink, Html, Moment, Page, Pager, Place, SearchBox, page,
         },
     },
 };
@@ -33,7 +33,7 @@ pub async fn show(
     let statistics = app.statistics(member.actor()).await?;
     let now = app.clock.now();
     Ok(Html(LibraryPage {
-        upload: page.can_upload().then(|| upload::limits(&app)),
+        can_upload: page.can_upload(),
         results: found(&app, &member, address).await?,
         statistics: Statistics {
             documents: statistics.documents,
