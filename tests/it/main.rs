@@ -4,6 +4,7 @@ mod support;
 
 mod blobs;
 mod gallery;
+mod pages;
 mod search;
 mod store_engine;
 mod tidy;
