@@ -27,10 +27,11 @@ use tokio::{
 
 pub use self::{
     download::{Content, Image},
-    library::{Facets, Find, Found, Page, Sort, Statistics, names_of},
+    library::{Facets, Find, Found, Page, Sort, Statistics, names_of, with_surroundings},
     setup_link::{SetupForm, SetupLink},
     sign_in::{Credentials, Token},
 };
+pub use crate::search::{Snippet, Source as SnippetSource};
 use crate::{
     blobs::{Backend, Blobs, Limits},
     clock::Clock,
