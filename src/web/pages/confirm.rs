@@ -1,0 +1,22 @@
+//! Asks once before an act that cannot be undone, where no script has asked already: a form that
+//! arrives without `confirmed=1` is answered with this page.
+
+use askama::Template;
+
+use super::{HiddenField, Page, filters};
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "confirm.html")]
+pub struct ConfirmPage {
+    pub page: Page,
+    /// `Delete “Annual report” for good?`
+    pub question: String,
+    /// What follows from it.
+    pub detail: String,
+    /// `Delete for good`.
+    pub button: String,
+    /// The address that asked; gets the same fields again, and `confirmed=1`.
+    pub action: String,
+    pub fields: Vec<HiddenField>,
+    pub back_href: String,
+}
