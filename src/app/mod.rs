@@ -4,11 +4,13 @@
 //! [`App`] holds the engines. Its flows are in one file each; the background tasks
 //! ([`indexer`], [`worker`], [`keeper`]) run between [`App::start`] and [`Background::stop`].
 
+mod choices;
 mod download;
 mod extraction;
 mod indexer;
 mod keeper;
 mod library;
+mod reading;
 mod setup_link;
 mod sign_in;
 mod tasks;
@@ -26,8 +28,10 @@ use tokio::{
 };
 
 pub use self::{
+    choices::{Audience, Proposals},
     download::{Content, Image},
     library::{Facets, Find, Found, Page, Sort, Statistics, names_of},
+    reading::Reading,
     setup_link::{SetupForm, SetupLink},
     sign_in::{Credentials, Token},
 };

@@ -11,6 +11,7 @@
 // what all pages share
 mod errors;
 mod frame;
+mod marks;
 mod parts;
 
 pub mod accent;
