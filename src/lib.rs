@@ -23,4 +23,5 @@ pub mod app;
 
 // edges
 pub mod cli;
+pub mod control;
 pub mod web;
