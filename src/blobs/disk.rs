@@ -61,6 +61,19 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// Renames a file, making the folder it goes to when it is the first there. Whoever calls this
+/// syncs both folders.
+pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == ErrorKind::NotFound && !folder_of(to).try_exists()? => {
+            make_folder(folder_of(to))?;
+            sync_folder(folder_of(folder_of(to)))?;
+            fs::rename(from, to)
+        }
+        outcome => outcome,
+    }
+}
+
 /// The folder of a file in the spool or the object store; each has one.
 pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))
@@ -112,13 +125,9 @@ impl TemporaryFile {
         self.file.as_ref().expect("a temporary file is open while it exists")
     }
 
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Renames it to what it is; whoever calls this syncs both folders.
     pub fn give_name(mut self, path: &Path) -> io::Result<()> {
-        fs::rename(&self.path, path)?;
+        rename(&self.path, path)?;
         self.file = None;
         Ok(())
     }

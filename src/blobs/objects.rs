@@ -121,9 +121,6 @@ impl Objects {
 fn make_folders(folder: &Path) -> io::Result<()> {
     disk::make_folder(folder)?;
     disk::make_folder(&folder.join("incoming"))?;
-    for first_byte in 0..=u8::MAX {
-        disk::make_folder(&folder.join(layout::folder_name(first_byte)))?;
-    }
     disk::sync_folder(folder)
 }
 

@@ -4,4 +4,6 @@ mod support;
 
 mod blobs;
 mod gallery;
+mod search;
 mod store_engine;
+mod tidy;

@@ -4,7 +4,7 @@
 
 use askama::Template;
 
-use super::{DocumentCard, upload::UploadLimits};
+use super::DocumentCard;
 use crate::web::pages::{ChoiceLink, HiddenField, Moment, Page, Pager, filters};
 
 /// `GET /documents`.
@@ -13,8 +13,8 @@ use crate::web::pages::{ChoiceLink, HiddenField, Moment, Page, Pager, filters};
 pub struct LibraryPage {
     pub page: Page,
     pub statistics: Statistics,
-    /// `None` when this person may not upload; the library then is no drop target.
-    pub upload: Option<UploadLimits>,
+    /// Files may be dropped on the library.
+    pub can_upload: bool,
     pub results: Results,
 }
 
