@@ -67,11 +67,13 @@ impl App {
     /// enough.
     pub fn note_download(&self, actor: Actor, content: &Content) {
         let store = self.store.clone();
+        let organization = content.document.organization;
         let (id, title) = (content.document.id, content.document.title.clone());
         let detail = format!("version {}", content.file.number);
         tokio::spawn(async move {
             let noted = store.write(move |tx| {
-                events::record(tx, &actor, Verb::DocumentDownloaded, id, &title, Some(&detail))
+                let detail = Some(detail.as_str());
+                events::record(tx, &actor, organization, Verb::DocumentDownloaded, id, &title, detail)
             });
             if let Err(fault) = noted.await {
                 tracing::error!("noting a download: {}", fault.chain());

@@ -57,10 +57,10 @@ impl App {
         self.begin_session(user, credentials.address, credentials.user_agent).await
     }
 
-    /// A session for somebody who has just proven who they are.
+    /// A session for somebody who has just proven who they are: `user` as it was then.
     pub async fn begin_session(
         &self,
-        user: Id<User>,
+        user: User,
         address: Option<IpAddr>,
         user_agent: String,
     ) -> Result<(Session, String)> {
@@ -70,7 +70,7 @@ impl App {
             .store
             .write(move |tx| {
                 let secret = Secret::random()?;
-                Ok((sessions::begin(tx, user, sign_in, Some(&secret))?, secret))
+                Ok((sessions::begin(tx, &user, sign_in, Some(&secret))?, secret))
             })
             .await?;
         let cookie = format!("{}.{}", session.id, secret.reveal());
@@ -86,9 +86,9 @@ impl App {
             lifetime: TOKEN_LIFETIME,
         };
         let session =
-            self.store.write(move |tx| sessions::begin(tx, user, sign_in, None)).await?;
+            self.store.write(move |tx| sessions::begin(tx, &user, sign_in, None)).await?;
         let claims = Claims {
-            sub: user,
+            sub: session.user,
             sid: session.id,
             iat: session.created_at.as_second(),
             exp: session.expires_at.as_second(),
@@ -110,7 +110,7 @@ impl App {
         Some(token.claims.sid)
     }
 
-    async fn authenticate(&self, credentials: &Credentials) -> Result<Id<User>> {
+    async fn authenticate(&self, credentials: &Credentials) -> Result<User> {
         let Credentials { login, password, address, .. } = credentials;
         self.throttle.check(login, *address)?;
         let user = {
@@ -125,7 +125,7 @@ impl App {
             }
             Some(user) if is_right => {
                 self.throttle.note_success(login);
-                Ok(user.id)
+                Ok(user)
             }
             user => {
                 self.throttle.note_failure(login, *address);
@@ -143,9 +143,9 @@ impl App {
             .write(move |tx| {
                 let organization = memberships::of_user(tx, user.id)?.first().map(|m| m.organization);
                 let mut actor = Actor::stranger();
-                actor.organization = organization;
                 actor.address = address.map(|ip| ip.to_string());
-                events::record(tx, &actor, Verb::SignInFailed, user.id, user.display_name(), None)
+                let name = user.display_name();
+                events::record(tx, &actor, organization, Verb::SignInFailed, user.id, name, None)
             })
             .await
     }

@@ -114,6 +114,19 @@ impl Actor {
         })
     }
 
+    /// The same actor with the rights of this moment. A verb that ends something long, such as an
+    /// upload, asks for it: much can happen to an account in the meantime.
+    ///
+    /// # Errors
+    /// `SignInRequired` when the account is gone or disabled.
+    pub fn again(&self, tx: &ReadTx) -> Result<Self> {
+        let Some(id) = self.user else { return Ok(self.clone()) };
+        let user = tx.get::<User>(&id)?.filter(|user| !user.is_disabled);
+        let user = user.ok_or(Error::SignInRequired)?;
+        let now = Actor::load(tx, &user, self.organization)?;
+        Ok(Actor { address: self.address.clone(), ..now })
+    }
+
     /// True for somebody who could gain by signing in.
     pub fn is_stranger(&self) -> bool {
         self.user.is_none() && !self.is_administrator

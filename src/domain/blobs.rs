@@ -2,7 +2,7 @@
 //! the same hash; a record here means that they are safely there.
 
 use anyhow::anyhow;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -15,6 +15,9 @@ use crate::{
     hash::ContentHash,
     store::{ReadTx, Record, Table, WriteTx},
 };
+
+/// How long bytes outlive the last thing that used them.
+pub(super) const BLOB_KEPT: SignedDuration = SignedDuration::from_hours(1);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Blob {

@@ -26,6 +26,9 @@ pub struct Category {
     /// Set while its documents move to another one.
     #[serde(default)]
     pub is_leaving: bool,
+    /// Where they move meanwhile; `None` also when they are to stand in no category.
+    #[serde(default)]
+    pub moving_to: Option<Id<Category>>,
     pub created_at: jiff::Timestamp,
 }
 
@@ -42,6 +45,9 @@ impl Record for Category {
         entries.add(&BY_NAME, &(self.organization, text::fold(&self.name)));
     }
 }
+
+/// Every list shows all of them, and anybody who uploads may name a new one.
+const CATEGORIES_MAX: u64 = 1_000;
 
 const BY_NAME: Index<Category, (Id<Organization>, String)> = Index::unique(1);
 
@@ -108,16 +114,20 @@ fn insert(
     name: String,
     description: String,
 ) -> Result<Category> {
+    if tx.index(&BY_NAME).within(&organization).count()? >= CATEGORIES_MAX {
+        return Err(Error::conflict("There are 1,000 categories. Merge some of them first."));
+    }
     let category = Category {
         id: tx.new_id(),
         organization,
         name,
         description,
         is_leaving: false,
+        moving_to: None,
         created_at: tx.now(),
     };
     tx.put(&category)?;
-    events::record(tx, actor, Verb::CategoryCreated, category.id, &category.name, None)?;
+    events::record(tx, actor, organization, Verb::CategoryCreated, category.id, &category.name, None)?;
     Ok(category)
 }
 
@@ -131,15 +141,22 @@ pub fn edit(
 ) -> Result<Category> {
     decide(actor, Action::Curate(organization))?;
     let mut category = get(tx, organization, id)?;
+    if category.is_leaving {
+        return Err(Error::conflict("This category is being merged into another one."));
+    }
     let old_name = category.name.clone();
     category.name = free_name(tx, organization, name, Some(id))?;
     category.description = text::paragraph("description", description, 1_000)?;
     tx.put(&category)?;
-    events::record(tx, actor, Verb::CategoryChanged, id, &category.name, Some(&old_name))?;
+    events::record(tx, actor, organization, Verb::CategoryChanged, id, &category.name, Some(&old_name))?;
     Ok(category)
 }
 
 /// Moves all documents of a category to another one, or to none, by a job, and then removes it.
+///
+/// # Errors
+/// `Conflict` while it is being merged already, or others are being merged into it: their documents
+/// would arrive in a category that is gone.
 pub fn merge(
     tx: &mut WriteTx,
     actor: &Actor,
@@ -153,18 +170,21 @@ pub fn merge(
     if to == Some(from) || target.as_ref().is_some_and(|target| target.is_leaving) {
         return Err(Error::invalid_field("to", "Choose another category to move the documents to."));
     }
+    require_at_rest(tx, &leaving)?;
     leaving.is_leaving = true;
+    leaving.moving_to = to;
     tx.put(&leaving)?;
     jobs::enqueue(tx, Task::MergeCategory { organization, from, to })?;
     let target_name = target.map(|target| target.name);
     let verb = if to.is_some() { Verb::CategoryMerged } else { Verb::CategoryDeleted };
-    events::record(tx, actor, verb, from, &leaving.name, target_name.as_deref())
+    events::record(tx, actor, organization, verb, from, &leaving.name, target_name.as_deref())
 }
 
 /// Deletes an empty category.
 ///
 /// # Errors
-/// `Conflict` when documents stand in it: they would lose their place.
+/// `Conflict` when documents stand in it, also in the trash: they would lose their place. And while
+/// it is being merged, or others into it.
 pub fn delete(
     tx: &mut WriteTx,
     actor: &Actor,
@@ -173,13 +193,28 @@ pub fn delete(
 ) -> Result<()> {
     decide(actor, Action::Curate(organization))?;
     let category = get(tx, organization, id)?;
+    require_at_rest(tx, &category)?;
     if documents::some_in_category(tx, id)? {
         return Err(Error::conflict(
             "There are documents in this category. Merge it into another one instead.",
         ));
     }
     tx.remove::<Category>(&id)?;
-    events::record(tx, actor, Verb::CategoryDeleted, id, &category.name, None)
+    events::record(tx, actor, organization, Verb::CategoryDeleted, id, &category.name, None)
+}
+
+fn require_at_rest(tx: &ReadTx, category: &Category) -> Result<()> {
+    if category.is_leaving {
+        return Err(Error::conflict("This category is being merged already."));
+    }
+    for other in tx.index(&BY_NAME).within(&category.organization).records()? {
+        if other?.moving_to == Some(category.id) {
+            return Err(Error::conflict(
+                "Documents are being moved into this category. Try again when that is done.",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn free_name(

@@ -1,12 +1,15 @@
 //! Documents: what the portal is there for. A title, a place in the library, a decision about who
 //! sees it, and a current file or a link.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    access::{Action, Actor, Term, decide, unknown},
+    access::{Action, Actor, Role, Term, decide, unknown},
+    blobs::BLOB_KEPT,
     categories::{self, Category},
     events::{self, Verb},
     groups::{self, Group},
@@ -27,8 +30,8 @@ use crate::{
 /// How long a document stays in the trash.
 pub const TRASH_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// How long bytes outlive the last document that used them.
-const BLOB_KEPT: SignedDuration = SignedDuration::from_hours(1);
+/// How long a document is marked as new.
+pub const NEW_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Document {
@@ -58,6 +61,13 @@ pub struct Document {
     pub revision: u64,
     #[serde(default)]
     pub trashed: Option<Trashed>,
+}
+
+impl Document {
+    /// True for what readers may not have noticed yet.
+    pub fn is_new(&self, now: Timestamp) -> bool {
+        now.duration_since(self.created_at) < NEW_FOR
+    }
 }
 
 /// What lists need to know of the current version, kept here so that a row costs one read.
@@ -182,6 +192,7 @@ impl Record for Document {
         }
         if let Some(trashed) = self.trashed {
             entries.add(&BY_TRASHED, &(self.organization, trashed.at));
+            entries.add(&OWN_TRASHED, &(self.organization, self.created_by, trashed.at));
         }
         entries.add(&BY_CREATOR, &self.created_by);
     }
@@ -192,6 +203,7 @@ const BY_TERM: Index<Document, (Id<Organization>, Term, bool, Timestamp)> = Inde
 const BY_CATEGORY: Index<Document, Id<Category>> = Index::new(2);
 const BY_TRASHED: Index<Document, (Id<Organization>, Timestamp)> = Index::new(3);
 const BY_CREATOR: Index<Document, Id<User>> = Index::new(4);
+const OWN_TRASHED: Index<Document, (Id<Organization>, Id<User>, Timestamp)> = Index::new(5);
 
 /// What somebody says about a document they add.
 #[derive(Clone, Debug)]
@@ -215,7 +227,8 @@ pub fn add_file(
     file: NewFile,
 ) -> Result<Document> {
     if new.title.trim().is_empty() {
-        new.title = text::title_from_filename(&file.filename).chars().take(200).collect();
+        let filename = text::filename(&file.filename)?;
+        new.title = text::title_from_filename(&filename).chars().take(200).collect();
     }
     if new.kind == Kind::Link {
         return Err(Error::invalid_field("kind", "A document with a file is not a link."));
@@ -224,7 +237,7 @@ pub fn add_file(
     let version = versions::insert(tx, actor, &document, file)?;
     document.current = Some(versions::current_file(&version));
     tx.put(&document)?;
-    events::record(tx, actor, Verb::DocumentAdded, document.id, &document.title, None)?;
+    events::record(tx, actor, document.organization, Verb::DocumentAdded, document.id, &document.title, None)?;
     Ok(document)
 }
 
@@ -244,7 +257,7 @@ pub fn add_link(
     let mut document = draft(tx, actor, organization, new)?;
     document.link = Some(url);
     tx.put(&document)?;
-    events::record(tx, actor, Verb::DocumentAdded, document.id, &document.title, None)?;
+    events::record(tx, actor, document.organization, Verb::DocumentAdded, document.id, &document.title, None)?;
     Ok(document)
 }
 
@@ -254,6 +267,7 @@ fn draft(
     organization: Id<Organization>,
     new: NewDocument,
 ) -> Result<Document> {
+    let actor = &actor.again(tx)?;
     decide(actor, Action::Upload(organization))?;
     let category = categories::named(tx, actor, organization, &new.category)?;
     Ok(Document {
@@ -324,7 +338,18 @@ pub fn readable(tx: &ReadTx, actor: &Actor, id: Id<Document>) -> Result<Document
 }
 
 /// [`readable`], for somebody who is about to change it.
+///
+/// # Errors
+/// `Conflict` for what is in the trash: it can only be restored or deleted.
 pub fn editable(tx: &ReadTx, actor: &Actor, id: Id<Document>) -> Result<Document> {
+    let document = editable_even_in_trash(tx, actor, id)?;
+    if document.trashed.is_some() {
+        return Err(Error::conflict("This document is in the trash. Restore it first."));
+    }
+    Ok(document)
+}
+
+fn editable_even_in_trash(tx: &ReadTx, actor: &Actor, id: Id<Document>) -> Result<Document> {
     let document = readable(tx, actor, id)?;
     decide(actor, Action::Edit(&document))?;
     Ok(document)
@@ -381,7 +406,7 @@ pub fn edit(
         document.link = Some(link(&url)?);
     }
     save(tx, actor, &mut document)?;
-    events::record(tx, actor, Verb::DocumentChanged, id, &document.title, None)?;
+    events::record(tx, actor, document.organization, Verb::DocumentChanged, id, &document.title, None)?;
     Ok(document)
 }
 
@@ -395,7 +420,7 @@ pub fn set_visibility(
     document.visibility = checked(tx, document.organization, visibility)?;
     save(tx, actor, &mut document)?;
     let now = document.visibility.name();
-    events::record(tx, actor, Verb::VisibilityChanged, id, &document.title, Some(now))?;
+    events::record(tx, actor, document.organization, Verb::VisibilityChanged, id, &document.title, Some(now))?;
     Ok(document)
 }
 
@@ -424,26 +449,26 @@ fn move_to(tx: &mut WriteTx, actor: &Actor, id: Id<Document>, status: Status) ->
     };
     document.status = status;
     save(tx, actor, &mut document)?;
-    events::record(tx, actor, verb, id, &document.title, None)?;
+    events::record(tx, actor, document.organization, verb, id, &document.title, None)?;
     Ok(document)
 }
 
 /// Moves it to the trash, from where it can be restored for [`TRASH_KEPT`].
 pub fn trash(tx: &mut WriteTx, actor: &Actor, id: Id<Document>) -> Result<Document> {
-    let mut document = editable(tx, actor, id)?;
+    let mut document = editable_even_in_trash(tx, actor, id)?;
     if document.trashed.is_none() {
         document.trashed = Some(Trashed { at: tx.now(), by: actor.user });
         save(tx, actor, &mut document)?;
-        events::record(tx, actor, Verb::DocumentTrashed, id, &document.title, None)?;
+        events::record(tx, actor, document.organization, Verb::DocumentTrashed, id, &document.title, None)?;
     }
     Ok(document)
 }
 
 pub fn restore(tx: &mut WriteTx, actor: &Actor, id: Id<Document>) -> Result<Document> {
-    let mut document = editable(tx, actor, id)?;
+    let mut document = editable_even_in_trash(tx, actor, id)?;
     if document.trashed.take().is_some() {
         save(tx, actor, &mut document)?;
-        events::record(tx, actor, Verb::DocumentRestored, id, &document.title, None)?;
+        events::record(tx, actor, document.organization, Verb::DocumentRestored, id, &document.title, None)?;
     }
     Ok(document)
 }
@@ -454,16 +479,20 @@ pub fn restore(tx: &mut WriteTx, actor: &Actor, id: Id<Document>) -> Result<Docu
 /// # Errors
 /// `Conflict` for one that is not in the trash: nothing is lost in a single step.
 pub fn delete(tx: &mut WriteTx, actor: &Actor, id: Id<Document>) -> Result<()> {
-    let document = editable(tx, actor, id)?;
+    let document = editable_even_in_trash(tx, actor, id)?;
     if document.trashed.is_none() {
         return Err(Error::conflict("Move the document to the trash first."));
     }
+    let mut blobs = BTreeSet::new();
     for version in versions::of_document(tx, id)? {
         tx.remove::<Version>(&version.id)?;
-        jobs::enqueue_after(tx, Task::RemoveBlob { blob: version.blob }, BLOB_KEPT)?;
+        blobs.insert(version.blob);
+    }
+    for blob in blobs {
+        jobs::enqueue_after(tx, Task::RemoveBlob { blob }, BLOB_KEPT)?;
     }
     tx.remove::<Document>(&id)?;
-    events::record(tx, actor, Verb::DocumentDeleted, id, &document.title, None)
+    events::record(tx, actor, document.organization, Verb::DocumentDeleted, id, &document.title, None)
 }
 
 /// Deletes what has been in the trash for [`TRASH_KEPT`], at most `limit` of each organization.
@@ -492,17 +521,17 @@ pub fn in_trash(
     limit: usize,
 ) -> Result<Vec<Document>> {
     decide(actor, Action::Browse(organization))?;
-    let mut documents = Vec::new();
-    for document in tx.index(&BY_TRASHED).within(&organization).backward().records()? {
-        let document = document?;
-        if decide(actor, Action::Edit(&document)).is_ok() {
-            documents.push(document);
-            if documents.len() == limit {
-                break;
-            }
+    match (actor.role_in(organization), actor.user) {
+        (Some(Role::Manager | Role::Admin), _) => {
+            let all = tx.index(&BY_TRASHED).within(&organization).backward();
+            all.records()?.take(limit).collect()
         }
+        (Some(Role::Editor), Some(user)) => {
+            let own = tx.index(&OWN_TRASHED).within(&(organization, user)).backward();
+            own.records()?.take(limit).collect()
+        }
+        _ => Ok(Vec::new()),
     }
-    Ok(documents)
 }
 
 /// Where each document stands that the actor may read, newest first: the lists of all terms that

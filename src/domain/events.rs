@@ -110,6 +110,7 @@ verbs! {
     PersonEnabled "person_enabled" "enabled the account of",
     PersonDeleted "person_deleted" "deleted the account of",
     RoleChanged "role_changed" "set the role of",
+    MembershipEnded "membership_ended" "ended the membership of",
     PasswordChanged "password_changed" "changed the password of",
     SignedIn "signed_in" "signed in as",
     SignInFailed "sign_in_failed" "failed to sign in as",
@@ -126,10 +127,13 @@ impl Verb {
     }
 }
 
-/// Writes an event about `subject` in the transaction of its cause.
+/// Writes an event about `subject` in the transaction of its cause, into the log of the
+/// organization that the subject belongs to: not of the one where the actor is at work, or an
+/// administrator of the instance would carry names from one tenant's log into another's.
 pub fn record<T>(
     tx: &mut WriteTx,
     actor: &Actor,
+    organization: impl Into<Option<Id<Organization>>>,
     verb: Verb,
     subject: Id<T>,
     subject_name: &str,
@@ -137,7 +141,7 @@ pub fn record<T>(
 ) -> Result<()> {
     let event = Event {
         id: tx.new_id(),
-        organization: actor.organization,
+        organization: organization.into(),
         at: tx.now(),
         user: actor.user,
         actor_name: actor.name.clone(),
@@ -178,18 +182,16 @@ pub fn list(
         scan = scan.after(&(organization, after));
     }
     let mut page: Vec<Event> = Vec::new();
+    let mut last_seen = None;
     for (looked_at, event) in scan.records()?.enumerate() {
         let event = event?;
         if filter.from.is_some_and(|from| event.at < from) {
             break;
         }
-        if page.len() == limit {
-            let next = page.last().map(|event: &Event| event.id);
-            return Ok((page, next));
+        if page.len() == limit || looked_at == LOOKED_AT_MAX {
+            return Ok((page, last_seen));
         }
-        if looked_at == LOOKED_AT_MAX {
-            return Ok((page, Some(event.id)));
-        }
+        last_seen = Some(event.id);
         if filter.admits(&event) {
             page.push(event);
         }

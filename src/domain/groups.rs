@@ -115,7 +115,7 @@ pub fn create(
         created_at: tx.now(),
     };
     tx.put(&group)?;
-    events::record(tx, actor, Verb::GroupCreated, group.id, &group.name, None)?;
+    events::record(tx, actor, organization, Verb::GroupCreated, group.id, &group.name, None)?;
     Ok(group)
 }
 
@@ -132,7 +132,7 @@ pub fn edit(
     group.name = free_name(tx, organization, name, Some(id))?;
     group.description = text::paragraph("description", description, 1_000)?;
     tx.put(&group)?;
-    events::record(tx, actor, Verb::GroupChanged, id, &group.name, None)?;
+    events::record(tx, actor, organization, Verb::GroupChanged, id, &group.name, None)?;
     Ok(group)
 }
 
@@ -152,7 +152,7 @@ pub fn delete(
         tx.remove::<GroupMember>(&member.key())?;
     }
     tx.remove::<Group>(&id)?;
-    events::record(tx, actor, Verb::GroupDeleted, id, &group.name, None)
+    events::record(tx, actor, organization, Verb::GroupDeleted, id, &group.name, None)
 }
 
 /// # Errors
@@ -174,7 +174,7 @@ pub fn add_member(
     }
     let person = users::get(tx, user)?;
     tx.put(&GroupMember { group: id, user, organization })?;
-    events::record(tx, actor, Verb::GroupJoined, id, &group.name, Some(person.display_name()))
+    events::record(tx, actor, organization, Verb::GroupJoined, id, &group.name, Some(person.display_name()))
 }
 
 pub fn remove_member(
@@ -190,7 +190,7 @@ pub fn remove_member(
         return Ok(());
     }
     let person = users::get(tx, user)?;
-    events::record(tx, actor, Verb::GroupLeft, id, &group.name, Some(person.display_name()))
+    events::record(tx, actor, organization, Verb::GroupLeft, id, &group.name, Some(person.display_name()))
 }
 
 /// Takes a user out of every group of an organization.

@@ -138,10 +138,11 @@ impl Record for Job {
     }
 
     fn index(&self, entries: &mut IndexEntries<Self>) {
-        entries.add(&BY_STATE, &(self.state, self.run_at));
+        entries.add(&BY_STATE, &(self.state, self.finished_at.unwrap_or(self.run_at)));
     }
 }
 
+/// In each state by time: when it is due, or when it was over.
 const BY_STATE: Index<Job, (State, Timestamp)> = Index::new(1);
 
 pub fn enqueue(tx: &mut WriteTx, task: Task) -> Result<Job> {
@@ -195,14 +196,21 @@ pub fn next_due(tx: &ReadTx) -> Result<Option<Timestamp>> {
     Ok(next.map(|((_, run_at), _)| run_at))
 }
 
-/// After a start: what was running when the program ended is queued again.
+/// After a start: what was running when the program ended is queued again. A job that was cut off
+/// as often as it may fail has failed: perhaps it is what ends the program.
 pub fn requeue_interrupted(tx: &mut WriteTx) -> Result<usize> {
     let running = tx.index(&BY_STATE).within(&State::Running).records()?;
     let interrupted: Vec<Job> = running.collect::<Result<_>>()?;
     let count = interrupted.len();
     for mut job in interrupted {
-        job.state = State::Queued;
-        job.run_at = tx.now();
+        if job.attempts >= job.task.attempts_max() {
+            job.state = State::Failed;
+            job.error = Some("The program ended each time that it ran this job.".into());
+            job.finished_at = Some(tx.now());
+        } else {
+            job.state = State::Queued;
+            job.run_at = tx.now();
+        }
         tx.put(&job)?;
     }
     Ok(count)
@@ -234,7 +242,7 @@ pub fn fail(tx: &mut WriteTx, id: Id<Job>, error: &str, is_final: bool) -> Resul
 
 /// 2 s, 4 s, 8 s … up to ten minutes.
 fn retry_delay(attempts: u32) -> SignedDuration {
-    SignedDuration::from_secs(1 << attempts.clamp(1, 9)).min(SignedDuration::from_mins(10))
+    SignedDuration::from_secs(1 << attempts.clamp(1, 10)).min(SignedDuration::from_mins(10))
 }
 
 pub fn note_progress(tx: &mut WriteTx, id: Id<Job>, progress: Progress) -> Result<()> {
@@ -361,9 +369,10 @@ pub fn cancel(tx: &mut WriteTx, actor: &Actor, id: Id<Job>) -> Result<Job> {
 pub fn sweep(tx: &mut WriteTx, before: Timestamp, limit: usize) -> Result<usize> {
     let mut old = Vec::new();
     for state in [State::Done, State::Cancelled] {
-        for entry in tx.index(&BY_STATE).within(&state).keys()?.take(limit) {
-            let ((_, run_at), id) = entry?;
-            if run_at >= before {
+        let left = limit - old.len();
+        for entry in tx.index(&BY_STATE).within(&state).keys()?.take(left) {
+            let ((_, finished_at), id) = entry?;
+            if finished_at >= before {
                 break;
             }
             old.push(id);

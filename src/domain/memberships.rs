@@ -87,10 +87,13 @@ pub fn members(tx: &ReadTx, organization: Id<Organization>) -> Result<Vec<(User,
         .collect()
 }
 
-/// Makes a user a member, or gives a member another role.
+/// Gives a member another role. Only an administrator of the instance can also make a member of a
+/// person who has an account already: who keeps an organization's people keeps their accounts too,
+/// and must not gain power over somebody by claiming them.
 ///
 /// # Errors
-/// `Conflict` when the organization would lose its last administrator.
+/// `NotFound` when the person is no member; `Forbidden` when they administer the instance and the
+/// actor does not; `Conflict` when the organization would lose its last administrator.
 pub fn assign(
     tx: &mut WriteTx,
     actor: &Actor,
@@ -100,17 +103,54 @@ pub fn assign(
 ) -> Result<Membership> {
     decide(actor, Action::Govern(organization))?;
     let person = users::get(tx, user)?;
-    let before = tx.get::<Membership>(&(organization, user))?;
-    if before.as_ref().is_some_and(|before| before.role == role) {
-        return before.ok_or_else(|| Error::not_found("membership"));
+    let Some(before) = tx.get::<Membership>(&(organization, user))? else {
+        if !actor.is_administrator {
+            return Err(Error::not_found("person"));
+        }
+        return join(tx, actor, organization, &person, role);
+    };
+    if person.is_admin {
+        decide(actor, Action::Operate)?;
     }
-    if before.as_ref().is_some_and(|before| before.role == Role::Admin) {
+    if before.role == role {
+        return Ok(before);
+    }
+    if before.role == Role::Admin {
         require_another_admin(tx, organization, user)?;
     }
-    let joined_at = before.map_or(tx.now(), |before| before.joined_at);
-    let membership = Membership { organization, user, role, joined_at };
+    write(tx, actor, &person, Membership { role, ..before })
+}
+
+/// Makes a member of somebody who is none. The caller has decided that they may be one.
+pub(super) fn join(
+    tx: &mut WriteTx,
+    actor: &Actor,
+    organization: Id<Organization>,
+    person: &User,
+    role: Role,
+) -> Result<Membership> {
+    let membership = Membership { organization, user: person.id, role, joined_at: tx.now() };
+    write(tx, actor, person, membership)
+}
+
+fn write(
+    tx: &mut WriteTx,
+    actor: &Actor,
+    person: &User,
+    membership: Membership,
+) -> Result<Membership> {
     tx.put(&membership)?;
-    events::record(tx, actor, Verb::RoleChanged, user, person.display_name(), Some(role.name()))?;
+    let role = membership.role.name();
+    let name = person.display_name();
+    events::record(
+        tx,
+        actor,
+        membership.organization,
+        Verb::RoleChanged,
+        person.id,
+        name,
+        Some(role),
+    )?;
     Ok(membership)
 }
 
@@ -123,12 +163,17 @@ pub fn end(
 ) -> Result<()> {
     decide(actor, Action::Govern(organization))?;
     let Some(membership) = tx.get::<Membership>(&(organization, user))? else { return Ok(()) };
+    let person = users::get(tx, user)?;
+    if person.is_admin {
+        decide(actor, Action::Operate)?;
+    }
     if membership.role == Role::Admin {
         require_another_admin(tx, organization, user)?;
     }
     groups::leave_all(tx, organization, user)?;
     tx.remove::<Membership>(&membership.key())?;
-    Ok(())
+    let name = person.display_name();
+    events::record(tx, actor, organization, Verb::MembershipEnded, user, name, None)
 }
 
 /// # Errors

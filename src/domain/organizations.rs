@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     access::{Action, Actor, decide},
+    blobs::BLOB_KEPT,
     events::{self, Verb},
+    jobs::{self, Task},
     text,
 };
 use crate::{
@@ -76,10 +78,7 @@ const BY_NAME: Index<Organization, String> = Index::unique(1);
 
 pub fn create(tx: &mut WriteTx, actor: &Actor, name: &str) -> Result<Organization> {
     decide(actor, Action::Operate)?;
-    let name = text::line("organization", name, 100)?;
-    if tx.find(&BY_NAME, &text::fold(&name))?.is_some() {
-        return Err(Error::conflict(format!("There is an organization named “{name}” already.")));
-    }
+    let name = free_name(tx, name, None)?;
     let organization = Organization {
         id: tx.new_id(),
         name,
@@ -95,12 +94,28 @@ pub fn get(tx: &ReadTx, id: Id<Organization>) -> Result<Organization> {
     tx.get(&id)?.ok_or_else(|| Error::not_found("organization"))
 }
 
+/// The organization with this name, however it is capitalized.
+pub fn by_name(tx: &ReadTx, name: &str) -> Result<Option<Organization>> {
+    tx.find(&BY_NAME, &text::fold(name.trim()))
+}
+
 /// The organization made at setup: the one that a single-organization portal is about.
 pub fn first(tx: &ReadTx) -> Result<Option<Organization>> {
     tx.records().iter()?.next().transpose()
 }
 
-/// Changes how the organization presents itself. `None` leaves a part as it is.
+fn free_name(tx: &ReadTx, name: &str, own: Option<Id<Organization>>) -> Result<String> {
+    let name = text::line("organization", name, 100)?;
+    match tx.find(&BY_NAME, &text::fold(&name))? {
+        Some(taken) if Some(taken.id) != own => {
+            Err(Error::conflict(format!("There is an organization named “{name}” already.")))
+        }
+        _ => Ok(name),
+    }
+}
+
+/// Changes how the organization presents itself. `None` leaves a part as it is. A logo that is
+/// replaced goes when nothing else uses its bytes.
 pub fn present(
     tx: &mut WriteTx,
     actor: &Actor,
@@ -112,15 +127,18 @@ pub fn present(
     decide(actor, Action::Govern(id))?;
     let mut organization = get(tx, id)?;
     if let Some(name) = name {
-        organization.name = text::line("organization", name, 100)?;
+        organization.name = free_name(tx, name, Some(id))?;
     }
     if let Some(accent) = accent {
         organization.accent = accent;
     }
     if let Some(logo) = logo {
-        organization.logo = logo;
+        let old = std::mem::replace(&mut organization.logo, logo);
+        if let Some(Logo { blob, .. }) = old.filter(|old| Some(old) != organization.logo.as_ref()) {
+            jobs::enqueue_after(tx, Task::RemoveBlob { blob }, BLOB_KEPT)?;
+        }
     }
     tx.put(&organization)?;
-    events::record(tx, actor, Verb::SettingsChanged, id, &organization.name, None)?;
+    events::record(tx, actor, id, Verb::SettingsChanged, id, &organization.name, None)?;
     Ok(organization)
 }

@@ -21,6 +21,9 @@ use crate::{
 /// How stale `seen_at` may be: a write for every request would be wasteful.
 const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(5);
 
+/// How many sessions of one user may be open.
+const SESSIONS_MAX: usize = 1_000;
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
     pub id: Id<Session>,
@@ -64,20 +67,27 @@ pub struct SignIn {
     pub lifetime: SignedDuration,
 }
 
-/// Begins a session for somebody whose password was right. With a secret it is for a cookie.
+/// Begins a session for somebody whose password was right: `proven` is the account as it was when
+/// the password was checked. With a secret the session is for a cookie.
 ///
 /// # Errors
-/// `Forbidden` when the account is disabled.
+/// `Forbidden` when the account is disabled. `SignInRequired` when it has another password by now:
+/// who still had the old one must not slip in behind the change.
 pub fn begin(
     tx: &mut WriteTx,
-    user: Id<User>,
+    proven: &User,
     sign_in: SignIn,
     secret: Option<&Secret>,
 ) -> Result<Session> {
+    let user = proven.id;
     let person = users::get(tx, user)?;
     if person.is_disabled {
         return Err(Error::forbidden("This account is disabled. Ask your administrator."));
     }
+    if person.password != proven.password {
+        return Err(Error::SignInRequired);
+    }
+    make_room(tx, user)?;
     let organization = match memberships::of_user(tx, user)?.first() {
         Some(membership) => Some(membership.organization),
         None if person.is_admin => organizations::first(tx)?.map(|organization| organization.id),
@@ -98,8 +108,22 @@ pub fn begin(
     users::note_sign_in(tx, user)?;
     let mut actor = Actor::load(tx, &person, organization)?;
     actor.address = session.address.clone();
-    events::record(tx, &actor, Verb::SignedIn, user, person.display_name(), None)?;
+    events::record(tx, &actor, organization, Verb::SignedIn, user, person.display_name(), None)?;
     Ok(session)
+}
+
+/// A program that signs in for every request must not fill the store: the oldest sessions end.
+fn make_room(tx: &mut WriteTx, user: Id<User>) -> Result<()> {
+    let known: Vec<Id<Session>> = tx
+        .index(&BY_USER)
+        .within(&user)
+        .keys()?
+        .map(|entry| Ok(entry?.1))
+        .collect::<Result<_>>()?;
+    for id in known.iter().take((known.len() + 1).saturating_sub(SESSIONS_MAX)) {
+        tx.remove::<Session>(id)?;
+    }
+    Ok(())
 }
 
 /// The session, its user and what they may do now; `None` when it has ended in any way.
@@ -120,9 +144,13 @@ pub fn is_stale(session: &Session, now: Timestamp) -> bool {
     now.duration_since(session.seen_at) >= SEEN_EVERY
 }
 
-/// Notes that the session is in use and, for a cookie, moves its end away.
+/// Notes that the session is in use and, for a cookie, moves its end away; one that has ended stays
+/// ended.
 pub fn touch(tx: &mut WriteTx, id: Id<Session>, lifetime: SignedDuration) -> Result<()> {
     let Some(mut session) = tx.get::<Session>(&id)? else { return Ok(()) };
+    if session.expires_at <= tx.now() {
+        return Ok(());
+    }
     session.seen_at = tx.now();
     if session.secret.is_some() {
         session.expires_at = session.expires_at.max(tx.now() + lifetime);

@@ -1,7 +1,13 @@
 //! Rules for the short texts that people type: what is trimmed, how long they may be, and how two
 //! spellings of the same name are recognized.
 
+use std::borrow::Cow;
+
+use icu_normalizer::ComposingNormalizerBorrowed;
+
 use crate::error::{Error, Result};
+
+const TAGS_MAX: usize = 30;
 
 /// Trims a one-line text and folds runs of white space to one space.
 ///
@@ -17,7 +23,11 @@ pub fn line(field: &'static str, text: &str, chars_max: usize) -> Result<String>
 
 /// [`line`], where nothing is an answer too.
 pub fn optional_line(field: &'static str, text: &str, chars_max: usize) -> Result<String> {
-    let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let visible: String = composed(text)
+        .chars()
+        .filter(|&c| !turns_text_around(c))
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     let text = visible.split_whitespace().collect::<Vec<_>>().join(" ");
     limit(field, &text, chars_max)?;
     Ok(text)
@@ -25,7 +35,7 @@ pub fn optional_line(field: &'static str, text: &str, chars_max: usize) -> Resul
 
 /// Trims a text of several lines; line ends become `\n`, other control characters go.
 pub fn paragraph(field: &'static str, text: &str, chars_max: usize) -> Result<String> {
-    let unified = text.replace("\r\n", "\n").replace('\r', "\n");
+    let unified = composed(text).replace("\r\n", "\n").replace('\r', "\n");
     let text: String =
         unified.chars().filter(|&c| c == '\n' || c == '\t' || !c.is_control()).collect();
     let text = text.trim().to_owned();
@@ -49,9 +59,27 @@ fn name(field: &str) -> String {
     field.replace('_', " ")
 }
 
+/// Letters and their accents as one character each (Unicode NFC): a Mac sends them apart, and the
+/// same name would be two.
+fn composed(text: &str) -> Cow<'_, str> {
+    ComposingNormalizerBorrowed::new_nfc().normalize(text)
+}
+
+/// Characters that show what follows them in another direction: with one, `annex\u{202E}fdp.exe`
+/// reads like a PDF. Right-to-left scripts need none of them.
+fn turns_text_around(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
 /// The form in which names are compared: two that fold to the same are the same name.
+///
+/// Upper case first, so that `ß` and `SS`, `ſ` and `s`, `ς` and `σ` meet; compatible forms, such as
+/// the wide letters of East Asian keyboards, count as the plain ones (Unicode NFKC).
 pub fn fold(text: &str) -> String {
-    text.to_lowercase()
+    let compatible = ComposingNormalizerBorrowed::new_nfkc();
+    // A final sigma looks like another letter than one within a word.
+    let folded = compatible.normalize(text).to_uppercase().to_lowercase().replace('ς', "σ");
+    compatible.normalize(&folded).into_owned()
 }
 
 /// A user name: 2 to 64 letters, digits, `.`, `_` or `-`, and no `@`, so that it can never be
@@ -94,7 +122,8 @@ pub fn email(text: &str) -> Result<String> {
 /// `Invalid` when nothing is left of it.
 pub fn filename(text: &str) -> Result<String> {
     let last = text.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name: String = last.chars().filter(|c| !c.is_control()).collect();
+    let kept = |c: &char| !c.is_control() && !turns_text_around(*c);
+    let name: String = composed(last).chars().filter(kept).collect();
     let name = name.trim().trim_start_matches("..").trim();
     if name.is_empty() || name == "." {
         return Err(Error::invalid_field("file", "The file has no name."));
@@ -134,9 +163,9 @@ pub fn tags(texts: &[String]) -> Result<Vec<String>> {
         if !tag.is_empty() && !tags.iter().any(|known| fold(known) == fold(&tag)) {
             tags.push(tag);
         }
-    }
-    if tags.len() > 30 {
-        return Err(Error::invalid_field("tags", "A document has at most 30 tags."));
+        if tags.len() > TAGS_MAX {
+            return Err(Error::invalid_field("tags", "A document has at most 30 tags."));
+        }
     }
     Ok(tags)
 }

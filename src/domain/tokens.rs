@@ -1,6 +1,6 @@
 //! Personal API tokens: for programs that act as a person. Shown once, stored hashed.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -20,6 +20,9 @@ use crate::{
 
 /// What every token begins with, so that a leaked one can be recognized.
 pub const PREFIX: &str = "apl_";
+
+/// How stale `used_at` may be: a write for every request would be wasteful.
+const USED_EVERY: SignedDuration = SignedDuration::from_mins(5);
 
 const TOKENS_MAX: usize = 50;
 
@@ -80,7 +83,7 @@ pub fn create(
         expires_at,
     };
     tx.put(&token)?;
-    events::record(tx, actor, Verb::TokenCreated, token.id, &token.name, None)?;
+    events::record(tx, actor, actor.organization, Verb::TokenCreated, token.id, &token.name, None)?;
     Ok((token, revealed))
 }
 
@@ -104,7 +107,12 @@ pub fn resume(tx: &ReadTx, revealed: &str) -> Result<Option<(ApiToken, User, Act
     Ok(Some((token, user, actor)))
 }
 
-/// Notes that a token was used; to the day is enough.
+/// True when [`touch`] has something to write.
+pub fn is_stale(token: &ApiToken, now: Timestamp) -> bool {
+    token.used_at.is_none_or(|used_at| now.duration_since(used_at) >= USED_EVERY)
+}
+
+/// Notes that a token was used.
 pub fn touch(tx: &mut WriteTx, id: Id<ApiToken>) -> Result<()> {
     let Some(mut token) = tx.get::<ApiToken>(&id)? else { return Ok(()) };
     token.used_at = Some(tx.now());
@@ -123,7 +131,7 @@ pub fn revoke(tx: &mut WriteTx, actor: &Actor, id: Id<ApiToken>) -> Result<()> {
         .filter(|token| token.user == user)
         .ok_or_else(|| Error::not_found("token"))?;
     tx.remove::<ApiToken>(&id)?;
-    events::record(tx, actor, Verb::TokenRevoked, id, &token.name, None)
+    events::record(tx, actor, actor.organization, Verb::TokenRevoked, id, &token.name, None)
 }
 
 pub fn revoke_all(tx: &mut WriteTx, user: Id<User>) -> Result<()> {

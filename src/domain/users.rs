@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     access::{Action, Actor, Role, decide},
+    documents,
     events::{self, Verb},
     jobs::{self, Task},
     memberships,
@@ -36,6 +37,9 @@ pub struct User {
     /// Set while the documents of a deleted account move to another person.
     #[serde(default)]
     pub is_leaving: bool,
+    /// Who gets these documents while [`is_leaving`](Self::is_leaving).
+    #[serde(default)]
+    pub heir: Option<Id<User>>,
     pub created_at: Timestamp,
     #[serde(default)]
     pub signed_in_at: Option<Timestamp>,
@@ -64,12 +68,16 @@ impl Record for User {
         if self.is_admin {
             entries.add(&ADMINISTRATORS, &());
         }
+        if let Some(heir) = self.heir {
+            entries.add(&BY_HEIR, &heir);
+        }
     }
 }
 
 const BY_USERNAME: Index<User, String> = Index::unique(1);
 const BY_EMAIL: Index<User, String> = Index::unique(2);
 const ADMINISTRATORS: Index<User, ()> = Index::new(3);
+const BY_HEIR: Index<User, Id<User>> = Index::new(4);
 
 pub fn get(tx: &ReadTx, id: Id<User>) -> Result<User> {
     tx.get(&id)?.ok_or_else(|| Error::not_found("person"))
@@ -152,13 +160,14 @@ pub fn create(
         is_admin: new.is_admin,
         is_disabled: false,
         is_leaving: false,
+        heir: None,
         created_at: tx.now(),
         signed_in_at: None,
         password_changed_at: tx.now(),
     };
     tx.put(&user)?;
-    events::record(tx, actor, Verb::PersonAdded, user.id, user.display_name(), None)?;
-    memberships::assign(tx, actor, organization, user.id, new.role)?;
+    events::record(tx, actor, organization, Verb::PersonAdded, user.id, user.display_name(), None)?;
+    memberships::join(tx, actor, organization, &user, new.role)?;
     Ok(user)
 }
 
@@ -202,7 +211,7 @@ pub fn edit(
         user.is_admin = is_admin;
     }
     tx.put(&user)?;
-    events::record(tx, actor, Verb::PersonChanged, id, user.display_name(), None)?;
+    events::record(tx, actor, organization, Verb::PersonChanged, id, user.display_name(), None)?;
     Ok(user)
 }
 
@@ -215,11 +224,14 @@ pub fn disable(
 ) -> Result<User> {
     let mut user = get(tx, id)?;
     require_governance(tx, actor, organization, &user)?;
-    require_replaceable(tx, organization, &user)?;
+    if user.is_disabled {
+        return Ok(user);
+    }
+    require_replaceable(tx, &user)?;
     user.is_disabled = true;
     tx.put(&user)?;
     sessions::end_all(tx, id, None)?;
-    events::record(tx, actor, Verb::PersonDisabled, id, user.display_name(), None)?;
+    events::record(tx, actor, organization, Verb::PersonDisabled, id, user.display_name(), None)?;
     Ok(user)
 }
 
@@ -234,9 +246,12 @@ pub fn enable(
     if user.is_leaving {
         return Err(Error::conflict("This account is being deleted."));
     }
+    if !user.is_disabled {
+        return Ok(user);
+    }
     user.is_disabled = false;
     tx.put(&user)?;
-    events::record(tx, actor, Verb::PersonEnabled, id, user.display_name(), None)?;
+    events::record(tx, actor, organization, Verb::PersonEnabled, id, user.display_name(), None)?;
     Ok(user)
 }
 
@@ -257,7 +272,7 @@ pub fn set_password(
     user.password_changed_at = tx.now();
     tx.put(&user)?;
     sessions::end_all(tx, id, keep)?;
-    events::record(tx, actor, Verb::PasswordChanged, id, user.display_name(), None)
+    events::record(tx, actor, organization, Verb::PasswordChanged, id, user.display_name(), None)
 }
 
 /// Ends every session of somebody else.
@@ -270,7 +285,7 @@ pub fn sign_out_everywhere(
     let user = get(tx, id)?;
     require_governance(tx, actor, organization, &user)?;
     let ended = sessions::end_all(tx, id, None)?;
-    events::record(tx, actor, Verb::SignedOutEverywhere, id, user.display_name(), None)?;
+    events::record(tx, actor, organization, Verb::SignedOutEverywhere, id, user.display_name(), None)?;
     Ok(ended)
 }
 
@@ -278,7 +293,9 @@ pub fn sign_out_everywhere(
 /// when none is left [`finish_leaving`] removes it.
 ///
 /// # Errors
-/// `Invalid` when the heir is the same person or no member.
+/// `Invalid` when the heir is the same person, disabled, or no member everywhere the person is one;
+/// `Conflict` for one's own account, the last administrator, and while the person is an heir: their
+/// job would be over before the documents of the other arrive.
 pub fn delete(
     tx: &mut WriteTx,
     actor: &Actor,
@@ -288,25 +305,64 @@ pub fn delete(
 ) -> Result<()> {
     let mut user = get(tx, id)?;
     require_governance(tx, actor, organization, &user)?;
-    require_replaceable(tx, organization, &user)?;
+    require_replaceable(tx, &user)?;
     if actor.user == Some(id) {
-        return Err(Error::conflict("You cannot delete your own account. Ask another administrator."));
+        return Err(Error::conflict(
+            "You cannot delete your own account. Ask another administrator.",
+        ));
     }
-    let is_member = memberships::role(tx, organization, heir)?.is_some();
-    if heir == id || !is_member || get(tx, heir)?.is_disabled {
-        return Err(Error::invalid_field("heir", "Choose another active person to hand the documents to."));
+    if user.is_leaving {
+        return Err(Error::conflict("This account is being deleted already."));
+    }
+    if tx.index(&BY_HEIR).within(&id).keys()?.next().transpose()?.is_some() {
+        return Err(Error::conflict(
+            "Documents of a deleted account are being handed to this person. Try again when that is done.",
+        ));
+    }
+    if heir == id || !may_inherit(tx, organization, &user, heir)? {
+        return Err(Error::invalid_field(
+            "heir",
+            "Choose another active person to hand the documents to.",
+        ));
     }
     user.is_disabled = true;
     user.is_leaving = true;
+    user.heir = Some(heir);
     tx.put(&user)?;
     sessions::end_all(tx, id, None)?;
     tokens::revoke_all(tx, id)?;
     jobs::enqueue(tx, Task::HandOver { from: id, to: heir })?;
-    events::record(tx, actor, Verb::PersonDeleted, id, user.display_name(), None)
+    events::record(tx, actor, organization, Verb::PersonDeleted, id, user.display_name(), None)
 }
 
-/// Removes an account that owns nothing any more.
+/// Active, and a member wherever the one who leaves is one and so may have documents.
+fn may_inherit(
+    tx: &ReadTx,
+    organization: Id<Organization>,
+    leaving: &User,
+    heir: Id<User>,
+) -> Result<bool> {
+    let is_active = tx.get::<User>(&heir)?.is_some_and(|heir| !heir.is_disabled);
+    let of_leaving = memberships::of_user(tx, leaving.id)?;
+    let places = of_leaving.iter().map(|membership| membership.organization);
+    for place in places.chain([organization]) {
+        if memberships::role(tx, place, heir)?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(is_active)
+}
+
+/// Removes an account that owns nothing any more; one that is gone is no error.
+///
+/// # Errors
+/// `Conflict` when the account is not leaving, or a late upload has left a document with it: hand
+/// that over too and try again.
 pub fn finish_leaving(tx: &mut WriteTx, id: Id<User>) -> Result<()> {
+    let Some(user) = tx.get::<User>(&id)? else { return Ok(()) };
+    if !user.is_leaving || !documents::created_by(tx, id, None, 1)?.is_empty() {
+        return Err(Error::conflict("This account is in use or still has documents."));
+    }
     for membership in memberships::of_user(tx, id)? {
         super::groups::leave_all(tx, membership.organization, id)?;
         tx.remove::<memberships::Membership>(&membership.key())?;
@@ -317,8 +373,9 @@ pub fn finish_leaving(tx: &mut WriteTx, id: Id<User>) -> Result<()> {
     Ok(())
 }
 
-/// May `actor` keep this account? An administrator of an organization keeps its members, but only
-/// an administrator of the instance keeps another one.
+/// May `actor` keep this account? An administrator of an organization keeps the accounts that
+/// belong to it alone. One that is also elsewhere, or administers the instance, is kept by
+/// administrators of the instance: whoever can set a password or an address can become that person.
 fn require_governance(
     tx: &ReadTx,
     actor: &Actor,
@@ -326,22 +383,31 @@ fn require_governance(
     user: &User,
 ) -> Result<()> {
     decide(actor, Action::Govern(organization))?;
-    if user.is_admin {
-        return decide(actor, Action::Operate);
+    if actor.is_administrator {
+        return Ok(());
     }
-    let is_member = memberships::role(tx, organization, user.id)?.is_some();
-    if !is_member && !actor.is_administrator {
+    let places = memberships::of_user(tx, user.id)?;
+    if !places.iter().any(|place| place.organization == organization) {
         return Err(Error::not_found("person"));
+    }
+    if user.is_admin || places.len() > 1 {
+        return Err(Error::forbidden(
+            "Only an administrator of the portal can do this: the account counts beyond your organization.",
+        ));
     }
     Ok(())
 }
 
-fn require_replaceable(tx: &ReadTx, organization: Id<Organization>, user: &User) -> Result<()> {
+/// # Errors
+/// `Conflict` when the instance, or an organization, would be left without an administrator.
+fn require_replaceable(tx: &ReadTx, user: &User) -> Result<()> {
     if user.is_admin {
         require_another_administrator(tx, user.id)?;
     }
-    if memberships::role(tx, organization, user.id)? == Some(Role::Admin) {
-        memberships::require_another_admin(tx, organization, user.id)?;
+    for place in memberships::of_user(tx, user.id)? {
+        if place.role == Role::Admin {
+            memberships::require_another_admin(tx, place.organization, user.id)?;
+        }
     }
     Ok(())
 }

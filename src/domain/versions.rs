@@ -1,5 +1,7 @@
 //! Versions: the files that a document has had, each immutable.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -60,19 +62,27 @@ pub struct NewFile {
 }
 
 /// Adds a file to a document and makes it the current one.
+///
+/// # Errors
+/// `Conflict` for a link, which has no file.
 pub fn add(
     tx: &mut WriteTx,
     actor: &Actor,
     document: Id<Document>,
     file: NewFile,
 ) -> Result<(Document, Version)> {
+    let actor = &actor.again(tx)?;
     let mut document = documents::editable(tx, actor, document)?;
+    if document.link.is_some() {
+        return Err(Error::conflict(
+            "This document is a link and has no versions. Upload the file as a new document.",
+        ));
+    }
     let version = insert(tx, actor, &document, file)?;
     document.current = Some(current_file(&version));
-    document.link = None;
     documents::save(tx, actor, &mut document)?;
     let detail = format!("version {}: {}", version.number, version.filename);
-    events::record(tx, actor, Verb::VersionAdded, document.id, &document.title, Some(&detail))?;
+    events::record(tx, actor, document.organization, Verb::VersionAdded, document.id, &document.title, Some(&detail))?;
     Ok((document, version))
 }
 
@@ -153,7 +163,7 @@ pub fn make_current(
     document.current = Some(current_file(&version));
     documents::save(tx, actor, &mut document)?;
     let detail = format!("version {}", version.number);
-    events::record(tx, actor, Verb::VersionMadeCurrent, document.id, &document.title, Some(&detail))?;
+    events::record(tx, actor, document.organization, Verb::VersionMadeCurrent, document.id, &document.title, Some(&detail))?;
     Ok(document)
 }
 
@@ -162,15 +172,14 @@ pub fn refers_to(tx: &ReadTx, blob: ContentHash) -> Result<bool> {
     Ok(tx.index(&BY_BLOB).within(&blob).keys()?.next().transpose()?.is_some())
 }
 
-/// The documents that show these bytes now.
-pub fn documents_showing(tx: &ReadTx, blob: ContentHash, limit: usize) -> Result<Vec<Id<Document>>> {
-    let mut documents = Vec::new();
-    for version in tx.index(&BY_BLOB).within(&blob).records()?.take(limit) {
-        documents.push(version?.document);
-    }
-    documents.sort();
-    documents.dedup();
-    Ok(documents)
+/// The documents that have a version of these bytes, looking at `limit` versions at most.
+pub fn documents_showing(
+    tx: &ReadTx,
+    blob: ContentHash,
+    limit: usize,
+) -> Result<BTreeSet<Id<Document>>> {
+    let versions = tx.index(&BY_BLOB).within(&blob).records()?.take(limit);
+    versions.map(|version| Ok(version?.document)).collect()
 }
 
 /// # Errors

@@ -10,13 +10,12 @@ use actix_web::{
     web::Data,
 };
 use futures_util::future::LocalBoxFuture;
-use jiff::SignedDuration;
 
 use super::{client, csrf, fault::Fault};
 use crate::{
     app::App,
     domain::{
-        access::Actor,
+        access::{Action, Actor, decide},
         organizations::Organization,
         sessions::{self, Session},
         tokens::{self, ApiToken},
@@ -120,6 +119,11 @@ impl std::ops::Deref for Member {
 impl Member {
     pub fn actor(&self) -> Actor {
         self.visitor.actor()
+    }
+
+    /// Whether to offer something; the verb behind it decides again.
+    pub fn may(&self, action: Action) -> bool {
+        decide(&self.visitor.actor, action).is_ok()
     }
 }
 
@@ -228,9 +232,7 @@ async fn resume(app: &App, id: Id<Session>) -> Result<Option<(Session, User, Act
 }
 
 fn note_token_use(app: &App, token: &ApiToken) {
-    let now = app.clock.now();
-    let noted = token.used_at.is_some_and(|at| now.duration_since(at) < SignedDuration::from_mins(5));
-    if !noted {
+    if tokens::is_stale(token, app.clock.now()) {
         let (store, id) = (app.store.clone(), token.id);
         tokio::spawn(async move { store.write(move |tx| tokens::touch(tx, id)).await });
     }

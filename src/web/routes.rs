@@ -23,6 +23,9 @@ pub fn endpoints() -> Vec<Endpoint> {
 fn files() -> Vec<Endpoint> {
     vec![
         get("/static/{path:.*}", assets::serve),
+        get("/favicon.ico", assets::serve_by_convention),
+        get("/apple-touch-icon.png", assets::serve_by_convention),
+        get("/robots.txt", assets::serve_by_convention),
         get("/healthz", health::alive),
         get("/readyz", health::ready),
         get("/media/{id}/{filename}", media::serve),
@@ -30,10 +33,48 @@ fn files() -> Vec<Endpoint> {
 }
 
 fn pages() -> Vec<Endpoint> {
+    use pages::{landing, setup, sign_in};
+    let mut all = vec![
+        get("/", landing::show),
+        get("/setup/{token}", setup::show),
+        post("/setup/{token}", setup::submit),
+        get("/sign-in", sign_in::show),
+        post("/sign-in", sign_in::submit),
+        post("/sign-out", sign_in::sign_out),
+    ];
+    all.extend(document_pages());
+    all
+}
+
+fn document_pages() -> Vec<Endpoint> {
+    use pages::documents::{acts, edit, files, library, link, show, upload, versions, visibility};
     vec![
-        get("/sign-in", pages::sign_in::show),
-        post("/sign-in", pages::sign_in::submit),
-        post("/sign-out", pages::sign_in::sign_out),
+        get("/documents", library::show),
+        get("/documents/results", library::results),
+        get("/documents/upload", upload::show),
+        post("/documents/upload", upload::submit),
+        get("/documents/link", link::show),
+        post("/documents/link", link::submit),
+        get("/documents/{id}", show::show),
+        get("/documents/{id}/preview", show::preview),
+        get("/documents/{id}/download", files::download),
+        get("/documents/{id}/content", files::content),
+        get("/documents/{id}/thumbnail", files::thumbnail),
+        get("/documents/{id}/pages/{page}", files::page_image),
+        get("/documents/{id}/edit", edit::show),
+        post("/documents/{id}/edit", edit::submit),
+        get("/documents/{id}/visibility", visibility::show),
+        post("/documents/{id}/visibility", visibility::submit),
+        post("/documents/{id}/publish", acts::publish),
+        post("/documents/{id}/withdraw", acts::withdraw),
+        post("/documents/{id}/archive", acts::archive),
+        post("/documents/{id}/unarchive", acts::unarchive),
+        post("/documents/{id}/trash", acts::trash),
+        post("/documents/{id}/restore", acts::restore),
+        post("/documents/{id}/delete", acts::delete),
+        post("/documents/{id}/versions", versions::submit),
+        get("/documents/{id}/versions/{version}/download", files::download_version),
+        post("/documents/{id}/versions/{version}/current", acts::make_current),
     ]
 }
 
@@ -193,23 +234,24 @@ fn documents_api() -> Vec<Endpoint> {
 }
 
 fn one_document_api() -> Vec<Endpoint> {
+    use pages::documents::files;
     const GROUP: &str = "Inside a document";
     vec![
-        get("/api/documents/{id}/download", docs::download)
+        get("/api/documents/{id}/download", files::download)
             .about(GROUP, "Download the file")
             .detail("`Range`, `If-Range` and `If-None-Match` are understood.")
             .gives_file("*/*")
             .for_anybody(),
-        get("/api/documents/{id}/content", docs::inline)
+        get("/api/documents/{id}/content", files::content)
             .about(GROUP, "Show the file")
             .detail("As the download, but to be shown where its type is known to be harmless.")
             .gives_file("*/*")
             .for_anybody(),
-        get("/api/documents/{id}/thumbnail", docs::thumbnail)
+        get("/api/documents/{id}/thumbnail", files::thumbnail)
             .about(GROUP, "Show a small image")
             .gives_file("image/*")
             .for_anybody(),
-        get("/api/documents/{id}/pages/{number}", docs::page)
+        get("/api/documents/{id}/pages/{number}", files::page_image)
             .about(GROUP, "Show a page as an image")
             .detail("Pages count from 1.")
             .gives_file("image/*")
@@ -228,7 +270,7 @@ fn one_document_api() -> Vec<Endpoint> {
             .detail("It becomes the current one.")
             .multipart::<docs::VersionUpload>()
             .gives::<docs::DocumentView>(201),
-        get("/api/documents/{id}/versions/{version_id}/download", docs::download_version)
+        get("/api/documents/{id}/versions/{version_id}/download", files::download_version)
             .about(GROUP, "Download a version")
             .gives_file("*/*")
             .for_anybody(),

@@ -5,4 +5,6 @@ mod support;
 mod api_documents;
 mod blobs;
 mod gallery;
+mod search;
 mod store_engine;
+mod tidy;

@@ -1,10 +1,7 @@
 //! The same change to many documents. Each is a transaction of its own, so that one refusal does not
 //! stop the others; the store commits them together all the same.
 
-use actix_web::{
-    ResponseError,
-    web::{Data, Json as Answer},
-};
+use actix_web::web::{Data, Json as Answer};
 use futures_util::{StreamExt, stream};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,7 +19,7 @@ use crate::{
     web::{
         auth::Member,
         body::Json,
-        fault::{Fault, Result},
+        fault::{Result, status_of},
     },
 };
 
@@ -146,6 +143,6 @@ impl BulkResult {
             tracing::error!(document = %id, "a bulk change failed: {chain:#}");
         }
         let detail = Some(error.to_string());
-        BulkResult { id, status: Fault(error).status_code().as_u16(), detail }
+        BulkResult { id, status: status_of(&error).as_u16(), detail }
     }
 }

@@ -140,7 +140,7 @@ pub struct ActivityWanted {
 
 #[derive(Serialize, JsonSchema)]
 pub struct ActivityList {
-    /// The latest first.
+    /// The latest first. Who downloaded it is told to those who may edit it.
     activity: Vec<ActivityView>,
 }
 
@@ -155,7 +155,10 @@ pub struct ActivityView {
     detail: Option<String>,
 }
 
-/// For members alone: who downloaded what is nobody else's business, however public the document.
+/// Events that are looked at for one page of activity.
+const LOOKED_AT_MAX: usize = 1_000;
+
+/// For members alone, however public the document; and who downloaded it, for those who may edit it.
 pub async fn activity(
     app: Data<App>,
     member: Member,
@@ -169,7 +172,11 @@ pub async fn activity(
         .read(move |tx| {
             let document = documents::readable(tx, &actor, id)?;
             decide(&actor, Action::Browse(document.organization))?;
-            events::about(tx, id, limit)
+            let can_edit = decide(&actor, Action::Edit(&document)).is_ok();
+            let mut events = events::about(tx, id, LOOKED_AT_MAX)?;
+            events.retain(|event| can_edit || event.verb != Verb::DocumentDownloaded);
+            events.truncate(limit);
+            Ok(events)
         })
         .await?;
     let view = |event: Event| ActivityView {

@@ -23,7 +23,6 @@ use crate::{
         api::parts::{IfMatch, Named, tagged},
         auth::Visitor,
         body::{self, NoBody},
-        content::{Caching, Disposition, deliver},
         fault::Result,
     },
 };
@@ -114,18 +113,6 @@ pub async fn add_version(
         })
         .await?;
     Ok(tagged(StatusCode::CREATED, view.revision(), &view))
-}
-
-pub async fn download_version(
-    app: Data<App>,
-    request: HttpRequest,
-    visitor: Visitor,
-    ids: Path<(Id<Document>, Id<Version>)>,
-) -> Result<HttpResponse> {
-    let (id, version) = ids.into_inner();
-    let content = app.content(visitor.actor(), id, Some(version)).await?;
-    let actor = visitor.actor();
-    deliver(&app, &request, actor, content, Disposition::Attachment, Caching::Private).await
 }
 
 pub async fn make_current(
