@@ -4,12 +4,16 @@
 //! [`App`] holds the engines. Its flows are in one file each; the background tasks
 //! ([`indexer`], [`worker`], [`keeper`]) run between [`App::start`] and [`Background::stop`].
 
+mod check;
 mod choices;
+mod demo;
+mod doctor;
 mod download;
 mod extraction;
 mod indexer;
 mod keeper;
 mod library;
+mod progress;
 mod reading;
 mod setup_link;
 mod sign_in;
@@ -28,13 +32,18 @@ use tokio::{
 };
 
 pub use self::{
+    check::{Damage, Report},
     choices::{Audience, Proposals},
+    demo::{Demo, Sample},
+    doctor::{Finding, Level},
     download::{Content, Image},
-    library::{Facets, Find, Found, Page, Sort, Statistics, names_of},
+    library::{Facets, Find, Found, Page, Sort, Statistics, names_of, with_surroundings},
+    progress::{Reporter, Step},
     reading::Reading,
     setup_link::{SetupForm, SetupLink},
     sign_in::{Credentials, Token},
 };
+pub use crate::search::{Snippet, Source as SnippetSource};
 use crate::{
     blobs::{Backend, Blobs, Limits},
     clock::Clock,
@@ -66,6 +75,9 @@ pub struct App {
 }
 
 impl App {
+    /// The name of the database in the data folder: where it is, a portal has been.
+    pub const DATABASE: &str = "appliance.redb";
+
     /// Opens everything below the data folder, making what is missing. Blocks shortly.
     pub fn open(config: Config, clock: Clock) -> Result<Arc<Self>> {
         App::open_with(config, clock, None)
@@ -82,7 +94,7 @@ impl App {
         create_private_folder(data)
             .with_context(|| format!("making the data folder {}", data.display()))?;
         let cache_bytes = config.store.cache_mb as usize * 1024 * 1024;
-        let store = Store::open(&data.join("appliance.redb"), cache_bytes, clock.clone())?;
+        let store = Store::open(&data.join(App::DATABASE), cache_bytes, clock.clone())?;
         let settings = store.write_blocking(settings::prepare)?;
         let blobs = Blobs::at(
             data.join("spool"),

@@ -42,8 +42,8 @@ pub struct NewAccount {
     pub full_name: String,
     pub password: Password,
     pub is_administrator: bool,
-    /// In the organization; without it, an administrator is `admin` and everybody else `viewer`.
-    pub role: Option<Role>,
+    /// In the organization; an administrator may do everything in any case.
+    pub role: Role,
     /// By name; needed only when there are several. The first administrator's is made.
     pub organization: Option<String>,
 }
@@ -147,14 +147,13 @@ fn join(
     new: NewAccount,
     password: PasswordHash,
 ) -> Result<User> {
-    let usual = if new.is_administrator { Role::Admin } else { Role::Viewer };
     let user = NewUser {
         username: new.username,
         email: new.email,
         full_name: new.full_name,
         password,
         is_admin: new.is_administrator,
-        role: new.role.unwrap_or(usual),
+        role: if new.is_administrator { Role::Admin } else { new.role },
     };
     users::create(tx, &Actor::system(NAME, Some(organization.id)), organization.id, user)
 }
@@ -174,12 +173,7 @@ fn set_up(tx: &mut WriteTx, new: NewAccount, password: PasswordHash) -> Result<U
         full_name: new.full_name,
         password,
     };
-    let (organization, user) = setup::run(tx, setup)?;
-    if let Some(role) = new.role {
-        let actor = Actor::system(NAME, Some(organization.id));
-        memberships::assign(tx, &actor, organization.id, user.id, role)?;
-    }
-    Ok(user)
+    setup::run(tx, setup).map(|(_, user)| user)
 }
 
 /// The organization with this name, or the only one; `None` when there is none at all.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Reply, Request, accounts};
 use crate::{
-    app::{App, Reporter},
+    app::{App, Reporter, Step},
     domain::{jobs, users},
     error::{Error, Result},
 };
@@ -56,9 +56,7 @@ pub async fn carry_out(
         }
         Request::UserDisable { login } => accounts::disable(app, login).await.map(Reply::User),
         Request::UserEnable { login } => accounts::enable(app, login).await.map(Reply::User),
-        Request::Reindex => {
-            app.reindex(reporter).await.map(|documents| Reply::Reindexed { documents })
-        }
+        Request::Reindex => reindex(app, reporter).await,
         Request::Check { deep } => app.check(deep, reporter).await.map(Reply::Checked),
         Request::Doctor => app.doctor(running.is_some()).await.map(Reply::Findings),
     }
@@ -102,6 +100,21 @@ async fn setup_link(app: &App, running: &Running) -> Result<Reply> {
              --email ADDRESS --admin”.",
         )),
     }
+}
+
+async fn reindex(app: &Arc<App>, reporter: &Reporter) -> Result<Reply> {
+    reporter.begin("Building the search index", None);
+    let step = |done, total| {
+        let what = "Building the search index".into();
+        reporter.repeat(Step { what, done, total: Some(total) });
+    };
+    app.reindex(&step).await?;
+    app.catch_up().await?;
+    let index = app.index.clone();
+    let status = tokio::task::spawn_blocking(move || index.status())
+        .await
+        .map_err(|fault| Error::Internal(fault.into()))??;
+    Ok(Reply::Reindexed { documents: status.entries })
 }
 
 /// A new one-time setup link, as long as nobody can administer the portal.

@@ -94,7 +94,7 @@ async fn accept(
     let mut conversations = JoinSet::new();
     while !*stopped.borrow() {
         let connection = tokio::select! {
-            _ = stopped.wait_for(|stopped| *stopped) => break,
+            () = ended(&mut stopped) => break,
             Some(_) = conversations.join_next() => continue,
             connection = accept_one(&socket.listener, &places) => connection,
         };
@@ -162,7 +162,7 @@ async fn converse(
     };
     let told = tokio::select! {
         told = tell(&mut reader, &mut writer, &reporter, &mut work) => told,
-        _ = stopped.wait_for(|stopped| *stopped), if only_looks => {
+        () = ended(&mut stopped), if only_looks => {
             let message = "The server stops. Ask again when it is back.";
             let answer = Answer::Failed(Error::Busy { message: message.into(), retry_after_s: 1 }.into());
             send(&mut writer, &answer).await?;
@@ -176,6 +176,11 @@ async fn converse(
         let _nobody_asks = work.await;
     }
     told
+}
+
+async fn ended(stopped: &mut watch::Receiver<bool>) {
+    // Whoever could say so is gone: the end too.
+    let _said_so = stopped.wait_for(|stopped| *stopped).await;
 }
 
 /// The request; `None` when the other side closed without one.

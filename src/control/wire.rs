@@ -99,8 +99,10 @@ impl From<Error> for Failed {
         let kind = match &error {
             Error::NotFound(_) => Kind::NotFound,
             Error::Invalid { .. } => Kind::Invalid,
-            Error::SignInRequired | Error::Forbidden(_) => Kind::Forbidden,
-            Error::Conflict(_) => Kind::Conflict,
+            Error::SignInRequired | Error::WrongCredentials | Error::Forbidden(_) => {
+                Kind::Forbidden
+            }
+            Error::Conflict(_) | Error::Stale(_) => Kind::Conflict,
             Error::TooLarge(_) => Kind::TooLarge,
             Error::TooMany { .. } | Error::Busy { .. } => Kind::Busy,
             Error::Full(_) => Kind::Full,

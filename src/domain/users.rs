@@ -97,6 +97,25 @@ pub fn list(tx: &ReadTx) -> Result<Vec<User>> {
     tx.index(&BY_USERNAME).records()?.collect()
 }
 
+/// An account with its role, for an administrator of the organization it belongs to.
+///
+/// # Errors
+/// `NotFound` for somebody who is not a member, unless the actor administers the whole instance.
+pub fn governed(
+    tx: &ReadTx,
+    actor: &Actor,
+    organization: Id<Organization>,
+    id: Id<User>,
+) -> Result<(User, Option<Role>)> {
+    decide(actor, Action::Govern(organization))?;
+    let user = get(tx, id)?;
+    let role = memberships::role(tx, organization, id)?;
+    match role.is_some() || actor.is_administrator {
+        true => Ok((user, role)),
+        false => Err(Error::not_found("person")),
+    }
+}
+
 /// True once somebody can administer the portal; until then it asks to be set up.
 pub fn has_administrator(tx: &ReadTx) -> Result<bool> {
     for user in tx.index(&ADMINISTRATORS).records()? {
@@ -153,7 +172,7 @@ pub fn create(
 }
 
 /// Changes to an account; `None` leaves a part as it is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserEdit {
     pub username: Option<String>,
     pub email: Option<String>,

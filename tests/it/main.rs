@@ -2,6 +2,7 @@
 
 mod support;
 
+mod api_documents;
 mod blobs;
 mod gallery;
 mod pages;

@@ -21,6 +21,7 @@ pub mod format;
 // the pages themselves
 pub mod account;
 pub mod admin;
+pub mod api_reference;
 pub mod confirm;
 pub mod documents;
 pub mod failure;

@@ -3,6 +3,7 @@
 
 mod account;
 mod administration;
+mod api;
 mod documents;
 
 use appliance::web::pages::{
@@ -47,6 +48,7 @@ pub fn all() -> Vec<Exhibit> {
     exhibits.extend(documents::all());
     exhibits.extend(account::all());
     exhibits.extend(administration::all());
+    exhibits.extend(api::all());
     exhibits
 }
 
