@@ -4,6 +4,7 @@ mod support;
 
 mod api_documents;
 mod blobs;
+mod browser;
 mod gallery;
 mod pages;
 mod search;

@@ -1,5 +1,6 @@
 //! The real portal on a free port, with a data folder of its own and a clock that tests move.
 
+mod chromium;
 mod person;
 
 use std::{net::TcpListener, path::PathBuf, sync::Arc};
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 
+pub use chromium::{Chromium, Tab};
 pub use person::filled_in;
 
 /// The password of everybody in a test world.
