@@ -37,11 +37,11 @@ pub fn recognize(head: &[u8], filename: &str) -> Recognized {
     if head.starts_with(COMPOUND_FILE) {
         return in_compound_file(&extension);
     }
-    if let Some(known) = infer::get(head).filter(|kind| is_trustworthy(kind)) {
-        return Recognized { media_type: known.mime_type(), format: Format::Other };
-    }
     if looks_like_text(head) {
         return among_texts(head, &extension).into();
+    }
+    if let Some(known) = infer::get(head).filter(|kind| is_trustworthy(kind)) {
+        return Recognized { media_type: known.mime_type(), format: Format::Other };
     }
     Format::Other.into()
 }
@@ -230,15 +230,12 @@ fn in_compound_file(extension: &str) -> Recognized {
     }
 }
 
-/// The crate also guesses at texts and at formats with two-byte signatures, where a plain text can
-/// be mistaken; those are left to the look at the text itself.
+/// What is left to the crate are sound, film, fonts, archives and programs. Of these, the ones it
+/// tells by two bytes are left out, and so is everything that was looked at here already.
 fn is_trustworthy(kind: &infer::Type) -> bool {
     use infer::MatcherType::*;
-    match kind.matcher_type() {
-        Text | Doc | Book => false,
-        App => !matches!(kind.extension(), "obj" | "der" | "pem"),
-        _ => kind.mime_type() != "application/postscript" || kind.matcher_type() == Image,
-    }
+    let is_own = matches!(kind.matcher_type(), Text | Doc | Book);
+    !is_own && !matches!(kind.extension(), "obj" | "der" | "pem" | "bmp")
 }
 
 /// No zero bytes and hardly any other control characters; or a UTF-16 byte order mark.

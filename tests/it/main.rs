@@ -1,1 +1,3 @@
 //! The one test binary: a file per noun.
+
+mod extract;

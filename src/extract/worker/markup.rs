@@ -106,84 +106,121 @@ pub fn push_html(source: &str, output: &mut Output) -> Result<(), Lost> {
 
 fn push_words(source: &str, is_whole_file: bool, output: &mut Output) -> Result<(), Lost> {
     let mut scanner = Scanner { rest: source, quotes_count: true };
-    let mut preformatted = 0usize;
+    let mut lines = Lines { output, is_at_start: true, preformatted: 0, in_cell: false };
     let mut title: Option<String> = None;
     let mut template_depth = 0usize;
-    // A row of a table is one line, whatever its cells contain.
-    let mut in_cell = false;
     while let Some(token) = scanner.next() {
         match token {
             Token::Text(text) if template_depth > 0 || text.is_empty() => {}
-            Token::Text(text) => {
-                let text = decode_entities(text);
-                if let Some(title) = &mut title {
-                    title.push_str(&text);
-                } else if preformatted > 0 {
-                    output.push(&text)?;
-                } else {
-                    output.push(&text.replace(['\n', '\r'], " "))?;
-                }
-            }
+            Token::Text(text) => match &mut title {
+                Some(title) => title.push_str(&decode_entities(text)),
+                None => lines.text(&decode_entities(text))?,
+            },
             Token::Open { name, attributes } => match name.as_str() {
                 "script" | "style" => scanner.skip_raw(&name),
                 "template" => template_depth += 1,
                 "title" => title = Some(String::new()),
-                "pre" | "textarea" => {
-                    preformatted += 1;
-                    output.push("\n")?;
-                }
                 "html" => {
                     if let Some(tag) = attribute(attributes, "lang") {
-                        output.declare_language(tag);
+                        lines.output.declare_language(tag);
                     }
                 }
                 "img" | "area" => {
                     if let Some(alternative) = attribute(attributes, "alt") {
-                        output.push(" ")?;
-                        output.push(&decode_entities(alternative))?;
-                        output.push(" ")?;
+                        lines.text(&format!(" {} ", decode_entities(alternative)))?;
                     }
                 }
-                "td" | "th" => {
-                    in_cell = true;
-                    output.push("\t")?;
-                }
-                name if is_block(name) => {
-                    in_cell &= !matches!(name, "tr" | "table");
-                    output.push(if in_cell { "\t" } else { "\n" })?;
-                }
-                _ => {}
+                name => lines.open(name)?,
             },
             Token::Close { name } => match name.as_str() {
                 "template" => template_depth = template_depth.saturating_sub(1),
                 "title" => {
                     if let Some(title) = title.take().filter(|_| is_whole_file) {
-                        output.title(&title)?;
+                        lines.output.title(&title)?;
                     }
                 }
-                "pre" | "textarea" => {
-                    preformatted = preformatted.saturating_sub(1);
-                    output.push("\n")?;
-                }
-                "td" | "th" => in_cell = false,
-                "p" | "ul" | "ol" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" if in_cell => {
-                    output.push("\t")?;
-                }
-                "p" | "table" | "ul" | "ol" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
-                    output.push("\n\n")?;
-                }
-                name if is_block(name) => {
-                    in_cell &= !matches!(name, "tr" | "table");
-                    output.push(if in_cell { "\t" } else { "\n" })?;
-                }
-                _ => {}
+                name => lines.close(name)?,
             },
         }
-        if output.is_full() {
+        if lines.output.is_full() {
             break;
         }
     }
     Ok(())
+}
+
+/// Puts line ends where a browser would begin a new line. A row of a table is one line, whatever
+/// its cells contain.
+struct Lines<'a> {
+    output: &'a mut Output,
+    is_at_start: bool,
+    preformatted: usize,
+    in_cell: bool,
+}
+
+impl Lines<'_> {
+    fn text(&mut self, text: &str) -> Result<(), Lost> {
+        if self.preformatted > 0 {
+            self.output.push(text)?;
+        } else {
+            self.output.push(&text.replace(['\n', '\r'], " "))?;
+        }
+        self.is_at_start &= text.trim().is_empty();
+        Ok(())
+    }
+
+    fn open(&mut self, name: &str) -> Result<(), Lost> {
+        match name {
+            "pre" | "textarea" => {
+                self.preformatted += 1;
+                self.new_line("\n")
+            }
+            "td" | "th" => {
+                self.in_cell = true;
+                self.new_line("\t")
+            }
+            "tr" | "table" => {
+                self.in_cell = false;
+                self.new_line("\n")
+            }
+            "br" => {
+                self.is_at_start = false;
+                self.new_line("\n")
+            }
+            name if is_block(name) => self.new_line("\n"),
+            _ => Ok(()),
+        }
+    }
+
+    fn close(&mut self, name: &str) -> Result<(), Lost> {
+        match name {
+            "pre" | "textarea" => {
+                self.preformatted = self.preformatted.saturating_sub(1);
+                self.new_line("\n")
+            }
+            "td" | "th" => {
+                self.in_cell = false;
+                Ok(())
+            }
+            "tr" | "table" => {
+                self.in_cell = false;
+                self.new_line("\n")
+            }
+            "p" | "ul" | "ol" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => self.new_line("\n\n"),
+            name if is_block(name) => self.new_line("\n"),
+            _ => Ok(()),
+        }
+    }
+
+    fn new_line(&mut self, line_end: &str) -> Result<(), Lost> {
+        if self.in_cell {
+            self.output.push("\t")?;
+        } else if !self.is_at_start {
+            self.output.push(line_end)?;
+            self.is_at_start = true;
+        }
+        Ok(())
+    }
 }
 
 fn is_block(name: &str) -> bool {

@@ -6,9 +6,10 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 /// Works piece by piece; remembers what the previous piece ended with.
 pub struct Normalizer {
     composer: ComposingNormalizerBorrowed<'static>,
-    /// Line ends at the end of what was given out so far; a page starts as if after many.
-    line_ends: usize,
-    /// A blank that is only given out if something follows on the same line.
+    /// Nothing visible has come on this page yet.
+    is_page_start: bool,
+    /// Line ends and a blank that are only given out if something visible follows.
+    line_ends_due: usize,
     blank_is_due: bool,
 }
 
@@ -16,18 +17,21 @@ impl Default for Normalizer {
     fn default() -> Self {
         Normalizer {
             composer: ComposingNormalizerBorrowed::new_nfc(),
-            line_ends: LINE_ENDS_MAX,
+            is_page_start: true,
+            line_ends_due: 0,
             blank_is_due: false,
         }
     }
 }
 
+/// One empty line in a row.
 const LINE_ENDS_MAX: usize = 2;
 
 impl Normalizer {
-    /// Forgets the previous page, so that the next begins without blanks and empty lines.
+    /// Forgets the previous page: none begins or ends with blanks or empty lines.
     pub fn start_page(&mut self) {
-        self.line_ends = LINE_ENDS_MAX;
+        self.is_page_start = true;
+        self.line_ends_due = 0;
         self.blank_is_due = false;
     }
 
@@ -39,9 +43,9 @@ impl Normalizer {
             match character {
                 '\n' if previous == '\r' => {}
                 '\n' | '\r' | '\x0b' | '\x0c' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
-                    self.line_end(&mut text);
+                    self.line_ends_due = LINE_ENDS_MAX.min(self.line_ends_due + 1);
                 }
-                blank if blank.is_whitespace() => self.blank_is_due = self.line_ends == 0,
+                blank if blank.is_whitespace() => self.blank_is_due = true,
                 // Ligatures that fonts bring along (U+FB00 to FB06): people search for letters.
                 '\u{fb00}' => self.visible(&mut text, "ff"),
                 '\u{fb01}' => self.visible(&mut text, "fi"),
@@ -57,20 +61,16 @@ impl Normalizer {
         text
     }
 
-    fn line_end(&mut self, text: &mut String) {
-        self.blank_is_due = false;
-        if self.line_ends < LINE_ENDS_MAX {
-            self.line_ends += 1;
-            text.push('\n');
-        }
-    }
-
     fn visible(&mut self, text: &mut String, characters: &str) {
-        if self.blank_is_due {
+        if self.is_page_start {
+            self.is_page_start = false;
+        } else if self.line_ends_due > 0 {
+            text.push_str(&"\n\n"[..self.line_ends_due]);
+        } else if self.blank_is_due {
             text.push(' ');
-            self.blank_is_due = false;
         }
-        self.line_ends = 0;
+        self.line_ends_due = 0;
+        self.blank_is_due = false;
         text.push_str(characters);
     }
 }
@@ -121,8 +121,10 @@ mod tests {
     #[test]
     fn pieces_join_as_if_they_were_one() {
         let mut normalizer = Normalizer::default();
-        let joined: String =
-            ["a ", " b\n", "\n\n", " c"].iter().map(|piece| normalizer.normalize(piece)).collect();
+        let joined: String = ["a ", " b\n", "\n\n", " c", "\n \n"]
+            .iter()
+            .map(|piece| normalizer.normalize(piece))
+            .collect();
         assert_eq!(joined, "a b\n\nc");
     }
 }

@@ -2,6 +2,7 @@
 //! to the parent as soon as it is whole.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 
 use super::super::error::Refusal;
 use super::super::protocol::{
@@ -111,6 +112,11 @@ impl Output {
 
     pub fn is_full(&self) -> bool {
         self.is_full
+    }
+
+    /// The same, for readers that are called back.
+    pub fn flow(&self) -> ControlFlow<()> {
+        if self.is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     pub fn page_count(&mut self, page_count: usize) -> Result<(), Lost> {
