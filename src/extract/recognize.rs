@@ -40,7 +40,7 @@ pub fn recognize(head: &[u8], filename: &str) -> Recognized {
     if looks_like_text(head) {
         return among_texts(head, &extension).into();
     }
-    if let Some(known) = infer::get(head).filter(|kind| is_trustworthy(kind)) {
+    if let Some(known) = infer::get(head).filter(is_trustworthy) {
         return Recognized { media_type: known.mime_type(), format: Format::Other };
     }
     Format::Other.into()

@@ -6,12 +6,13 @@
 //! them. They do bound what grows with the input, because a partial result is worth more than a
 //! death.
 
+mod html;
 mod image;
 mod input;
 mod language;
 mod legacy;
 mod mail;
-mod markup;
+mod markdown;
 mod normalize;
 mod office;
 mod output;
@@ -109,9 +110,9 @@ fn extract(
         }
         Format::Doc | Format::Xls | Format::Ppt | Format::Msg => legacy::extract(bytes, output),
         Format::Rtf => rtf::extract(bytes, output),
-        Format::Html => markup::extract_html(bytes, output),
-        Format::Markdown => markup::extract_markdown(bytes, output),
-        Format::Svg => markup::extract_svg(bytes, output),
+        Format::Html => html::extract(bytes, output),
+        Format::Markdown => markdown::extract(bytes, output),
+        Format::Svg => html::extract_svg(bytes, output),
         Format::Csv | Format::Text | Format::Json | Format::Xml => plain::extract(bytes, output),
         Format::Eml => mail::extract(bytes, output),
         Format::Jpeg

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::super::markup;
+use super::super::html;
 use super::super::output::{Output, Stop};
 use super::super::plain;
 use super::container::Container;
@@ -28,7 +28,7 @@ pub fn extract(container: &mut Container<'_>, output: &mut Output) -> Result<(),
             break;
         }
         if let Some(part) = container.read(chapter)? {
-            markup::push_html(&plain::decode(&part, None), output)?;
+            html::push(&plain::decode(&part, None), output)?;
             output.push("\n\n")?;
         }
     }
