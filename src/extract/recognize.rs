@@ -46,6 +46,17 @@ pub fn recognize(head: &[u8], filename: &str) -> Recognized {
     Format::Other.into()
 }
 
+/// The format behind a media type that `recognize` once gave, for files whose bytes are not at hand.
+pub fn format_of_media_type(media_type: &str) -> Format {
+    let refined = ZIP_EXTENSIONS.iter().map(|(_, media_type, format)| (*media_type, *format));
+    let usual = Format::ALL.into_iter().map(|format| (format.media_type(), format));
+    usual
+        .chain(refined)
+        .chain(OPEN_DOCUMENT_VARIANTS)
+        .find(|(known, _)| known.eq_ignore_ascii_case(media_type))
+        .map_or(Format::Other, |(_, format)| format)
+}
+
 /// The signature of Microsoft's compound files (MS-CFB 2.2): the old Office formats, and new ones
 /// behind a password.
 const COMPOUND_FILE: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
@@ -114,15 +125,8 @@ fn in_zip(head: &[u8], extension: &str) -> Recognized {
         if let Some(format) = known.into_iter().find(|format| declared == format.media_type()) {
             return format.into();
         }
-        let templates = [
-            ("application/vnd.oasis.opendocument.text-template", Format::Odt),
-            ("application/vnd.oasis.opendocument.spreadsheet-template", Format::Ods),
-            ("application/vnd.oasis.opendocument.presentation-template", Format::Odp),
-            ("application/vnd.oasis.opendocument.graphics", Format::Odp),
-        ];
-        if let Some((media_type, format)) =
-            templates.into_iter().find(|(name, _)| declared == *name)
-        {
+        let mut variants = OPEN_DOCUMENT_VARIANTS.into_iter();
+        if let Some((media_type, format)) = variants.find(|(name, _)| declared == *name) {
             return Recognized { media_type, format };
         }
     }
@@ -152,6 +156,14 @@ fn in_zip(head: &[u8], extension: &str) -> Recognized {
         (None, None) => Recognized { media_type: "application/zip", format: Format::Other },
     }
 }
+
+/// Templates and drawings that are read like their relatives.
+const OPEN_DOCUMENT_VARIANTS: [(&str, Format); 4] = [
+    ("application/vnd.oasis.opendocument.text-template", Format::Odt),
+    ("application/vnd.oasis.opendocument.spreadsheet-template", Format::Ods),
+    ("application/vnd.oasis.opendocument.presentation-template", Format::Odp),
+    ("application/vnd.oasis.opendocument.graphics", Format::Odp),
+];
 
 const ZIP_EXTENSIONS: &[(&str, &str, Format)] = &[
     (
@@ -337,6 +349,16 @@ mod tests {
         let mail = b"From: a@example.org\r\nTo: b@example.org\r\nSubject: x\r\n\r\nHello";
         assert_eq!(recognize(mail, "saved").format, Format::Eml);
         assert_eq!(recognize(b"plain words", "").media_type, "text/plain");
+    }
+
+    #[test]
+    fn a_media_type_leads_back_to_its_format() {
+        for format in Format::ALL {
+            assert_eq!(format_of_media_type(format.media_type()), format);
+        }
+        let macros = "application/vnd.ms-word.document.macroEnabled.12";
+        assert_eq!(format_of_media_type(macros), Format::Docx);
+        assert_eq!(format_of_media_type("video/mp4"), Format::Other);
     }
 
     #[test]

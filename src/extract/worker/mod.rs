@@ -6,6 +6,7 @@
 //! them. They do bound what grows with the input, because a partial result is worth more than a
 //! death.
 
+mod budget;
 mod html;
 mod image;
 mod input;
@@ -24,7 +25,6 @@ mod sandbox;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use super::error::Refusal;
 use super::format::Format;
@@ -124,11 +124,4 @@ fn extract(
         | Format::Ico => image::extract(bytes, format, pictures, request, output),
         Format::Other => Err(Refusal::Unsupported.into()),
     }
-}
-
-/// The shares of the time limit after which no new page of text and no new picture is begun, so
-/// that the answer is complete before the parent's patience ends.
-fn deadline(request: &Request, percent: u64) -> Duration {
-    let whole = request.wall_ms.min(request.cpu_s.saturating_mul(1000));
-    Duration::from_millis(whole / 100 * percent)
 }

@@ -1,11 +1,14 @@
 //! Text as it should be stored and searched: composed (NFC), without control characters, with
 //! single blanks and at most one empty line in a row.
 
+use std::borrow::Cow;
+
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 /// Works piece by piece; remembers what the previous piece ended with.
 pub struct Normalizer {
     composer: ComposingNormalizerBorrowed<'static>,
+    simplifier: ComposingNormalizerBorrowed<'static>,
     /// Nothing visible has come on this page yet.
     is_page_start: bool,
     /// Line ends and a blank that are only given out if something visible follows.
@@ -17,6 +20,7 @@ impl Default for Normalizer {
     fn default() -> Self {
         Normalizer {
             composer: ComposingNormalizerBorrowed::new_nfc(),
+            simplifier: ComposingNormalizerBorrowed::new_nfkc(),
             is_page_start: true,
             line_ends_due: 0,
             blank_is_due: false,
@@ -36,7 +40,8 @@ impl Normalizer {
     }
 
     pub fn normalize(&mut self, raw: &str) -> String {
-        let composed = self.composer.normalize(raw);
+        let plain = self.plain_letters(raw);
+        let composed = self.composer.normalize(&plain);
         let mut text = String::with_capacity(composed.len());
         let mut previous = '\0';
         for character in composed.chars() {
@@ -46,19 +51,32 @@ impl Normalizer {
                     self.line_ends_due = LINE_ENDS_MAX.min(self.line_ends_due + 1);
                 }
                 blank if blank.is_whitespace() => self.blank_is_due = true,
-                // Ligatures that fonts bring along (U+FB00 to FB06): people search for letters.
-                '\u{fb00}' => self.visible(&mut text, "ff"),
-                '\u{fb01}' => self.visible(&mut text, "fi"),
-                '\u{fb02}' => self.visible(&mut text, "fl"),
-                '\u{fb03}' => self.visible(&mut text, "ffi"),
-                '\u{fb04}' => self.visible(&mut text, "ffl"),
-                '\u{fb05}' | '\u{fb06}' => self.visible(&mut text, "st"),
                 dropped if is_invisible(dropped) => {}
                 other => self.visible(&mut text, other.encode_utf8(&mut [0; 4])),
             }
             previous = character;
         }
         text
+    }
+
+    /// Ligatures (ﬁ), Arabic letters in the form of their place, letters of full or half width: what
+    /// fonts and old encodings tell apart, people search as one.
+    fn plain_letters<'a>(&self, raw: &'a str) -> Cow<'a, str> {
+        if !raw.contains(is_presentation_form) {
+            return Cow::Borrowed(raw);
+        }
+        let mut plain = String::with_capacity(raw.len());
+        let mut rest = raw;
+        while let Some(start) = rest.find(is_presentation_form) {
+            let (before, forms) = rest.split_at(start);
+            let end = forms.find(|c| !is_presentation_form(c)).unwrap_or(forms.len());
+            let (forms, after) = forms.split_at(end);
+            plain.push_str(before);
+            plain.push_str(&self.simplifier.normalize(forms));
+            rest = after;
+        }
+        plain.push_str(rest);
+        Cow::Owned(plain)
     }
 
     fn visible(&mut self, text: &mut String, characters: &str) {
@@ -73,6 +91,10 @@ impl Normalizer {
         self.blank_is_due = false;
         text.push_str(characters);
     }
+}
+
+fn is_presentation_form(character: char) -> bool {
+    matches!(character, '\u{fb00}'..='\u{fdff}' | '\u{fe70}'..='\u{fefe}' | '\u{ff01}'..='\u{ffef}')
 }
 
 /// Controls, soft hyphens, zero-width blanks, direction marks, byte order marks, replacement
@@ -110,7 +132,8 @@ mod tests {
 
     #[test]
     fn letters_are_composed_and_ligatures_opened() {
-        assert_eq!(normalize("Gro\u{308}ße ﬁnden"), "Größe finden");
+        assert_eq!(normalize("Gro\u{308}ße ﬁnden, Stoﬀe"), "Größe finden, Stoffe");
+        assert_eq!(normalize("ﻻ ｶﾞ Ｆｕｌｌ"), "لا ガ Full");
     }
 
     #[test]

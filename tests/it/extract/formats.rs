@@ -124,6 +124,20 @@ async fn text_that_a_scanner_hid_under_its_image_is_found() {
 }
 
 #[tokio::test]
+async fn a_pdf_is_read_from_right_to_left_where_people_do() {
+    let text = text_of("scripts.pdf", &fixture("scripts.pdf")).await;
+    for words in [
+        "Ετήσια έκθεση του αμοιβαίου κεφαλαίου για το έτος 2025.",
+        "Годовой отчёт фонда за 2025 год и прогноз.",
+        "דוח שנתי של הקרן לשנת",
+        "English words בפנים.",
+        "التقرير السنوي للصندوق لعام",
+    ] {
+        assert!(text.contains(words), "{words:?} in {text:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_pdf_that_only_restricts_printing_is_read() {
     let text = text_of("restricted.pdf", &fixture("restricted.pdf")).await;
     assert_eq!(text, "The minutes are confidential.\x0cSecond page of the minutes.");

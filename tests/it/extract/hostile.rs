@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use appliance::extract::{Extract, ExtractError, Extractor, Format, Limits, Refusal, Wanted};
 
 use super::samples::{
-    ALL_FORMATS, docx, extractor, extractor_within, file, fixture, limits, lying_extractor, office,
-    page, pdf, pdf_with, pdf_with_stream, read, stream_object, text_of, zip,
+    docx, extractor, extractor_within, file, fixture, limits, lying_extractor, office, page, pdf,
+    pdf_with, pdf_with_stream, read, stream_object, text_of, zip,
 };
 
 const TEXT_ONLY: Wanted = Wanted { text: true, thumbnail: false, previews_max: 0 };
@@ -72,7 +72,7 @@ async fn rubbish_in_every_format_ends_in_a_sentence() {
         })
         .collect();
     let extractor = extractor();
-    for format in ALL_FORMATS {
+    for format in Format::ALL {
         for magic in [
             &b""[..],
             b"%PDF-1.7\n",

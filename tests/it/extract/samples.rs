@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Cursor, Read, Write};
 use std::path::PathBuf;
 
-use appliance::extract::{Extract, ExtractError, Extractor, Format, Limits, Wanted, recognize};
+use appliance::extract::{Extract, ExtractError, Extractor, Limits, Wanted, recognize};
 
 /// Unoptimized drawing is slow, so the tests ask for small pictures.
 pub fn limits() -> Limits {
@@ -190,36 +190,3 @@ fn crc32(bytes: &[u8]) -> u32 {
         })
     })
 }
-
-pub const ALL_FORMATS: [Format; 30] = [
-    Format::Pdf,
-    Format::Docx,
-    Format::Xlsx,
-    Format::Xlsb,
-    Format::Pptx,
-    Format::Doc,
-    Format::Xls,
-    Format::Ppt,
-    Format::Odt,
-    Format::Ods,
-    Format::Odp,
-    Format::Epub,
-    Format::Rtf,
-    Format::Html,
-    Format::Markdown,
-    Format::Csv,
-    Format::Text,
-    Format::Json,
-    Format::Xml,
-    Format::Svg,
-    Format::Eml,
-    Format::Msg,
-    Format::Jpeg,
-    Format::Png,
-    Format::Gif,
-    Format::Webp,
-    Format::Bmp,
-    Format::Tiff,
-    Format::Ico,
-    Format::Other,
-];
