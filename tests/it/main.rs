@@ -1,3 +1,10 @@
 //! The one test binary: a file per noun.
 
 mod extract;
+mod support;
+
+mod blobs;
+mod gallery;
+mod search;
+mod store_engine;
+mod tidy;
