@@ -2,6 +2,10 @@
 
 mod support;
 
+mod access;
 mod blobs;
+mod domain;
 mod gallery;
+mod store;
 mod store_engine;
+mod store_keys;
