@@ -15,6 +15,12 @@ fn an_odd_text() -> impl Strategy<Value = String> {
         .prop_map(|characters| characters.into_iter().collect())
 }
 
+/// Whole letters: in upper case a loose accent can move from one letter to the next.
+fn a_name() -> impl Strategy<Value = String> {
+    let letters = vec!['a', 'ß', 'ẞ', 'ſ', 's', 'İ', 'ı', 'I', 'Σ', 'ς', 'ﬁ', 'K', 'é', 'ŉ', 'ｗ', 'Å', ' '];
+    vec(select(letters), 0..12).prop_map(|letters| letters.into_iter().collect())
+}
+
 proptest! {
     #[test]
     fn folding_twice_is_folding_once(text in an_odd_text()) {
@@ -23,8 +29,7 @@ proptest! {
     }
 
     #[test]
-    fn the_case_of_a_name_does_not_count(text in an_odd_text()) {
-        let text = text::optional_line("name", &text, 1_000).unwrap();
+    fn the_case_of_a_name_does_not_count(text in a_name()) {
         prop_assert_eq!(text::fold(&text.to_uppercase()), text::fold(&text));
         prop_assert_eq!(text::fold(&text.to_lowercase()), text::fold(&text));
     }
