@@ -1,9 +1,18 @@
 use std::process::ExitCode;
 
+use appliance::{cli, extract};
+
 fn main() -> ExitCode {
     // Before anything else: this process is about to lock itself in.
     if std::env::args_os().nth(1).is_some_and(|verb| verb == "worker") {
-        return appliance::extract::worker::main();
+        return extract::worker::main();
     }
-    ExitCode::SUCCESS
+    let command_line = cli::parse();
+    match cli::run(&command_line) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.print(command_line.is_verbose());
+            failure.exit().into()
+        }
+    }
 }

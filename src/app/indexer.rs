@@ -196,6 +196,20 @@ async fn apply(
 }
 
 impl App {
+    /// Brings the search index up to everything that is committed now, beside the indexer or
+    /// without it.
+    pub async fn catch_up(self: &Arc<Self>) -> Result<()> {
+        let latest = *self.store.latest_change().borrow();
+        while self.index.cursor() < latest {
+            match follow(self).await {
+                // The indexer was faster with the same step.
+                Ok(_) | Err(Error::Conflict(_)) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(())
+    }
+
     /// Builds the search index anew beside the present one, which answers until the new one is
     /// complete. `progress` hears how many of how many documents are in it.
     pub async fn reindex(self: &Arc<Self>, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<()> {

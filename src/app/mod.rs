@@ -4,11 +4,17 @@
 //! [`App`] holds the engines. Its flows are in one file each; the background tasks
 //! ([`indexer`], [`worker`], [`keeper`]) run between [`App::start`] and [`Background::stop`].
 
+mod check;
+mod choices;
+mod demo;
+mod doctor;
 mod download;
 mod extraction;
 mod indexer;
 mod keeper;
 mod library;
+mod progress;
+mod reading;
 mod setup_link;
 mod sign_in;
 mod tasks;
@@ -26,8 +32,14 @@ use tokio::{
 };
 
 pub use self::{
+    check::{Damage, Report},
+    choices::{Audience, Proposals},
+    demo::{Demo, Sample},
+    doctor::{Finding, Level},
     download::{Content, Image},
     library::{Facets, Find, Found, Page, Sort, Statistics, names_of},
+    progress::{Reporter, Step},
+    reading::Reading,
     setup_link::{SetupForm, SetupLink},
     sign_in::{Credentials, Token},
 };
@@ -62,6 +74,9 @@ pub struct App {
 }
 
 impl App {
+    /// The name of the database in the data folder: where it is, a portal has been.
+    pub const DATABASE: &str = "appliance.redb";
+
     /// Opens everything below the data folder, making what is missing. Blocks shortly.
     pub fn open(config: Config, clock: Clock) -> Result<Arc<Self>> {
         App::open_with(config, clock, None)
@@ -78,7 +93,7 @@ impl App {
         create_private_folder(data)
             .with_context(|| format!("making the data folder {}", data.display()))?;
         let cache_bytes = config.store.cache_mb as usize * 1024 * 1024;
-        let store = Store::open(&data.join("appliance.redb"), cache_bytes, clock.clone())?;
+        let store = Store::open(&data.join(App::DATABASE), cache_bytes, clock.clone())?;
         let settings = store.write_blocking(settings::prepare)?;
         let blobs = Blobs::at(
             data.join("spool"),

@@ -1,11 +1,11 @@
-//! An upload: bytes come in, are hashed and written in batches on another thread, and become a
-//! blob at the end. Memory stays flat however large the file is: two batches, one being filled and
-//! one being written.
+//! An upload: bytes come in, are hashed and written as they come, and become a blob at the end.
+//! Memory stays flat however large the file is: two batches, one being filled and one being
+//! written.
 
-use std::{io, mem, sync::Arc};
+use std::{io, mem, path::Path, sync::Arc};
 
 use anyhow::{Context, anyhow};
-use tokio::task::{self, JoinHandle};
+use jiff::Timestamp;
 
 use super::{
     Blobs,
@@ -22,12 +22,9 @@ use crate::{
 /// How much of the beginning is kept in memory, for recognizing the type of the file.
 pub const HEAD_BYTES: usize = 8 << 10;
 
-/// Large enough that handing over to another thread costs nothing beside hashing.
+/// Large enough that handing over to another thread costs nothing beside hashing, small enough to
+/// stay in the processor's cache between the two.
 const BATCH_BYTES: usize = 512 << 10;
-
-/// Written bytes go to the disk while more arrive, so that the sync at the end has little to do
-/// and one large upload does not make the syncs of the database wait for all of it.
-const FLUSH_BYTES: u64 = 32 << 20;
 
 /// An upload under way. Dropping it removes what was written.
 pub struct Incoming {
@@ -36,9 +33,8 @@ pub struct Incoming {
     size_bytes: u64,
     head: Vec<u8>,
     filling: Vec<u8>,
-    writer: Writer,
-    unflushed_bytes: u64,
-    flushing: Option<JoinHandle<io::Result<()>>>,
+    sink: Sink,
+    file: TemporaryFile,
     /// A `write` began and has not ended: it failed, or its future was dropped half-way.
     torn: bool,
 }
@@ -50,12 +46,6 @@ pub struct Spooled {
     pub size_bytes: u64,
     /// False when the same content was here before.
     pub is_new: bool,
-}
-
-enum Writer {
-    Idle(Box<Sink>),
-    Busy(JoinHandle<Result<Box<Sink>>>),
-    Gone,
 }
 
 impl Blobs {
@@ -70,21 +60,20 @@ impl Blobs {
             return Err(too_large(limit_bytes));
         }
         let shared = Arc::clone(&self.shared);
-        let sink = disk::blocking(move || {
+        let (file, promise) = disk::blocking(move || {
             let promise = shared.room.promise(declared_bytes)?;
-            let file = TemporaryFile::create(shared.spool.new_incoming_path())?;
-            Ok(Sink::new(file, promise))
+            Ok((TemporaryFile::create(shared.spool.new_incoming_path())?, promise))
         })
         .await?;
+        let hashing_places = Arc::clone(&self.shared.hashing_places);
         Ok(Incoming {
             blobs: self.clone(),
             limit_bytes,
             size_bytes: 0,
             head: Vec::new(),
             filling: Vec::new(),
-            writer: Writer::Idle(sink),
-            unflushed_bytes: 0,
-            flushing: None,
+            sink: Sink::new(Arc::clone(file.file()), promise, hashing_places),
+            file,
             torn: false,
         })
     }
@@ -97,7 +86,7 @@ impl Incoming {
     /// `TooLarge` beyond the limit, `Busy` when the disk is full. The upload has failed then.
     pub async fn write(&mut self, chunk: &[u8]) -> Result<()> {
         if mem::replace(&mut self.torn, true) {
-            return Err(Error::Internal(anyhow!("this upload has failed before")));
+            return Err(torn());
         }
         if chunk.len() as u64 > self.limit_bytes - self.size_bytes {
             return Err(too_large(self.limit_bytes));
@@ -112,7 +101,7 @@ impl Incoming {
             self.filling.extend_from_slice(fitting);
             rest = later;
             if self.filling.len() == BATCH_BYTES {
-                self.pass_on().await?;
+                self.filling = self.sink.pass(mem::take(&mut self.filling)).await?;
             }
         }
         self.torn = false;
@@ -133,88 +122,80 @@ impl Incoming {
     ///
     /// # Errors
     /// `Busy` when the disk is full; nothing is left behind then.
-    pub async fn finish(mut self) -> Result<Spooled> {
-        if self.torn {
-            return Err(Error::Internal(anyhow!("this upload has failed before")));
+    pub async fn finish(self) -> Result<Spooled> {
+        let Incoming { blobs, size_bytes, filling, mut sink, file, torn: is_torn, .. } = self;
+        if is_torn {
+            return Err(torn());
         }
-        self.pass_on().await?;
-        self.wait_for_writer().await?;
-        self.wait_for_flush().await?;
-        let Writer::Idle(sink) = mem::replace(&mut self.writer, Writer::Gone) else {
-            return Err(Error::Internal(anyhow!("the upload ended while it was being written")));
-        };
-        let now = self.blobs.shared.clock.now();
-        let whole = disk::blocking(move || sink.make_durable(now)).await?;
+        sink.pass(filling).await?;
+        let hash = sink.end().await?;
+        let now = blobs.shared.clock.now();
+        let file = disk::blocking(move || {
+            make_durable(&file, now)?;
+            Ok(file)
+        })
+        .await?;
 
-        let lock = self.blobs.lock(whole.hash).await;
-        let shared = Arc::clone(&self.blobs.shared);
+        let lock = blobs.lock(hash).await;
         disk::blocking(move || {
-            let hash = whole.hash;
-            let size_bytes = whole.size_bytes;
             let name = FileName::source(hash);
-            let spooled = shared.spool.path(&name);
-            let stored = shared.objects.path(&name);
-            let is_new = whole.give_name(&spooled, &stored, now)?;
+            let spooled = blobs.shared.spool.path(&name);
+            let stored = blobs.shared.objects.path(&name);
+            let not_needed = give_name(file, size_bytes, &spooled, &stored, now)
+                .with_context(|| format!("naming blob {hash}"))?;
             drop(lock);
-            // Also for content that was here: who brought it first may not have come this far.
-            for path in [&spooled, &stored] {
-                disk::sync_folder(disk::folder_of(path))
-                    .with_context(|| format!("making the name of blob {hash} durable"))?;
+            let is_new = not_needed.is_none();
+            if let Some(file) = not_needed {
+                file.discard();
             }
             Ok(Spooled { hash, size_bytes, is_new })
         })
         .await
     }
+}
 
-    /// Hands the batch to another thread and takes an empty buffer in its place.
-    async fn pass_on(&mut self) -> Result<()> {
-        self.wait_for_writer().await?;
-        if self.unflushed_bytes >= FLUSH_BYTES {
-            self.wait_for_flush().await?;
-            self.begin_flush();
-        }
-        let hashing = Arc::clone(&self.blobs.shared.hashing);
-        let place = hashing.acquire_owned().await.context("waiting for a place to hash")?;
-        let Writer::Idle(mut sink) = mem::replace(&mut self.writer, Writer::Gone) else {
-            return Err(Error::Internal(anyhow!("the upload's writer is gone")));
-        };
-        let batch = mem::replace(&mut self.filling, sink.take_spare());
-        self.unflushed_bytes += batch.len() as u64;
-        self.writer = Writer::Busy(task::spawn_blocking(move || {
-            let taken = sink.take_in(batch);
-            drop(place);
-            taken
-        }));
-        Ok(())
-    }
+/// Syncs all that was written, with the time of its arrival.
+fn make_durable(file: &TemporaryFile, now: Timestamp) -> Result<()> {
+    disk::set_modified(file.file(), now)
+        .and_then(|()| file.file().sync_all())
+        .map_err(|error| disk::write_failed(error, || "syncing an upload".to_owned()))
+}
 
-    async fn wait_for_writer(&mut self) -> Result<()> {
-        if let Writer::Busy(handle) = &mut self.writer {
-            let outcome = handle.await;
-            self.writer = Writer::Gone;
-            self.writer = Writer::Idle(disk::joined(outcome)?);
-        }
-        Ok(())
-    }
-
-    /// Only called when none is under way, so that the unwritten bytes of one upload are bounded.
-    fn begin_flush(&mut self) {
-        if let Writer::Idle(sink) = &self.writer {
-            let file = Arc::clone(sink.file());
-            self.flushing = Some(task::spawn_blocking(move || file.sync_data()));
-            self.unflushed_bytes = 0;
+/// Makes the file a blob; or, when the same content is here already, renews that one's time and
+/// gives the file back as not needed. Either is durable then, and all of it happens under the
+/// hash's lock: who brought the other one, or is moving it, may not have synced its folder yet.
+fn give_name(
+    file: TemporaryFile,
+    size_bytes: u64,
+    spooled: &Path,
+    stored: &Path,
+    now: Timestamp,
+) -> io::Result<Option<TemporaryFile>> {
+    for path in [spooled, stored] {
+        if renew(path, size_bytes, now)? {
+            disk::sync_folder(disk::folder_of(path))?;
+            return Ok(Some(file));
         }
     }
+    file.give_name(spooled)?;
+    disk::sync_folder(disk::folder_of(spooled))?;
+    Ok(None)
+}
 
-    /// A failed sync is told once per open file, so each must be asked for its outcome.
-    async fn wait_for_flush(&mut self) -> Result<()> {
-        let Some(handle) = &mut self.flushing else { return Ok(()) };
-        let outcome = handle.await;
-        self.flushing = None;
-        disk::joined(outcome.map(|synced| {
-            synced.map_err(|error| disk::write_failed(error, || "syncing an upload".to_owned()))
-        }))
+/// Renews the time of a blob that is here. One of another size is damaged and does not count: the
+/// new copy takes its place.
+fn renew(path: &Path, size_bytes: u64, now: Timestamp) -> io::Result<bool> {
+    let Some(file) = disk::open_if_there(path)? else { return Ok(false) };
+    let found_bytes = file.metadata()?.len();
+    if found_bytes != size_bytes {
+        tracing::warn!(
+            "{} has {found_bytes} bytes instead of {size_bytes}: a new upload replaces it",
+            path.display()
+        );
+        return Ok(false);
     }
+    disk::set_modified(&file, now)?;
+    Ok(true)
 }
 
 fn too_large(limit_bytes: u64) -> Error {
@@ -223,4 +204,8 @@ fn too_large(limit_bytes: u64) -> Error {
          Choose a smaller file, or ask your administrator to raise the limit.",
         Size(limit_bytes)
     ))
+}
+
+fn torn() -> Error {
+    Error::Internal(anyhow!("this upload has failed before"))
 }

@@ -50,12 +50,7 @@ mod sink;
 mod streaming;
 mod verify;
 
-use std::{
-    fmt,
-    path::PathBuf,
-    sync::{Arc, LazyLock},
-    thread,
-};
+use std::{fmt, path::PathBuf, sync::Arc, thread};
 
 use anyhow::Context;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
@@ -99,16 +94,12 @@ struct Shared {
     objects: Objects,
     room: Arc<Room>,
     clock: Clock,
-    /// Held while a blob arrives, moves or goes. A hash picks its lock by its first byte, so two
-    /// blobs may share one; each is held for a few system calls.
-    locks: [Arc<Mutex<()>>; 64],
-    /// Places for hashing, so that many uploads at once do not starve the rest of the program.
-    hashing: Arc<Semaphore>,
+    /// Held while a blob gets its name, moves or goes; by the first byte of the hash, so that few
+    /// wait for a stranger.
+    locks: [Arc<Mutex<()>>; 256],
+    /// As many as there are cores, so that many uploads at once do not starve the rest.
+    hashing_places: Arc<Semaphore>,
 }
-
-/// Hashing keeps a core busy. A few more places than cores, since a place may wait for the disk.
-static HASHING_PLACES: LazyLock<usize> =
-    LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from) + 2);
 
 impl Blobs {
     /// Opens the two places, making what is missing (files 0600, folders 0700). Blocks shortly.
@@ -118,20 +109,20 @@ impl Blobs {
     pub fn at(spool: PathBuf, backend: Backend, limits: Limits, clock: Clock) -> Result<Self> {
         let opened = Spool::open(&spool)
             .with_context(|| format!("opening the spool in {}", spool.display()))?;
+        let cores = thread::available_parallelism().map_or(1, usize::from);
         let shared = Shared {
             spool: opened,
             objects: Objects::open(backend)?,
             room: Arc::new(Room::new(spool, limits.reserve_bytes)),
             clock,
             locks: std::array::from_fn(|_| Arc::default()),
-            hashing: Arc::new(Semaphore::new(*HASHING_PLACES)),
+            hashing_places: Arc::new(Semaphore::new(cores)),
         };
         Ok(Blobs { shared: Arc::new(shared) })
     }
 
     async fn lock(&self, hash: ContentHash) -> OwnedMutexGuard<()> {
-        let locks = &self.shared.locks;
-        Arc::clone(&locks[usize::from(hash.0[0]) % locks.len()]).lock_owned().await
+        Arc::clone(&self.shared.locks[usize::from(hash.0[0])]).lock_owned().await
     }
 }
 

@@ -74,7 +74,7 @@ impl Blobs {
 }
 
 fn rename(from: &Path, to: &Path, lock: OwnedMutexGuard<()>) -> io::Result<Renamed> {
-    match fs::rename(from, to) {
+    match disk::rename(from, to) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::CrossesDevices => return Ok(Renamed::MustCopy),
         Err(error) if error.kind() == ErrorKind::NotFound && !from.try_exists()? => {

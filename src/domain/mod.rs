@@ -29,6 +29,8 @@ pub mod events;
 pub mod settings;
 pub mod setup;
 
+pub mod integrity;
+
 use crate::store::{Record, Table};
 
 /// Every table of the portal, for whatever walks through all of them. A number is in every key of

@@ -94,6 +94,11 @@ pub fn get(tx: &ReadTx, id: Id<Organization>) -> Result<Organization> {
     tx.get(&id)?.ok_or_else(|| Error::not_found("organization"))
 }
 
+/// The organization with this name, however it is capitalized.
+pub fn by_name(tx: &ReadTx, name: &str) -> Result<Option<Organization>> {
+    tx.find(&BY_NAME, &text::fold(name.trim()))
+}
+
 /// The organization made at setup: the one that a single-organization portal is about.
 pub fn first(tx: &ReadTx) -> Result<Option<Organization>> {
     tx.records().iter()?.next().transpose()

@@ -55,6 +55,26 @@ pub fn accept(password: &str, names: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// A password that nobody guesses and that can be typed: four groups of five, without letters that
+/// look like others; 97 bits.
+pub fn generate() -> Result<String> {
+    const LETTERS: &[u8; 29] = b"abcdefghjkmnpqrstuvwxyz234579";
+    let mut groups = [[0; 5]; 4];
+    for letter in groups.as_flattened_mut() {
+        *letter = loop {
+            let mut byte = [0];
+            getrandom::fill(&mut byte)
+                .map_err(|fault| Error::Internal(anyhow!("asking for randomness: {fault}")))?;
+            // The rest of the byte's values would make the first letters more likely.
+            if usize::from(byte[0]) < 256 / LETTERS.len() * LETTERS.len() {
+                break LETTERS[usize::from(byte[0]) % LETTERS.len()];
+            }
+        };
+    }
+    let groups = groups.map(|group| String::from_utf8_lossy(&group).into_owned());
+    Ok(groups.join("-"))
+}
+
 pub fn hash(password: &str) -> Result<PasswordHash> {
     let hash = hasher()?
         .hash_password(password.as_bytes())

@@ -42,21 +42,26 @@ pub(super) struct Best {
     pub address: DocAddress,
 }
 
+/// What to run, see [`plan`](super::plan).
+pub(super) struct Plan {
+    pub matching: Box<dyn Query>,
+    pub excluded: Vec<Box<dyn Query>>,
+    pub scoring: Vec<Box<dyn Query>>,
+}
+
 pub(super) fn collect(
     searcher: &Searcher,
-    matching: &dyn Query,
-    scoring: &[Box<dyn Query>],
+    plan: &Plan,
     wanted: &Wanted<'_>,
 ) -> tantivy::Result<Collected> {
-    let matching = matching.weight(EnableScoring::disabled_from_searcher(searcher))?;
-    let scoring = scoring
-        .iter()
-        .map(|query| query.weight(EnableScoring::enabled_from_searcher(searcher)))
-        .collect::<tantivy::Result<Vec<_>>>()?;
+    let without_scores = EnableScoring::disabled_from_searcher(searcher);
+    let matching = plan.matching.weight(without_scores)?;
+    let excluded = weights(&plan.excluded, without_scores)?;
+    let scoring = weights(&plan.scoring, EnableScoring::enabled_from_searcher(searcher))?;
     let mut facets = wanted.facets.then(FacetCounter::default);
     let mut collected = Collected::default();
     for (place, segment) in searcher.segment_readers().iter().enumerate() {
-        let mut page = SegmentPage::open(segment, &scoring, wanted, facets.as_mut())?;
+        let mut page = SegmentPage::open(segment, &excluded, &scoring, wanted, facets.as_mut())?;
         matching.for_each_no_score(segment, &mut |docs| page.add(docs))?;
         collected.total += page.total;
         page.close(place as u32, &mut collected.best)?;
@@ -67,6 +72,20 @@ pub(super) fn collect(
     collected.best.truncate(wanted.count);
     collected.facets = facets.map(FacetCounter::into_facets);
     Ok(collected)
+}
+
+fn weights(
+    queries: &[Box<dyn Query>],
+    scoring: EnableScoring<'_>,
+) -> tantivy::Result<Vec<Box<dyn Weight>>> {
+    queries.iter().map(|query| query.weight(scoring)).collect()
+}
+
+fn scorers(
+    weights: &[Box<dyn Weight>],
+    segment: &SegmentReader,
+) -> tantivy::Result<Vec<Box<dyn Scorer>>> {
+    weights.iter().map(|weight| weight.scorer(segment, 1.0)).collect()
 }
 
 /// A hit within a segment; the greatest is the worst.
@@ -84,6 +103,7 @@ struct SegmentPage<'s> {
     order: SegmentOrder,
     start: Option<Start>,
     by_score: bool,
+    excluded: Vec<Box<dyn Scorer>>,
     scorers: Vec<Box<dyn Scorer>>,
     count: usize,
     best: BinaryHeap<Candidate>,
@@ -94,6 +114,7 @@ struct SegmentPage<'s> {
 impl<'s> SegmentPage<'s> {
     fn open(
         segment: &'s SegmentReader,
+        excluded: &[Box<dyn Weight>],
         scoring: &[Box<dyn Weight>],
         wanted: &Wanted<'_>,
         facets: Option<&'s mut FacetCounter>,
@@ -101,21 +122,14 @@ impl<'s> SegmentPage<'s> {
         let by_score = wanted.sort == Sort::Relevance;
         let order = SegmentOrder::open(wanted.sort, segment)?;
         let start = wanted.after.map(|(key, id)| order.start_after(key, id)).transpose()?;
-        let scorers = if by_score {
-            scoring
-                .iter()
-                .map(|weight| weight.scorer(segment, 1.0))
-                .collect::<tantivy::Result<Vec<_>>>()?
-        } else {
-            Vec::new()
-        };
         let facets = facets.map(|counter| counter.open(segment)).transpose()?;
         Ok(SegmentPage {
             segment,
             order,
             start,
             by_score,
-            scorers,
+            excluded: scorers(excluded, segment)?,
+            scorers: scorers(scoring, segment)?,
             count: wanted.count,
             best: BinaryHeap::with_capacity(wanted.count.min(1_024)),
             total: 0,
@@ -126,8 +140,10 @@ impl<'s> SegmentPage<'s> {
     /// Takes the next matches, in rising order.
     fn add(&mut self, docs: &[DocId]) {
         let mut alive = [0; COLLECT_BLOCK_BUFFER_LEN];
+        let mut included = [0; COLLECT_BLOCK_BUFFER_LEN];
         for docs in docs.chunks(COLLECT_BLOCK_BUFFER_LEN) {
             let docs = self.without_removed(docs, &mut alive);
+            let docs = self.without_excluded(docs, &mut included);
             self.total += docs.len() as u64;
             if let Some(facets) = &mut self.facets {
                 facets.add(docs);
@@ -150,6 +166,23 @@ impl<'s> SegmentPage<'s> {
             count += usize::from(bits.is_alive(doc));
         }
         &alive[..count]
+    }
+
+    fn without_excluded<'d>(
+        &mut self,
+        docs: &'d [DocId],
+        included: &'d mut [DocId; COLLECT_BLOCK_BUFFER_LEN],
+    ) -> &'d [DocId] {
+        if self.excluded.is_empty() {
+            return docs;
+        }
+        let mut count = 0;
+        for &doc in docs {
+            included[count] = doc;
+            let is_excluded = self.excluded.iter_mut().any(|excluded| has(excluded, doc));
+            count += usize::from(!is_excluded);
+        }
+        &included[..count]
     }
 
     fn rank(&mut self, docs: &[DocId]) {
@@ -207,12 +240,17 @@ impl<'s> SegmentPage<'s> {
 fn score(scorers: &mut [Box<dyn Scorer>], doc: DocId) -> f32 {
     let mut score = 0.0;
     for scorer in scorers {
-        if scorer.doc() < doc {
-            scorer.seek(doc);
-        }
-        if scorer.doc() == doc {
+        if has(scorer, doc) {
             score += scorer.score();
         }
     }
     score
+}
+
+/// Whether a walk has this document; documents come in rising order.
+fn has(walk: &mut Box<dyn Scorer>, doc: DocId) -> bool {
+    if walk.doc() < doc {
+        walk.seek(doc);
+    }
+    walk.doc() == doc
 }

@@ -44,7 +44,7 @@ pub struct Entry {
     pub size_bytes: u64,
     /// The text inside; pages are separated by form feeds (U+000C).
     pub body: Option<String>,
-    /// ISO 639-1 code; guessed from the text when missing.
+    /// ISO 639-1 code; guessed from the text when missing. Decides how words are stemmed.
     pub language: Option<String>,
 }
 
@@ -182,15 +182,13 @@ fn names(entry: &Entry, filename: &str) -> String {
     names
 }
 
+/// None for a language without a stemmer: its words are found as they are.
 fn language(entry: &Entry, title: &str, description: &str, body: &str) -> Option<Language> {
-    let named = entry.language.as_deref().and_then(Language::from_code);
-    named.or_else(|| {
-        if body.is_empty() {
-            Language::guess(&format!("{title}\n{description}"))
-        } else {
-            Language::guess(body)
-        }
-    })
+    match entry.language.as_deref() {
+        Some(code) if !code.is_empty() => Language::from_code(code),
+        _ if body.is_empty() => Some(Language::guess(&format!("{title}\n{description}"))),
+        _ => Some(Language::guess(body)),
+    }
 }
 
 fn start_of(text: &str, bytes_max: usize) -> &str {

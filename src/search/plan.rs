@@ -1,7 +1,7 @@
-//! From what was asked to what the engine below runs: one query that says which entries match, and
-//! a list of queries that say how well.
+//! From what was asked to what the engine below runs: a query that says which entries match, some
+//! that say which do not, and some that say how well.
 //!
-//! The two are apart because they cost so differently. Matching reads no frequencies and no
+//! They are apart because they cost so differently. Matching reads no frequencies and no
 //! positions unless a phrase asks for them; scoring only looks at documents that match and that
 //! the request may see.
 
@@ -27,8 +27,8 @@ use super::{
 
 /// Weights of a word by where it stands.
 const TITLE: Score = 4.0;
-const NAMES: Score = 2.0;
-const DESCRIPTION: Score = 1.5;
+const NAMES: Score = 2.5;
+const DESCRIPTION: Score = 1.25;
 const TEXT: Score = 1.0;
 /// Another form of the word counts for so much of the word itself.
 const STEM: Score = 0.5;
@@ -53,7 +53,7 @@ pub(super) struct Planner<'s> {
 }
 
 impl Planner<'_> {
-    /// Which entries match: visible, within the filters, and with every clause.
+    /// Which entries match: visible, within the filters, and with every clause that must hold.
     pub fn matching(
         &self,
         visible: BitsQuery,
@@ -62,11 +62,16 @@ impl Planner<'_> {
     ) -> tantivy::Result<Box<dyn Query>> {
         let mut clauses: Vec<(Occur, Box<dyn Query>)> = vec![(Occur::Must, Box::new(visible))];
         clauses.extend(self.filters(filters).into_iter().map(|filter| (Occur::Must, filter)));
-        for clause in &typed.clauses {
-            let occur = if clause.is_excluded { Occur::MustNot } else { Occur::Must };
-            clauses.push((occur, self.clause(clause)?));
+        for clause in typed.included() {
+            clauses.push((Occur::Must, self.clause(clause)?));
         }
         Ok(Box::new(BooleanQuery::new(clauses)))
+    }
+
+    /// Which entries do not: those with any clause that must not hold.
+    pub fn excluded(&self, typed: &Typed) -> tantivy::Result<Vec<Box<dyn Query>>> {
+        let excluded = typed.clauses.iter().filter(|clause| clause.is_excluded);
+        excluded.map(|clause| self.clause(clause)).collect()
     }
 
     /// How well they match: the scores of all these queries add up.
@@ -121,16 +126,10 @@ impl Planner<'_> {
             Scope::Everything => self.fields.stem,
             Scope::Title => self.fields.title,
         };
-        let wants_other_forms = !clause.is_quoted && !clause.is_excluded;
-        match &word.lowered {
-            Some(lowered) if wants_other_forms => {
-                alternatives
-                    .extend(self.stem_terms(stems, lowered, &word.folded).map(matches_term));
-                if self.scope == Scope::Title {
-                    alternatives.push(matches_term(term(words, &word.folded)));
-                }
-            }
-            _ => alternatives.push(matches_term(term(words, &word.folded))),
+        // The word itself, too: a stemmer may treat it otherwise with its accents than without.
+        alternatives.push(matches_term(term(words, &word.folded)));
+        if let (Some(lowered), false) = (&word.lowered, clause.is_quoted || clause.is_excluded) {
+            alternatives.extend(self.stem_terms(stems, lowered, &word.folded).map(matches_term));
         }
         if clause.may_go_on {
             let is_short = word.folded.chars().count() < PREFIX_CHARS_MIN;

@@ -92,7 +92,7 @@ pub(super) fn schema() -> (Schema, Fields) {
         ),
         stem: schema.add_text_field("stem", cut_by(analyzers::STEMS, IndexRecordOption::WithFreqs)),
         title: schema.add_text_field("title", weighed()),
-        names: schema.add_text_field("names", weighed()),
+        names: schema.add_text_field("names", weighed_as_a_list()),
         description: schema.add_text_field("description", weighed()),
         category: schema.add_text_field(column::CATEGORY, counted.clone()),
         kind: schema.add_text_field(column::KIND, counted.clone()),
@@ -141,6 +141,15 @@ fn exactly() -> TextOptions {
 
 fn weighed() -> TextOptions {
     cut_by(analyzers::WORDS_AND_STEMS, IndexRecordOption::WithFreqs)
+}
+
+/// A list in which a word weighs the same however long the list is.
+fn weighed_as_a_list() -> TextOptions {
+    let indexing = TextFieldIndexing::default()
+        .set_tokenizer(analyzers::WORDS_AND_STEMS)
+        .set_fieldnorms(false)
+        .set_index_option(IndexRecordOption::WithFreqs);
+    TextOptions::default().set_indexing_options(indexing)
 }
 
 fn cut_by(tokenizer: &str, records: IndexRecordOption) -> TextOptions {

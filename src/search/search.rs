@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{
     after::{After, SKIP_MAX},
     bits::BitsQuery,
-    collect::{self, Best, Collected, Wanted},
+    collect::{self, Best, Collected, Plan, Wanted},
     corrections,
     edition::View,
     index::Index,
@@ -144,8 +144,11 @@ impl<'r> Search<'r> {
         after: Option<&After>,
     ) -> tantivy::Result<Collected> {
         let planner = self.planner();
-        let matching = planner.matching(self.visible.clone(), &self.request.filters, typed)?;
-        let scoring = if sort == Sort::Relevance { planner.scoring(typed) } else { Vec::new() };
+        let plan = Plan {
+            matching: planner.matching(self.visible.clone(), &self.request.filters, typed)?,
+            excluded: planner.excluded(typed)?,
+            scoring: if sort == Sort::Relevance { planner.scoring(typed) } else { Vec::new() },
+        };
         let (skipped, after) = match after {
             Some(After::Hits(count)) => (*count, None),
             Some(After::Hit { key, id }) => (0, Some((key, *id))),
@@ -157,7 +160,7 @@ impl<'r> Search<'r> {
             limit => skipped + limit + 1,
         };
         let wanted = Wanted { sort, count, after, facets: self.request.facets };
-        collect::collect(&self.view.searcher, matching.as_ref(), &scoring, &wanted)
+        collect::collect(&self.view.searcher, &plan, &wanted)
     }
 
     fn planner(&self) -> Planner<'_> {

@@ -8,6 +8,7 @@
 
 mod changes;
 mod engine;
+mod integrity;
 mod key;
 mod memory;
 mod redb;
@@ -28,6 +29,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use self::{
     changes::{Change, Changes},
     engine::{Direction, Engine, Pair, Pairs, Reader, Span, Writer},
+    integrity::{Fault, Inspection},
     key::Key,
     memory::MemoryEngine,
     redb::RedbEngine,

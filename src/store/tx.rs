@@ -75,7 +75,7 @@ impl<'a> ReadTx<'a> {
         decode(what, &json).map(Some)
     }
 
-    fn get_bytes(&self, at: &[u8]) -> Result<Option<Vec<u8>>> {
+    pub(super) fn get_bytes(&self, at: &[u8]) -> Result<Option<Vec<u8>>> {
         match self.overlay.get(at) {
             Some(own) => Ok(own.clone()),
             None => Ok(self.reader.get(at)?),

@@ -9,3 +9,6 @@ mod gallery;
 mod store;
 mod store_engine;
 mod store_keys;
+mod search;
+mod store_engine;
+mod tidy;

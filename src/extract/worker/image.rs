@@ -85,7 +85,18 @@ pub fn thumbnail_of(bytes: &[u8], request: &Request) -> Option<Encoded> {
     let (width, height) = decoder.dimensions();
     check_pixels(width, height, request).ok()?;
     let whole = DynamicImage::from_decoder(decoder).ok()?;
-    encode(&shrink(&whole, request.thumbnail_px).ok()?).ok()
+    let thumbnail = shrink(&whole, request.thumbnail_px).ok()?;
+    // Templates bring along a picture of an empty page.
+    if is_blank(&thumbnail) { None } else { encode(&thumbnail).ok() }
+}
+
+/// One color all over, as near as the eye can tell.
+fn is_blank(image: &DynamicImage) -> bool {
+    let pixels = image.to_rgb8();
+    let Some(first) = pixels.pixels().next() else { return true };
+    pixels.pixels().all(|pixel| {
+        pixel.0.iter().zip(first.0).all(|(value, reference)| value.abs_diff(reference) <= 8)
+    })
 }
 
 fn open<'a>(
@@ -138,7 +149,7 @@ pub fn shrink(image: &DynamicImage, side: u32) -> Result<DynamicImage, Refusal> 
         u32::try_from(length.max(1)).unwrap_or(side)
     };
     let algorithm = if u64::from(width) * u64::from(height) > PIXELS_FOR_ALL {
-        ResizeAlg::SuperSampling(FilterType::Box, 4)
+        ResizeAlg::SuperSampling(FilterType::Box, 2)
     } else {
         ResizeAlg::Convolution(FilterType::CatmullRom)
     };

@@ -109,6 +109,8 @@ fn push_words(source: &str, is_whole_file: bool, output: &mut Output) -> Result<
     let mut preformatted = 0usize;
     let mut title: Option<String> = None;
     let mut template_depth = 0usize;
+    // A row of a table is one line, whatever its cells contain.
+    let mut in_cell = false;
     while let Some(token) = scanner.next() {
         match token {
             Token::Text(text) if template_depth > 0 || text.is_empty() => {}
@@ -143,10 +145,12 @@ fn push_words(source: &str, is_whole_file: bool, output: &mut Output) -> Result<
                     }
                 }
                 "td" | "th" => {
+                    in_cell = true;
                     output.push("\t")?;
                 }
                 name if is_block(name) => {
-                    output.push("\n")?;
+                    in_cell &= !matches!(name, "tr" | "table");
+                    output.push(if in_cell { "\t" } else { "\n" })?;
                 }
                 _ => {}
             },
@@ -161,11 +165,16 @@ fn push_words(source: &str, is_whole_file: bool, output: &mut Output) -> Result<
                     preformatted = preformatted.saturating_sub(1);
                     output.push("\n")?;
                 }
+                "td" | "th" => in_cell = false,
+                "p" | "ul" | "ol" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" if in_cell => {
+                    output.push("\t")?;
+                }
                 "p" | "table" | "ul" | "ol" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" => {
                     output.push("\n\n")?;
                 }
                 name if is_block(name) => {
-                    output.push("\n")?;
+                    in_cell &= !matches!(name, "tr" | "table");
+                    output.push(if in_cell { "\t" } else { "\n" })?;
                 }
                 _ => {}
             },

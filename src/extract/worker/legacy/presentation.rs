@@ -20,7 +20,8 @@ pub fn extract(document: &[u8], output: &mut Output) -> Result<(), Stop> {
             TEXT_BYTES => Some(encoding_rs::mem::decode_latin1(content)),
             _ => None,
         };
-        if let Some(text) = text {
+        // A lone asterisk stands for the slide's number or the date (MS-PPT 2.9.50).
+        if let Some(text) = text.filter(|text| text.trim() != "*") {
             output.push(&text)?;
             if !output.push("\n\n")? {
                 break;

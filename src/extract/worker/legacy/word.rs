@@ -99,6 +99,8 @@ impl Text<'_> {
                     self.instruction_depth = self.instruction_depth.saturating_sub(1);
                 }
                 _ if self.instruction_depth > 0 => {}
+                // The mark after the last cell ends the row.
+                '\x07' if text.ends_with('\t') => text.push('\n'),
                 '\x07' => text.push('\t'),
                 '\x1e' => text.push('-'),
                 '\x0b' | '\x0c' | '\x0e' | '\r' => text.push('\n'),

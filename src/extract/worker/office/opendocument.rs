@@ -79,12 +79,14 @@ fn push_content(part: &[u8], format: Format, output: &mut Output) -> Result<usiz
     let is_sheet = format == Format::Ods;
     let mut slides = 0usize;
     let mut paragraph_depth = 0usize;
-    // Deleted text is kept in the file.
-    let mut deleted_depth = 0usize;
+    // Deleted text is kept in the file; page numbers are fields with a stand-in as text.
+    let mut skipped_depth = 0usize;
+    let mut cell_depth = 0usize;
     xml::read(part, |node| {
         match node {
             Node::Open(element) => match element.name() {
-                "tracked-changes" => deleted_depth += 1,
+                "tracked-changes" | "page-number" | "page-count" => skipped_depth += 1,
+                "table-cell" => cell_depth += 1,
                 "p" | "h" => paragraph_depth += 1,
                 "tab" => {
                     output.push("\t")?;
@@ -111,17 +113,20 @@ fn push_content(part: &[u8], format: Format, output: &mut Output) -> Result<usiz
                 _ => {}
             },
             Node::Close(name) => match name {
-                "tracked-changes" => deleted_depth = deleted_depth.saturating_sub(1),
+                "tracked-changes" | "page-number" | "page-count" => {
+                    skipped_depth = skipped_depth.saturating_sub(1);
+                }
+                "table-cell" => cell_depth = cell_depth.saturating_sub(1),
                 "p" | "h" => {
                     paragraph_depth = paragraph_depth.saturating_sub(1);
-                    output.push(if is_sheet { "\t" } else { "\n" })?;
+                    output.push(if cell_depth > 0 { "\t" } else { "\n" })?;
                 }
                 "table" | "table-row" => {
                     output.push("\n")?;
                 }
                 _ => {}
             },
-            Node::Text(text) if paragraph_depth > 0 && deleted_depth == 0 => {
+            Node::Text(text) if paragraph_depth > 0 && skipped_depth == 0 => {
                 output.push(text)?;
             }
             Node::Text(_) => {}

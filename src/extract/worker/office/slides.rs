@@ -113,6 +113,7 @@ pub fn resolve(folder: &str, target: &str) -> String {
 fn push_part(part: &[u8], output: &mut Output) -> Result<(), Lost> {
     let mut in_text = false;
     let mut fallback_depth = 0usize;
+    let mut cell_depth = 0usize;
     // The number of the slide itself and the date are fields, not words of the author.
     let mut field_depth = 0usize;
     xml::read(part, |node| {
@@ -120,6 +121,7 @@ fn push_part(part: &[u8], output: &mut Output) -> Result<(), Lost> {
             Node::Open(element) => match element.name() {
                 "Fallback" => fallback_depth += 1,
                 "fld" => field_depth += 1,
+                "tc" => cell_depth += 1,
                 "t" => in_text = true,
                 "br" => {
                     output.push("\n")?;
@@ -131,10 +133,11 @@ fn push_part(part: &[u8], output: &mut Output) -> Result<(), Lost> {
                 "fld" => field_depth = field_depth.saturating_sub(1),
                 "t" => in_text = false,
                 "p" => {
-                    output.push("\n")?;
+                    output.push(if cell_depth > 0 { "\t" } else { "\n" })?;
                 }
-                "tc" => {
-                    output.push("\t")?;
+                "tc" => cell_depth = cell_depth.saturating_sub(1),
+                "tr" => {
+                    output.push("\n")?;
                 }
                 _ => {}
             },

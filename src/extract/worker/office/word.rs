@@ -58,10 +58,12 @@ fn push_part(part: &[u8], output: &mut Output) -> Result<(), Lost> {
     let mut in_text = false;
     // Alternatives repeat the same words for old programs.
     let mut fallback_depth = 0usize;
+    let mut cell_depth = 0usize;
     xml::read(part, |node| {
         match node {
             Node::Open(element) => match element.name() {
                 "Fallback" => fallback_depth += 1,
+                "tc" => cell_depth += 1,
                 "t" => in_text = true,
                 "tab" => {
                     output.push("\t")?;
@@ -78,10 +80,12 @@ fn push_part(part: &[u8], output: &mut Output) -> Result<(), Lost> {
                 "Fallback" => fallback_depth = fallback_depth.saturating_sub(1),
                 "t" => in_text = false,
                 "p" => {
-                    output.push("\n")?;
+                    // A row of a table is one line.
+                    output.push(if cell_depth > 0 { "\t" } else { "\n" })?;
                 }
-                "tc" => {
-                    output.push("\t")?;
+                "tc" => cell_depth = cell_depth.saturating_sub(1),
+                "tr" => {
+                    output.push("\n")?;
                 }
                 _ => {}
             },

@@ -11,7 +11,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use hayro::hayro_interpret::{InterpreterCache, InterpreterSettings};
 use hayro::hayro_syntax::{LoadPdfError, Pdf};
 
 use super::super::error::Refusal;
@@ -33,6 +32,9 @@ pub fn extract(
 ) -> Result<(), Stop> {
     let started = Instant::now();
     let pdf = open(input)?;
+    if pdf.pages().is_empty() {
+        return Err(Refusal::broken("it has no readable pages").into());
+    }
     output.page_count(pdf.pages().len())?;
     if let Some(title) = pdf.metadata().title.as_deref() {
         output.title(&text_string(title))?;
@@ -99,11 +101,10 @@ fn push_text(
     request: &Request,
     output: &mut Output,
 ) -> Result<(), Lost> {
-    let cache = InterpreterCache::new();
-    let settings = InterpreterSettings::default();
-    let pages = pdf.pages();
-    for (page_index, page) in pages.iter().enumerate() {
-        if page_index == PAGES_MAX || started.elapsed() > deadline(request, 60) {
+    let stop_at = started + deadline(request, 60);
+    let mut reader = text::PageReader::new(pdf, stop_at);
+    for (page_index, page) in pdf.pages().iter().enumerate() {
+        if page_index == PAGES_MAX || Instant::now() > stop_at {
             output.cut_text();
         }
         if output.is_full() {
@@ -112,10 +113,11 @@ fn push_text(
         if page_index > 0 {
             output.end_page()?;
         }
-        // A page that the interpreter falls over is an empty page.
-        let collected =
-            catch_unwind(AssertUnwindSafe(|| text::page_text(pdf, page, &cache, &settings)));
-        output.push(&collected.unwrap_or_default())?;
+        let (text, is_whole) = reader.read(page);
+        output.push(&text)?;
+        if !is_whole {
+            output.will_be_cut();
+        }
     }
     Ok(())
 }

@@ -6,6 +6,8 @@
 //! typesetters write, and unlike sorting by position it keeps columns apart.
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::Instant;
 
 use hayro::hayro_interpret::font::{Glyph, GlyphRun};
 use hayro::hayro_interpret::hayro_cmap::{BfString, WritingMode};
@@ -17,25 +19,46 @@ use hayro::hayro_syntax::Pdf;
 use hayro::hayro_syntax::page::Page;
 use hayro::kurbo::{Affine, BezPath, Point, Rect, Vec2};
 
-pub fn page_text<'a>(
+/// Reads page after page of one document; fonts are loaded once.
+pub struct PageReader<'a> {
     pdf: &'a Pdf,
-    page: &'a Page<'a>,
-    cache: &InterpreterCache<'a>,
-    settings: &InterpreterSettings,
-) -> String {
-    let mut collector = Collector::default();
-    let anywhere = Rect::new(0.0, 0.0, 1.0, 1.0);
-    let mut context = Context::new(Affine::IDENTITY, anywhere, cache, pdf.xref(), settings.clone());
-    interpret_page(page, &mut context, &mut collector);
-    join_hyphenated(&collector.text)
+    cache: InterpreterCache<'a>,
+    settings: InterpreterSettings,
+    stop_at: Instant,
+}
+
+impl<'a> PageReader<'a> {
+    /// Pages are cut short at `stop_at`.
+    pub fn new(pdf: &'a Pdf, stop_at: Instant) -> Self {
+        let (cache, settings) = (InterpreterCache::new(), InterpreterSettings::default());
+        PageReader { pdf, cache, settings, stop_at }
+    }
+
+    /// The text of a page, and whether all of it was read: an endless page is left when its time
+    /// or its room is used up, and one that the interpreter falls over keeps what came before.
+    pub fn read(&mut self, page: &'a Page<'a>) -> (String, bool) {
+        let mut collector = Collector::new(self.stop_at);
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let anywhere = Rect::new(0.0, 0.0, 1.0, 1.0);
+            let (xref, settings) = (self.pdf.xref(), self.settings.clone());
+            let mut context = Context::new(Affine::IDENTITY, anywhere, &self.cache, xref, settings);
+            interpret_page(page, &mut context, &mut collector);
+        }));
+        if outcome.is_err() {
+            // It may have been left in the middle of a change.
+            self.cache = InterpreterCache::new();
+        }
+        (join_hyphenated(&collector.text), outcome.is_ok())
+    }
 }
 
 /// Text beyond this on one page is not language.
 const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-#[derive(Default)]
 struct Collector {
     text: String,
+    stop_at: Instant,
+    calls: u32,
     last: Option<Placed>,
     /// The run before, to recognize one that is drawn twice to look bold.
     last_run: Option<(String, Point)>,
@@ -48,7 +71,24 @@ struct Placed {
     size: f64,
 }
 
+/// Thrown to leave the interpreter, which offers no other way out.
+struct Enough;
+
 impl Collector {
+    fn new(stop_at: Instant) -> Self {
+        Collector { text: String::new(), stop_at, calls: 0, last: None, last_run: None }
+    }
+
+    /// Ends the page if it has had its share. Looking at the clock at every call would cost more
+    /// than the calls.
+    fn check_share(&mut self) {
+        self.calls = self.calls.wrapping_add(1);
+        let is_late = self.calls.is_multiple_of(1024) && Instant::now() > self.stop_at;
+        if is_late || self.text.len() > PAGE_BYTES_MAX {
+            resume_unwind(Box::new(Enough));
+        }
+    }
+
     fn add_run(&mut self, run: &GlyphRun<'_, '_>, transform: Affine) {
         let is_vertical = matches!(run.writing_mode(), WritingMode::Vertical);
         let glyphs = run.glyphs();
@@ -56,9 +96,6 @@ impl Collector {
             return;
         }
         for glyph in glyphs {
-            if self.text.len() > PAGE_BYTES_MAX {
-                return;
-            }
             let Some(unicode) = glyph.as_unicode() else { continue };
             self.place(transform * glyph.transform(), advance(glyph, is_vertical));
             match unicode {
@@ -145,15 +182,34 @@ impl<'a> Device<'a> for Collector {
         // Invisible text is what a scanner recognized under its image: wanted above all.
         _: &DrawMode,
     ) {
+        self.check_share();
         self.add_run(run, props.transform);
     }
 
-    fn draw_path(&mut self, _: &BezPath, _: DrawProps<'a>, _: &DrawMode) {}
-    fn draw_rect(&mut self, _: &Rect, _: DrawProps<'a>, _: &DrawMode) {}
-    fn push_clip_path(&mut self, _: &ClipPath) {}
-    fn push_clip_rect(&mut self, _: &Rect) {}
-    fn push_transparency_group(&mut self, _: f32, _: Option<SoftMask<'a>>, _: BlendMode) {}
-    fn draw_image(&mut self, _: Image<'a, '_>, _: ImageDrawProps<'a>) {}
+    fn draw_path(&mut self, _: &BezPath, _: DrawProps<'a>, _: &DrawMode) {
+        self.check_share();
+    }
+
+    fn draw_rect(&mut self, _: &Rect, _: DrawProps<'a>, _: &DrawMode) {
+        self.check_share();
+    }
+
+    fn draw_image(&mut self, _: Image<'a, '_>, _: ImageDrawProps<'a>) {
+        self.check_share();
+    }
+
+    fn push_clip_path(&mut self, _: &ClipPath) {
+        self.check_share();
+    }
+
+    fn push_clip_rect(&mut self, _: &Rect) {
+        self.check_share();
+    }
+
+    fn push_transparency_group(&mut self, _: f32, _: Option<SoftMask<'a>>, _: BlendMode) {
+        self.check_share();
+    }
+
     fn pop_clip(&mut self) {}
     fn pop_transparency_group(&mut self) {}
 }

@@ -24,7 +24,7 @@ use super::{super::Exhibit, admin, flash, fragment, minutes_ago, page, reader};
 
 pub fn all() -> Vec<Exhibit> {
     let library = |page: Page, results: Results| LibraryPage {
-        upload: page.can_upload().then(limits),
+        can_upload: page.can_upload(),
         page,
         statistics: Statistics {
             documents: 1204,

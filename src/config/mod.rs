@@ -1,12 +1,30 @@
 //! What must be known before the portal runs. What an administrator changes later is in
 //! [`settings`](crate::domain::settings).
+//!
+//! A setting comes from the first of these that names it: a flag, an `APPLIANCE_*` variable of the
+//! environment, the configuration file, the default. [`load`] puts them together and is strict: a
+//! name that it does not know, in the file or in the environment, is an error.
+//!
+//! `template.toml` is the manual. To add a setting, touch the struct, [`KEYS`] and the template;
+//! `tests/it/config.rs` tells when one of them was forgotten.
+
+mod keys;
+mod loading;
 
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+
+pub use self::{
+    keys::{KEYS, Key},
+    loading::{Loaded, Origin, Problems, SYSTEM_FILE, Sources, load},
+};
+
+/// The commented configuration file: every key with its default.
+pub const TEMPLATE: &str = include_str!("template.toml");
 
 /// Every key of the configuration file; a key that is not here is an error that names it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +36,7 @@ pub struct Config {
     pub data: PathBuf,
     /// The address that people use, such as `https://docs.example.com`: for links that leave the
     /// portal. Without it, the address of the request.
+    #[serde(deserialize_with = "empty_is_none")]
     pub public_url: Option<String>,
     /// Proxies whose word about the client's address is taken.
     pub trusted_proxies: Vec<IpAddr>,
@@ -106,4 +125,10 @@ impl Default for LogConfig {
     fn default() -> Self {
         LogConfig { level: "info".into(), format: LogFormat::Auto }
     }
+}
+
+/// TOML has no word for "none".
+fn empty_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.filter(|text| !text.is_empty()))
 }

@@ -2,9 +2,17 @@
 //! (`q`, `category`, `kind`, `tag`, `person`, `from`, `to`, `status`, `sort`, `view`, `after`), so
 //! every filter is a link; the page's script only fetches the results without the frame.
 
+mod address;
+mod finding;
+mod narrowing;
+
 use askama::Template;
 
-use super::{DocumentCard, upload::UploadLimits};
+pub use self::{
+    address::Address,
+    finding::{results, show},
+};
+use super::DocumentCard;
 use crate::web::pages::{ChoiceLink, HiddenField, Moment, Page, Pager, filters};
 
 /// `GET /documents`.
@@ -13,8 +21,8 @@ use crate::web::pages::{ChoiceLink, HiddenField, Moment, Page, Pager, filters};
 pub struct LibraryPage {
     pub page: Page,
     pub statistics: Statistics,
-    /// `None` when this person may not upload; the library then is no drop target.
-    pub upload: Option<UploadLimits>,
+    /// Files may be dropped on the library.
+    pub can_upload: bool,
     pub results: Results,
 }
 
