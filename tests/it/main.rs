@@ -3,8 +3,13 @@
 mod extract;
 mod support;
 
+mod access;
 mod blobs;
+mod domain;
 mod gallery;
+mod store;
+mod store_engine;
+mod store_keys;
 mod search;
 mod store_engine;
 mod tidy;
