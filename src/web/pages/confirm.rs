@@ -2,6 +2,7 @@
 //! arrives without `confirmed=1` is answered with this page.
 
 use askama::Template;
+use serde::Deserialize;
 
 use super::{HiddenField, Page, filters};
 
@@ -19,4 +20,17 @@ pub struct ConfirmPage {
     pub action: String,
     pub fields: Vec<HiddenField>,
     pub back_href: String,
+}
+
+/// What an act that cannot be undone is sent with.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Confirmation {
+    confirmed: String,
+}
+
+impl Confirmation {
+    pub fn is_confirmed(&self) -> bool {
+        self.confirmed == "1"
+    }
 }

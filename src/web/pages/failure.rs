@@ -1,9 +1,10 @@
 //! What people see when something does not work: what happened, and what to do.
 
+use actix_web::http::StatusCode;
 use askama::Template;
 
 use super::{Page, filters, format};
-use crate::error::Error;
+use crate::{error::Error, web::fault::status_of};
 
 /// An error as a whole page, in the frame.
 #[derive(Clone, Debug, Template)]
@@ -36,27 +37,40 @@ pub struct Failure {
 
 impl Failure {
     pub fn of(error: &Error, request_id: Option<&str>) -> Failure {
-        let (status, title) = match error {
-            Error::NotFound(_) => (404, "Not found"),
-            Error::Invalid { .. } => (422, "That did not work"),
-            Error::SignInRequired => (401, "Sign in first"),
-            Error::Forbidden(_) => (403, "Not allowed"),
-            Error::Conflict(_) => (409, "Somebody was faster"),
-            Error::TooLarge(_) => (413, "Too large"),
-            Error::Busy { .. } => (503, "Busy at the moment"),
-            Error::Internal(_) => (500, "Something went wrong"),
-        };
-        let wait = match error {
-            Error::Busy { retry_after_s, .. } => Some(format::wait_s(*retry_after_s)),
-            _ => None,
+        let mut failure = Failure::told(status_of(error), error.to_string(), request_id);
+        if let Error::Busy { retry_after_s, .. } = error {
+            failure.wait = Some(format::wait_s(*retry_after_s));
+        }
+        failure
+    }
+
+    /// From what is left of a fault when the answer is on its way.
+    pub fn told(
+        status: StatusCode,
+        message: impl Into<String>,
+        request_id: Option<&str>,
+    ) -> Failure {
+        let title = match status.as_u16() {
+            400 | 422 => "That did not work",
+            401 => "Sign in first",
+            403 => "Not allowed",
+            404 => "Not found",
+            405 => "Not possible here",
+            409 => "Somebody was faster",
+            413 => "Too large",
+            429 => "Too many tries",
+            503 => "Busy at the moment",
+            507 => "No room left",
+            500.. => "Something went wrong",
+            _ => "That did not work",
         };
         Failure {
-            status,
+            status: status.as_u16(),
             title: title.to_owned(),
-            message: error.to_string(),
-            wait,
-            request_id: request_id.filter(|_| status == 500).map(str::to_owned),
-            offers_sign_in: status == 401,
+            message: message.into(),
+            wait: None,
+            request_id: request_id.filter(|_| status.is_server_error()).map(str::to_owned),
+            offers_sign_in: status == StatusCode::UNAUTHORIZED,
         }
     }
 

@@ -10,6 +10,8 @@
 
 // what all pages share
 mod errors;
+mod frame;
+mod marks;
 mod parts;
 
 pub mod accent;
@@ -29,6 +31,7 @@ pub mod sign_in;
 pub mod trash;
 
 pub use errors::FormErrors;
+pub use frame::{Go, Html, error_page, is_own_path, page, to_sign_in};
 pub use parts::{Choice, ChoiceLink, HiddenField, Marked, Moment, Pager, Span, Tone};
 
 use accent::Accent;
