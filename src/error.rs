@@ -22,6 +22,8 @@ pub enum Error {
     Forbidden(String),
     /// Somebody else was faster, or the name is taken.
     Conflict(String),
+    /// It has changed since the actor read it, and they said that this matters.
+    Stale(String),
     /// Larger than a limit.
     TooLarge(String),
     /// This actor asks too often: try again after so many seconds.
@@ -83,6 +85,7 @@ impl fmt::Display for Error {
             | Error::Invalid { message, .. }
             | Error::Forbidden(message)
             | Error::Conflict(message)
+            | Error::Stale(message)
             | Error::TooLarge(message)
             | Error::TooMany { message, .. }
             | Error::Busy { message, .. }

@@ -34,7 +34,8 @@ pub use crate::search::Sort;
 pub struct Find {
     pub text: String,
     pub category: Option<Id<Category>>,
-    pub kind: Option<Kind>,
+    /// Any of these; all when empty.
+    pub kinds: Vec<Kind>,
     pub tags: Vec<String>,
     pub person: Option<Id<User>>,
     pub from: Option<Timestamp>,
@@ -205,6 +206,30 @@ impl App {
         .await
     }
 
+    /// How many documents in each of these categories the actor may read, the archive included.
+    pub async fn category_counts(
+        &self,
+        actor: Actor,
+        categories: Vec<Id<Category>>,
+    ) -> Result<BTreeMap<Id<Category>, u64>> {
+        let organization = actor.at_work()?;
+        let mut all = request(&actor, organization, &Find::default(), 1);
+        all.filters.statuses.clear();
+        let facets = self.counts(&all, true).await?.facets.unwrap_or_default();
+        let mut counts: BTreeMap<_, _> =
+            facets.categories.iter().map(|(id, count)| (Id::from_uuid(*id), *count)).collect();
+        // Facets show the most frequent values; the others are counted one by one.
+        let is_complete = facets.categories.len() < search::FACET_VALUES_MAX;
+        for category in categories {
+            if is_complete || counts.contains_key(&category) {
+                continue;
+            }
+            all.filters.categories = vec![category.uuid()];
+            counts.insert(category, self.counts(&all, false).await?.total);
+        }
+        Ok(counts)
+    }
+
     /// What the chosen category and person are called, also where nothing of theirs is found.
     pub async fn names_of_filters(
         &self,
@@ -262,7 +287,7 @@ impl Find {
     fn is_plain(&self) -> bool {
         self.text.trim().is_empty()
             && self.category.is_none()
-            && self.kind.is_none()
+            && self.kinds.is_empty()
             && self.tags.is_empty()
             && self.person.is_none()
             && self.from.is_none()
@@ -289,7 +314,7 @@ fn request(
         text: find.text.clone(),
         filters: search::Filters {
             categories: find.category.iter().map(|id| id.uuid()).collect(),
-            kinds: find.kind.iter().map(|kind| kind.name().into()).collect(),
+            kinds: find.kinds.iter().map(|kind| kind.name().into()).collect(),
             tags: find.tags.clone(),
             persons: find.person.iter().map(|id| id.uuid()).collect(),
             statuses,
@@ -358,7 +383,8 @@ fn newest(
     Ok(Newest { documents, next: None })
 }
 
-pub(super) fn with_surroundings(tx: &ReadTx, document: Document) -> Result<Found> {
+/// A document that the actor may read with what stands beside it in a list.
+pub fn with_surroundings(tx: &ReadTx, document: Document) -> Result<Found> {
     let category = document.category.map(|id| tx.get::<Category>(&id)).transpose()?.flatten();
     let creator = tx.get::<User>(&document.created_by)?;
     let blob = match &document.current {

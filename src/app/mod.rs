@@ -13,12 +13,14 @@ mod extraction;
 mod indexer;
 mod keeper;
 mod library;
+mod logo;
 mod progress;
 mod reading;
 mod setup_link;
 mod sign_in;
 mod tasks;
 mod throttle;
+mod trash;
 mod upload;
 mod worker;
 
@@ -37,12 +39,13 @@ pub use self::{
     demo::{Demo, Sample},
     doctor::{Finding, Level},
     download::{Content, Image},
-    library::{Facets, Find, Found, Page, Sort, Statistics, names_of},
+    library::{Facets, Find, Found, Page, Sort, Statistics, names_of, with_surroundings},
     progress::{Reporter, Step},
     reading::Reading,
     setup_link::{SetupForm, SetupLink},
     sign_in::{Credentials, Token},
 };
+pub use crate::search::{Snippet, Source as SnippetSource};
 use crate::{
     blobs::{Backend, Blobs, Limits},
     clock::Clock,

@@ -102,7 +102,7 @@ impl From<Error> for Failed {
             Error::SignInRequired | Error::WrongCredentials | Error::Forbidden(_) => {
                 Kind::Forbidden
             }
-            Error::Conflict(_) => Kind::Conflict,
+            Error::Conflict(_) | Error::Stale(_) => Kind::Conflict,
             Error::TooLarge(_) => Kind::TooLarge,
             Error::TooMany { .. } | Error::Busy { .. } => Kind::Busy,
             Error::Full(_) => Kind::Full,

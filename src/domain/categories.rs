@@ -63,6 +63,15 @@ pub fn get(tx: &ReadTx, organization: Id<Organization>, id: Id<Category>) -> Res
         .ok_or_else(|| Error::not_found("category"))
 }
 
+/// The category with this name, however it is capitalized.
+pub fn by_name(
+    tx: &ReadTx,
+    organization: Id<Organization>,
+    name: &str,
+) -> Result<Option<Category>> {
+    tx.find(&BY_NAME, &(organization, text::fold(name.trim())))
+}
+
 /// The category with this name, made when it is new: anybody who adds documents may name one.
 /// An empty name is no category.
 pub fn named(

@@ -266,6 +266,54 @@ pub fn list(tx: &ReadTx, actor: &Actor, state: Option<State>, limit: usize) -> R
     Ok(jobs)
 }
 
+/// Where a page of jobs ended: in one state they are in the order of its index, in all of them in the
+/// order of their making.
+pub type Place = (Timestamp, Id<Job>);
+
+/// Up to `limit` jobs in one state, or in all, after `after`, the latest first, and where to go on.
+pub fn page(
+    tx: &ReadTx,
+    actor: &Actor,
+    state: Option<State>,
+    after: Option<Place>,
+    limit: usize,
+) -> Result<(Vec<Job>, Option<Place>)> {
+    decide(actor, Action::Operate)?;
+    let mut page = Vec::new();
+    let mut last = None;
+    match state {
+        None => {
+            let mut scan = tx.records::<Job>().backward();
+            if let Some((_, id)) = after {
+                scan = scan.after(&id);
+            }
+            for job in scan.iter()? {
+                let job = job?;
+                if page.len() == limit {
+                    return Ok((page, last));
+                }
+                last = Some((job.created_at, job.id));
+                page.push(job);
+            }
+        }
+        Some(state) => {
+            let mut scan = tx.index(&BY_STATE).within(&state).backward();
+            if let Some((at, id)) = after {
+                scan = scan.after(&(state, at, id));
+            }
+            for entry in scan.keys()? {
+                let ((_, at), id) = entry?;
+                if page.len() == limit {
+                    return Ok((page, last));
+                }
+                last = Some((at, id));
+                page.extend(tx.get::<Job>(&id)?);
+            }
+        }
+    }
+    Ok((page, None))
+}
+
 /// How many jobs are in each state.
 pub fn counts(tx: &ReadTx) -> Result<Vec<(State, u64)>> {
     State::ALL

@@ -48,6 +48,34 @@ pub fn of_user(tx: &ReadTx, user: Id<User>) -> Result<Vec<Membership>> {
     tx.index(&BY_USER).within(&user).records()?.collect()
 }
 
+/// Up to `limit` members after `after` that `admits` lets through, those who came first in front,
+/// and where to go on.
+pub fn page(
+    tx: &ReadTx,
+    organization: Id<Organization>,
+    after: Option<Id<User>>,
+    limit: usize,
+    admits: impl Fn(&User, Role) -> bool,
+) -> Result<(Vec<(User, Role)>, Option<Id<User>>)> {
+    let mut scan = tx.records::<Membership>().within(&organization);
+    if let Some(after) = after {
+        scan = scan.after(&(organization, after));
+    }
+    let mut page: Vec<(User, Role)> = Vec::new();
+    for membership in scan.iter()? {
+        let membership = membership?;
+        if page.len() == limit {
+            let last = page.last().map(|(user, _)| user.id);
+            return Ok((page, last));
+        }
+        let user = users::get(tx, membership.user)?;
+        if admits(&user, membership.role) {
+            page.push((user, membership.role));
+        }
+    }
+    Ok((page, None))
+}
+
 /// Everybody in an organization with their role.
 pub fn members(tx: &ReadTx, organization: Id<Organization>) -> Result<Vec<(User, Role)>> {
     let memberships = tx.records::<Membership>().within(&organization).iter()?;

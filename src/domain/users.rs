@@ -44,6 +44,9 @@ pub struct User {
     #[serde(default)]
     pub signed_in_at: Option<Timestamp>,
     pub password_changed_at: Timestamp,
+    /// Somebody else has set the password: its owner is asked to choose another one.
+    #[serde(default)]
+    pub must_change_password: bool,
 }
 
 impl User {
@@ -97,6 +100,25 @@ pub fn list(tx: &ReadTx) -> Result<Vec<User>> {
     tx.index(&BY_USERNAME).records()?.collect()
 }
 
+/// An account with its role, for an administrator of the organization it belongs to.
+///
+/// # Errors
+/// `NotFound` for somebody who is not a member, unless the actor administers the whole instance.
+pub fn governed(
+    tx: &ReadTx,
+    actor: &Actor,
+    organization: Id<Organization>,
+    id: Id<User>,
+) -> Result<(User, Option<Role>)> {
+    decide(actor, Action::Govern(organization))?;
+    let user = get(tx, id)?;
+    let role = memberships::role(tx, organization, id)?;
+    match role.is_some() || actor.is_administrator {
+        true => Ok((user, role)),
+        false => Err(Error::not_found("person")),
+    }
+}
+
 /// True once somebody can administer the portal; until then it asks to be set up.
 pub fn has_administrator(tx: &ReadTx) -> Result<bool> {
     for user in tx.index(&ADMINISTRATORS).records()? {
@@ -145,6 +167,7 @@ pub fn create(
         created_at: tx.now(),
         signed_in_at: None,
         password_changed_at: tx.now(),
+        must_change_password: actor.user.is_some(),
     };
     tx.put(&user)?;
     events::record(tx, actor, organization, Verb::PersonAdded, user.id, user.display_name(), None)?;
@@ -153,7 +176,7 @@ pub fn create(
 }
 
 /// Changes to an account; `None` leaves a part as it is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserEdit {
     pub username: Option<String>,
     pub email: Option<String>,
@@ -251,6 +274,7 @@ pub fn set_password(
     }
     user.password = password;
     user.password_changed_at = tx.now();
+    user.must_change_password = actor.user.is_some_and(|by| by != id);
     tx.put(&user)?;
     sessions::end_all(tx, id, keep)?;
     events::record(tx, actor, organization, Verb::PasswordChanged, id, user.display_name(), None)

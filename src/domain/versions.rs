@@ -183,10 +183,10 @@ pub fn documents_showing(
 }
 
 /// # Errors
-/// `Conflict` for a document without a file.
+/// `NotFound` for a document without a file.
 pub fn current(document: &Document) -> Result<&CurrentFile> {
     document.current.as_ref().ok_or_else(|| {
-        Error::conflict("This document is a link: there is no file to download.")
+        Error::NotFound("This document is a link: there is no file to download.".into())
     })
 }
 

@@ -70,17 +70,24 @@ impl<T: DeserializeOwned + 'static> FromRequest for Json<T> {
         Box::pin(async move {
             let visitor = Visitor::from_request(&request, &mut payload).await?;
             visitor.require_csrf(csrf_header(&request).as_deref())?;
-            let is_json = request.mime_type().ok().flatten().is_some_and(|mime| {
-                mime.subtype() == "json" || mime.suffix().is_some_and(|suffix| suffix == "json")
-            });
-            if !is_json {
-                return Err(Error::invalid("Send JSON, with Content-Type: application/json.").into());
-            }
-            let body = read(&mut payload).await?;
-            let json = serde_json::from_slice(&body)
-                .map_err(|fault| Error::invalid(format!("The JSON could not be read: {fault}.")))?;
+            let json = read_json(&request, &mut payload).await?;
             Ok(Json(json))
         })
+    }
+}
+
+/// A JSON document from anybody: nobody asks who sent it, so neither a session that has ended nor a
+/// missing CSRF token is in its way. For signing in.
+pub struct OpenJson<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for OpenJson<T> {
+    type Error = Fault;
+    type Future = LocalBoxFuture<'static, Result<Self>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let mut payload = payload.take();
+        Box::pin(async move { Ok(OpenJson(read_json(&request, &mut payload).await?)) })
     }
 }
 
@@ -136,12 +143,15 @@ impl Received {
         self.fields.get(name).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// The one file of a form that takes one.
+    ///
     /// # Errors
-    /// `Invalid` when no file was sent.
+    /// `Invalid` when none was sent, or several.
     pub fn one_file(&mut self) -> AppResult<NewFile> {
         match self.files.len() {
             0 => Err(Error::invalid_field("file", "Choose a file.")),
-            _ => Ok(self.files.swap_remove(0)),
+            1 => Ok(self.files.swap_remove(0)),
+            _ => Err(Error::invalid_field("file", "Send one file at a time.")),
         }
     }
 }
@@ -267,6 +277,21 @@ async fn read_field(mut field: Field) -> AppResult<String> {
 
 fn broken_form(fault: actix_multipart::MultipartError) -> Error {
     Error::invalid(format!("The upload was cut off or is no multipart form: {fault}."))
+}
+
+async fn read_json<T: DeserializeOwned>(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> AppResult<T> {
+    let is_json = request.mime_type().ok().flatten().is_some_and(|mime| {
+        mime.subtype() == "json" || mime.suffix().is_some_and(|suffix| suffix == "json")
+    });
+    if !is_json {
+        return Err(Error::invalid("Send JSON, with Content-Type: application/json."));
+    }
+    let body = read(payload).await?;
+    serde_json::from_slice(&body)
+        .map_err(|fault| Error::invalid(format!("The JSON could not be read: {fault}.")))
 }
 
 async fn read(payload: &mut Payload) -> AppResult<Bytes> {

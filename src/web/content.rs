@@ -151,14 +151,22 @@ pub fn content_disposition(kind: &str, filename: &str) -> String {
         .chars()
         .map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%' | ';') || c == ' ' { c } else { '_' })
         .collect();
-    let mut full = String::with_capacity(filename.len() * 3);
-    for byte in filename.bytes() {
+    let full = percent_encoded(filename);
+    format!("{kind}; filename=\"{plain}\"; filename*=UTF-8''{full}")
+}
+
+/// All but the characters that mean nothing in a URL (RFC 3986) or a header (RFC 8187).
+pub fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len() * 3);
+    for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' => full.push(byte.into()),
-            _ => full.push_str(&format!("%{byte:02X}")),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'~' => {
+                encoded.push(byte.into());
+            }
+            _ => encoded.push_str(&format!("%{byte:02X}")),
         }
     }
-    format!("{kind}; filename=\"{plain}\"; filename*=UTF-8''{full}")
+    encoded
 }
 
 fn http_date(at: jiff::Timestamp) -> String {

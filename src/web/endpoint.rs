@@ -29,9 +29,21 @@ pub struct Operation {
     pub query: Option<SchemaOf>,
     pub body: Option<Body>,
     pub status: u16,
-    pub answer: Option<SchemaOf>,
+    pub answer: Answer,
     /// Strangers are welcome.
     pub is_open: bool,
+    /// Understands `If-Match` and answers with an `ETag`.
+    pub is_conditional: bool,
+}
+
+/// What a success carries.
+#[derive(Clone, Copy, Default)]
+pub enum Answer {
+    #[default]
+    Nothing,
+    Json(SchemaOf),
+    /// Bytes of these media types.
+    File(&'static str),
 }
 
 /// What is sent along.
@@ -100,13 +112,23 @@ impl Endpoint {
     pub fn gives<T: JsonSchema>(self, status: u16) -> Self {
         self.described(|operation| {
             operation.status = status;
-            operation.answer = Some(schema_of::<T>);
+            operation.answer = Answer::Json(schema_of::<T>);
         })
     }
 
-    /// A success without a JSON body.
+    /// A success with bytes of these media types, in whole or in part.
+    pub fn gives_file(self, media_types: &'static str) -> Self {
+        self.described(|operation| operation.answer = Answer::File(media_types))
+    }
+
+    /// A success without a body.
     pub fn gives_nothing(self, status: u16) -> Self {
         self.described(|operation| operation.status = status)
+    }
+
+    /// Understands `If-Match` and answers with an `ETag`.
+    pub fn conditional(self) -> Self {
+        self.described(|operation| operation.is_conditional = true)
     }
 
     pub fn for_anybody(self) -> Self {

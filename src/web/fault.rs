@@ -59,6 +59,7 @@ pub fn status_of(error: &Error) -> StatusCode {
         Error::SignInRequired | Error::WrongCredentials => StatusCode::UNAUTHORIZED,
         Error::Forbidden(_) => StatusCode::FORBIDDEN,
         Error::Conflict(_) => StatusCode::CONFLICT,
+        Error::Stale(_) => StatusCode::PRECONDITION_FAILED,
         Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         Error::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
         Error::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,

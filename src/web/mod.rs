@@ -16,6 +16,7 @@ mod fault;
 mod guard;
 mod health;
 
+pub mod api;
 pub mod assets;
 pub mod pages;
 

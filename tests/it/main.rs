@@ -4,12 +4,14 @@ mod extract;
 mod support;
 
 mod access;
+mod api_documents;
 mod blobs;
 mod domain;
 mod gallery;
 mod store;
 mod store_engine;
 mod store_keys;
+mod pages;
 mod search;
 mod store_engine;
 mod tidy;

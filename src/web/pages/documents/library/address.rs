@@ -47,7 +47,7 @@ impl Address {
         Find {
             text: self.q.clone(),
             category: self.category.parse().ok(),
-            kind: Kind::from_name(&self.kind).ok(),
+            kinds: Kind::from_name(&self.kind).into_iter().collect(),
             tags: self.tag.clone(),
             person: self.person.parse().ok(),
             from: date(&self.from).and_then(start_of),
