@@ -5,6 +5,7 @@
 //! ([`indexer`], [`worker`], [`keeper`]) run between [`App::start`] and [`Background::stop`].
 
 mod check;
+mod demo;
 mod doctor;
 mod download;
 mod extraction;
@@ -30,6 +31,7 @@ use tokio::{
 
 pub use self::{
     check::{Damage, Report},
+    demo::{Demo, Sample},
     doctor::{Finding, Level},
     download::{Content, Image},
     library::{Facets, Find, Found, Page, Sort, Statistics, names_of},

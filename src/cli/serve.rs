@@ -1,8 +1,7 @@
 //! `appliance serve`: the portal, from its start to its end.
 
 use std::{
-    future::Future,
-    io::{self, Write},
+    io,
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
     path::Path,
     sync::Arc,
@@ -47,7 +46,7 @@ impl Arguments {
 }
 
 pub fn run(loaded: Loaded, common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
-    logging::start_for_server(&loaded.config.log, common.is_verbose());
+    logging::start_for_server(&loaded.config.log, common.verbose);
     limits::raise_open_files();
     let runtime = runtime()?;
     let exit = runtime.block_on(serve(loaded.config, arguments.demo));
