@@ -1,5 +1,7 @@
 //! The real portal on a free port, with a data folder of its own and a clock that tests move.
 
+pub mod program;
+
 use std::{net::TcpListener, path::PathBuf, sync::Arc};
 
 use actix_web::dev::ServerHandle;
@@ -18,6 +20,8 @@ use appliance::{
 use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
+
+pub use self::program::{Shell, finish};
 
 /// The password of everybody in a test world.
 pub const PASSWORD: &str = "a tall green kettle";
