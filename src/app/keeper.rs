@@ -10,7 +10,8 @@ use tokio::sync::watch;
 
 use super::{App, stops_within, tasks::GRACE};
 use crate::{
-    domain::{blobs, documents, jobs, organizations::Organization, sessions},
+    blobs::Removal,
+    domain::{blobs as blob_records, documents, jobs, organizations::Organization, sessions},
     error::Result,
 };
 
@@ -38,9 +39,7 @@ pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
 async fn tidy(app: &App, round: u64) -> Result<()> {
     app.keep_tidy().await?;
     if round % ROUNDS_PER_ORPHAN_SWEEP == 0 {
-        if round == 0 {
-            app.blobs.sweep_incoming(app.clock.now() - GRACE).await?;
-        }
+        app.blobs.sweep_incoming(app.clock.now() - GRACE).await?;
         app.sweep_orphans().await?;
     }
     Ok(())
@@ -71,9 +70,9 @@ impl App {
         pin_mut!(listed);
         while let Some(blob) = listed.next().await {
             let hash = blob?.hash;
-            if self.store.read(move |tx| blobs::find(tx, hash)).await?.is_none() {
-                self.blobs.remove(hash, cutoff).await?;
-                removed += 1;
+            if self.store.read(move |tx| blob_records::find(tx, hash)).await?.is_none() {
+                let removal = self.blobs.remove(hash, cutoff).await?;
+                removed += u64::from(removal == Removal::Removed);
             }
         }
         Ok(removed)

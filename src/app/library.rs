@@ -15,8 +15,9 @@ use crate::{
     domain::{
         access::{Action, Actor, Term, decide},
         blobs::Blob,
-        categories::Category,
+        categories::{self, Category},
         documents::{self, Document, Kind, Status},
+        memberships,
         organizations::Organization,
         users::User,
     },
@@ -67,6 +68,15 @@ pub struct Found {
     /// The title as HTML with the words that were found marked; `None` without a question.
     pub title_html: Option<String>,
     pub snippets: Vec<search::Snippet>,
+}
+
+impl Found {
+    /// Where the words stand: the text of the file tells more than the description, which the
+    /// document's page shows anyway.
+    pub fn best_snippet_html(&self) -> Option<&str> {
+        let of_body = self.snippets.iter().find(|one| one.source == search::Source::Body);
+        of_body.or(self.snippets.first()).map(|snippet| snippet.html.as_str())
+    }
 }
 
 /// How the whole result divides, with names.
@@ -193,6 +203,30 @@ impl App {
             })
         })
         .await
+    }
+
+    /// What the chosen category and person are called, also where nothing of theirs is found.
+    pub async fn names_of_filters(
+        &self,
+        actor: Actor,
+        category: Option<Id<Category>>,
+        person: Option<Id<User>>,
+    ) -> Result<(Option<String>, Option<String>)> {
+        let organization = actor.at_work()?;
+        decide(&actor, Action::Browse(organization))?;
+        self.store
+            .read(move |tx| {
+                let category = category.and_then(|id| categories::get(tx, organization, id).ok());
+                let person = match person {
+                    Some(id) if memberships::role(tx, organization, id)?.is_some() => tx.get(&id)?,
+                    _ => None,
+                };
+                Ok((
+                    category.map(|category| category.name),
+                    person.map(|person: User| person.display_name().to_owned()),
+                ))
+            })
+            .await
     }
 
     /// The figures above the library, for what the actor may read.
@@ -324,7 +358,7 @@ fn newest(
     Ok(Newest { documents, next: None })
 }
 
-fn with_surroundings(tx: &ReadTx, document: Document) -> Result<Found> {
+pub(super) fn with_surroundings(tx: &ReadTx, document: Document) -> Result<Found> {
     let category = document.category.map(|id| tx.get::<Category>(&id)).transpose()?.flatten();
     let creator = tx.get::<User>(&document.created_by)?;
     let blob = match &document.current {
@@ -361,7 +395,7 @@ fn named(tx: &ReadTx, facets: search::Facets) -> Result<Facets> {
     Ok(named)
 }
 
-/// The names of people and categories, for whoever shows ids.
+/// The names of people, for whoever shows ids.
 pub fn names_of(tx: &ReadTx, users: impl IntoIterator<Item = Id<User>>) -> Result<BTreeMap<Id<User>, String>> {
     let mut names = BTreeMap::new();
     for id in users {

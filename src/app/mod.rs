@@ -5,6 +5,7 @@
 //! ([`indexer`], [`worker`], [`keeper`]) run between [`App::start`] and [`Background::stop`].
 
 mod check;
+mod choices;
 mod demo;
 mod doctor;
 mod download;
@@ -13,6 +14,7 @@ mod indexer;
 mod keeper;
 mod library;
 mod progress;
+mod reading;
 mod setup_link;
 mod sign_in;
 mod tasks;
@@ -31,11 +33,13 @@ use tokio::{
 
 pub use self::{
     check::{Damage, Report},
+    choices::{Audience, Proposals},
     demo::{Demo, Sample},
     doctor::{Finding, Level},
     download::{Content, Image},
     library::{Facets, Find, Found, Page, Sort, Statistics, names_of},
     progress::{Reporter, Step},
+    reading::Reading,
     setup_link::{SetupForm, SetupLink},
     sign_in::{Credentials, Token},
 };

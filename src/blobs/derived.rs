@@ -1,10 +1,11 @@
 //! What is computed from a blob and kept beside it: its text, a thumbnail, images of its pages.
 //! It can be computed again, so it may be replaced, and it may not be there yet.
 
-use std::{os::unix::fs::FileExt, path::Path};
+use std::{fs::File, io, os::unix::fs::FileExt};
 
 use anyhow::Context;
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use super::{
     Blobs, Opened,
@@ -22,22 +23,24 @@ impl Blobs {
     pub async fn put_derived(&self, hash: ContentHash, name: &str, bytes: Bytes) -> Result<()> {
         let name = FileName::derived(hash, name)?;
         let blobs = self.clone();
-        disk::blocking(move || {
+        let file = disk::blocking(move || {
             let shared = &blobs.shared;
             let _promise = shared.room.promise(bytes.len() as u64)?;
-            let now = shared.clock.now();
-            let path = shared.objects.path(&name);
             let file = TemporaryFile::create(shared.objects.new_incoming_path())?;
-            let written = file
-                .file()
-                .write_all_at(&bytes, 0)
-                .and_then(|()| disk::set_modified(file.file(), now))
-                .and_then(|()| file.file().sync_all());
-            if let Err(error) = written {
-                file.discard();
-                return Err(disk::write_failed(error, || format!("writing {name}")));
-            }
-            give_name(file, &path).with_context(|| format!("naming {name}"))?;
+            let written = write(file.file(), &bytes, shared.clock.now());
+            written.map_err(|error| disk::write_failed(error, || "writing".to_owned()))?;
+            Ok(file)
+        })
+        .await?;
+
+        let path = self.shared.objects.path(&name);
+        let lock = self.lock(hash).await;
+        disk::blocking(move || {
+            let named = file.give_name(&path);
+            drop(lock);
+            named
+                .and_then(|()| disk::sync_folder(disk::folder_of(&path)))
+                .with_context(|| format!("naming {name}"))?;
             Ok(())
         })
         .await
@@ -65,7 +68,8 @@ impl Blobs {
     }
 }
 
-fn give_name(file: TemporaryFile, path: &Path) -> std::io::Result<()> {
-    file.give_name(path)?;
-    disk::sync_folder(disk::folder_of(path))
+fn write(file: &File, bytes: &[u8], now: Timestamp) -> io::Result<()> {
+    file.write_all_at(bytes, 0)?;
+    disk::set_modified(file, now)?;
+    file.sync_all()
 }

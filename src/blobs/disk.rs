@@ -74,36 +74,66 @@ pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// The folder of a file in the spool or the object store; each has one.
+/// The folder that holds this file or folder.
 pub(super) fn folder_of(path: &Path) -> &Path {
-    path.parent().unwrap_or(Path::new("."))
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
 }
 
 /// Opens a file to read it; `None` when there is none.
 pub(super) fn open_if_there(path: &Path) -> io::Result<Option<File>> {
-    match File::open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+    if_there(File::open(path))
 }
 
 /// Removes a file; that it was gone already is fine.
 pub(super) fn remove_if_there(path: &Path) -> io::Result<bool> {
-    match fs::remove_file(path) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
-    }
+    Ok(if_there(fs::remove_file(path))?.is_some())
 }
 
 pub(super) fn set_modified(file: &File, at: Timestamp) -> io::Result<()> {
     file.set_modified(SystemTime::from(at))
 }
 
-pub(super) fn modified_at(metadata: &fs::Metadata) -> Result<Timestamp> {
-    let modified = metadata.modified().context("reading the time of a file")?;
-    Ok(Timestamp::try_from(modified).context("reading the time of a file")?)
+pub(super) struct FoundFile {
+    pub name: String,
+    pub path: PathBuf,
+    pub size_bytes: u64,
+    pub modified_at: Timestamp,
+}
+
+/// The files with a wanted name in a folder, not in those below it. What vanishes meanwhile is left
+/// out; a folder that is not there is empty.
+pub(super) fn files(folder: &Path, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<FoundFile>> {
+    let doing = || format!("listing {}", folder.display());
+    let mut files = Vec::new();
+    let Some(entries) = if_there(fs::read_dir(folder)).with_context(doing)? else {
+        return Ok(files);
+    };
+    for entry in entries {
+        let entry = entry.with_context(doing)?;
+        let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+        if !is_wanted(&name) {
+            continue;
+        }
+        let Some(metadata) = if_there(entry.metadata()).with_context(doing)? else { continue };
+        if metadata.is_file() {
+            let modified = metadata.modified().with_context(doing)?;
+            let modified_at = Timestamp::try_from(modified).with_context(doing)?;
+            let size_bytes = metadata.len();
+            files.push(FoundFile { name, path: entry.path(), size_bytes, modified_at });
+        }
+    }
+    Ok(files)
+}
+
+fn if_there<T>(outcome: io::Result<T>) -> io::Result<Option<T>> {
+    match outcome {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// A file in the making: gone when it is dropped, unless it was given its name.

@@ -1,20 +1,15 @@
 //! What is there: for the sweep of blobs that nothing refers to, for the nightly re-reading, and
 //! for the numbers on the administrator's pages.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    io::ErrorKind,
-    ops::RangeInclusive,
-    path::{Path, PathBuf},
-    vec,
-};
+use std::{collections::BTreeMap, ops::RangeInclusive, path::Path, vec};
 
-use anyhow::Context;
 use futures_util::{Stream, TryStreamExt, stream};
 use jiff::Timestamp;
 
-use super::{Blobs, disk, layout::FileName};
+use super::{
+    Blobs,
+    disk::{self, FoundFile},
+};
 use crate::{error::Result, hash::ContentHash};
 
 /// A blob as a listing tells it. One that is being moved may be in both places.
@@ -100,7 +95,7 @@ impl Blobs {
         disk::blocking(move || {
             let mut swept = Swept::default();
             for folder in &folders {
-                for file in files(folder)? {
+                for file in disk::files(folder, |_| true)? {
                     if file.modified_at < cutoff && disk::remove_if_there(&file.path)? {
                         swept.count(Some(file.size_bytes));
                     }
@@ -188,11 +183,11 @@ struct SpooledFile {
 }
 
 fn spooled_files(folder: &Path) -> Result<BTreeMap<ContentHash, SpooledFile>> {
+    let is_ours = |name: &str| name.parse::<ContentHash>().is_ok();
     let mut spooled = BTreeMap::new();
-    for File { path, size_bytes, modified_at } in files(folder)? {
-        let name = path.file_name().and_then(|name| name.to_str());
-        // Foreign files are none of our business.
-        if let Some(Ok(FileName { hash, derived: None })) = name.map(str::parse) {
+    for file in disk::files(folder, is_ours)? {
+        if let Ok(hash) = file.name.parse() {
+            let FoundFile { size_bytes, modified_at, .. } = file;
             spooled.insert(hash, SpooledFile { size_bytes, modified_at });
         }
     }
@@ -204,29 +199,4 @@ fn hashes_beginning_with(first_byte: u8) -> RangeInclusive<ContentHash> {
     first[0] = first_byte;
     last[0] = first_byte;
     ContentHash(first)..=ContentHash(last)
-}
-
-struct File {
-    path: PathBuf,
-    size_bytes: u64,
-    modified_at: Timestamp,
-}
-
-/// The files in a folder, without those in folders below; what vanishes meanwhile is left out.
-fn files(folder: &Path) -> Result<Vec<File>> {
-    let doing = || format!("listing {}", folder.display());
-    let mut files = Vec::new();
-    for found in fs::read_dir(folder).with_context(doing)? {
-        let found = found.with_context(doing)?;
-        let metadata = match found.metadata() {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            Err(error) => return Err(anyhow::Error::new(error).context(doing()).into()),
-        };
-        if metadata.is_file() {
-            let modified_at = disk::modified_at(&metadata)?;
-            files.push(File { path: found.path(), size_bytes: metadata.len(), modified_at });
-        }
-    }
-    Ok(files)
 }

@@ -93,6 +93,7 @@ impl Spool {
         disk::make_folder(&spool.folder)?;
         disk::make_folder(&spool.incoming)?;
         disk::sync_folder(&spool.folder)?;
+        disk::sync_folder(disk::folder_of(&spool.folder))?;
         Ok(spool)
     }
 

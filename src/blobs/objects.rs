@@ -21,11 +21,15 @@ use object_store::{
 use uuid::Uuid;
 
 use super::{
-    Backend, disk,
+    Backend,
+    disk::{self, FoundFile},
     layout::{self, FileName},
     opening::{Opened, Source},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    hash::ContentHash,
+};
 
 pub(super) struct Objects {
     store: Arc<dyn ObjectStore>,
@@ -46,6 +50,7 @@ impl Objects {
                 let doing = || format!("opening the object store in {}", folder.display());
                 make_folders(folder).with_context(doing)?;
                 let local = LocalFileSystem::new_with_prefix(folder).with_context(doing)?;
+                // Files arrive by rename today; whatever is put through it must be as durable.
                 Arc::new(local.with_fsync(true))
             }
         };
@@ -109,6 +114,17 @@ impl Objects {
         Ok(objects)
     }
 
+    /// The source of a blob and what was derived from it, in order of name.
+    pub async fn of_blob(&self, hash: ContentHash) -> Result<Vec<Object>> {
+        match &self.backend {
+            // Looks at these few files, not at all that share their folder.
+            Backend::Local { folder } => {
+                let folder = folder.join(layout::folder_name(hash.0[0]));
+                disk::blocking(move || objects_of_blob(&folder, hash)).await
+            }
+        }
+    }
+
     /// Deletes an object; that there is none is fine.
     pub async fn delete(&self, name: &FileName) -> Result<()> {
         match self.store.delete(&Key::from(name.key())).await {
@@ -121,7 +137,21 @@ impl Objects {
 fn make_folders(folder: &Path) -> io::Result<()> {
     disk::make_folder(folder)?;
     disk::make_folder(&folder.join("incoming"))?;
-    disk::sync_folder(folder)
+    disk::sync_folder(folder)?;
+    disk::sync_folder(disk::folder_of(folder))
+}
+
+fn objects_of_blob(folder: &Path, hash: ContentHash) -> Result<Vec<Object>> {
+    let prefix = hash.to_string();
+    let mut objects = Vec::new();
+    for file in disk::files(folder, |name| name.starts_with(&prefix))? {
+        if let Ok(name) = file.name.parse() {
+            let FoundFile { size_bytes, modified_at, .. } = file;
+            objects.push(Object { name, size_bytes, modified_at });
+        }
+    }
+    objects.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(objects)
 }
 
 fn object(name: FileName, meta: &ObjectMeta) -> Result<Object> {

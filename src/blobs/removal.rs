@@ -37,19 +37,15 @@ impl Blobs {
         let _lock = self.lock(hash).await;
         let source = FileName::source(hash);
         let spooled = self.shared.spool.path(&source);
-        let spooled_at = disk::blocking({
-            let spooled = spooled.clone();
-            move || match disk::open_if_there(&spooled).context("looking into the spool")? {
-                Some(file) => {
-                    let metadata = file.metadata().context("looking into the spool")?;
-                    disk::modified_at(&metadata).map(Some)
-                }
-                None => Ok(None),
-            }
+        let in_spool = spooled.clone();
+        let spooled_at = disk::blocking(move || {
+            let found = disk::open_if_there(&in_spool)
+                .and_then(|file| file.map(|file| file.metadata()?.modified()).transpose());
+            let found = found.context("looking into the spool")?;
+            Ok(found.map(Timestamp::try_from).transpose().context("reading the time of a file")?)
         })
         .await?;
-        let mut objects = self.shared.objects.list(hash.0[0]).await?;
-        objects.retain(|object| object.name.hash == hash);
+        let objects = self.shared.objects.of_blob(hash).await?;
         let last_at = objects.iter().map(|object| object.modified_at).chain(spooled_at).max();
         if last_at.is_some_and(|last_at| last_at > cutoff) {
             return Ok(Removal::Kept);

@@ -30,6 +30,9 @@ use crate::{
 /// How long a document stays in the trash.
 pub const TRASH_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// How long a document is marked as new.
+pub const NEW_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Document {
     pub id: Id<Document>,
@@ -58,6 +61,13 @@ pub struct Document {
     pub revision: u64,
     #[serde(default)]
     pub trashed: Option<Trashed>,
+}
+
+impl Document {
+    /// True for what readers may not have noticed yet.
+    pub fn is_new(&self, now: Timestamp) -> bool {
+        now.duration_since(self.created_at) < NEW_FOR
+    }
 }
 
 /// What lists need to know of the current version, kept here so that a row costs one read.

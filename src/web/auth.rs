@@ -15,7 +15,7 @@ use super::{client, csrf, fault::Fault};
 use crate::{
     app::App,
     domain::{
-        access::Actor,
+        access::{Action, Actor, decide},
         organizations::Organization,
         sessions::{self, Session},
         tokens::{self, ApiToken},
@@ -119,6 +119,11 @@ impl std::ops::Deref for Member {
 impl Member {
     pub fn actor(&self) -> Actor {
         self.visitor.actor()
+    }
+
+    /// Whether to offer something; the verb behind it decides again.
+    pub fn may(&self, action: Action) -> bool {
+        decide(&self.visitor.actor, action).is_ok()
     }
 }
 

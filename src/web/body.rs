@@ -24,7 +24,7 @@ const TEXT_BYTES_MAX: usize = 2 << 20;
 const FIELDS_MAX: usize = 1_000;
 const FIELD_BYTES_MAX: usize = 64 << 10;
 /// Files in one request.
-const FILES_MAX: usize = 200;
+pub const FILES_MAX: usize = 200;
 
 /// The header in which a script sends the CSRF token.
 const CSRF_HEADER: &str = "x-csrf-token";
@@ -120,6 +120,8 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
 /// here as text.
 pub struct Received {
     pub files: Vec<NewFile>,
+    /// Files that could not be taken, by their names; only [`receive_each`] leaves any.
+    pub refused: Vec<(String, Error)>,
     pub fields: HashMap<String, Vec<String>>,
 }
 
@@ -150,10 +152,46 @@ pub async fn receive(
     app: &App,
     request: &HttpRequest,
     visitor: &Visitor,
-    mut multipart: Multipart,
+    multipart: Multipart,
     file_fields: &[&str],
 ) -> AppResult<Received> {
-    let mut received = Received { files: Vec::new(), fields: HashMap::new() };
+    // The whole request is a little longer than its file: good enough to refuse early.
+    let length = request.headers().get("content-length");
+    let declared: Option<u64> = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    let declared = declared.map(|length| length.saturating_sub(64 << 10));
+    let refusal = OnRefusal::Stop { declared };
+    receive_with(app, request, visitor, multipart, file_fields, refusal).await
+}
+
+/// [`receive`] for a form with many files, of which some may be refused while the others stay.
+pub async fn receive_each(
+    app: &App,
+    request: &HttpRequest,
+    visitor: &Visitor,
+    multipart: Multipart,
+    file_fields: &[&str],
+) -> AppResult<Received> {
+    receive_with(app, request, visitor, multipart, file_fields, OnRefusal::GoOn).await
+}
+
+/// What happens when one file cannot be taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OnRefusal {
+    /// The request has failed. `declared` is what it says about the length of its one file.
+    Stop { declared: Option<u64> },
+    /// The other files are still taken.
+    GoOn,
+}
+
+async fn receive_with(
+    app: &App,
+    request: &HttpRequest,
+    visitor: &Visitor,
+    mut multipart: Multipart,
+    file_fields: &[&str],
+    on_refusal: OnRefusal,
+) -> AppResult<Received> {
+    let mut received = Received { files: Vec::new(), refused: Vec::new(), fields: HashMap::new() };
     let mut is_trusted = visitor.require_csrf(csrf_header(request).as_deref()).is_ok();
     let mut field_count = 0;
     while let Some(field) = multipart.try_next().await.map_err(broken_form)? {
@@ -168,10 +206,22 @@ pub async fn receive(
                 if filename.is_empty() {
                     continue;
                 }
-                if received.files.len() == FILES_MAX {
+                if received.files.len() + received.refused.len() == FILES_MAX {
                     return Err(Error::TooLarge(format!("Send at most {FILES_MAX} files at once.")));
                 }
-                received.files.push(receive_file(app, request, &filename, field).await?);
+                let declared = match on_refusal {
+                    OnRefusal::Stop { declared } => declared,
+                    OnRefusal::GoOn => None,
+                };
+                match receive_file(app, declared, &filename, field).await {
+                    Ok(file) => received.files.push(file),
+                    Err(refused @ (Error::Invalid { .. } | Error::TooLarge(_)))
+                        if on_refusal == OnRefusal::GoOn =>
+                    {
+                        received.refused.push((filename, refused));
+                    }
+                    Err(fault) => return Err(fault),
+                }
             }
             _ => {
                 field_count += 1;
@@ -196,16 +246,10 @@ pub async fn receive(
 
 async fn receive_file(
     app: &App,
-    request: &HttpRequest,
+    declared: Option<u64>,
     filename: &str,
     field: Field,
 ) -> AppResult<NewFile> {
-    // The whole request is a little longer than its file: good enough to refuse early.
-    let declared: Option<u64> = request
-        .headers()
-        .get("content-length")
-        .and_then(|length| length.to_str().ok()?.parse().ok());
-    let declared = declared.map(|length| length.saturating_sub(64 << 10));
     let bytes = field.map(|chunk| chunk.map_err(broken_form));
     app.receive(filename, declared, Box::pin(bytes)).await
 }

@@ -38,19 +38,7 @@ impl fmt::Display for Fault {
 
 impl ResponseError for Fault {
     fn status_code(&self) -> StatusCode {
-        match &self.0 {
-            Error::NotFound(_) => StatusCode::NOT_FOUND,
-            Error::Invalid { field: None, .. } => StatusCode::BAD_REQUEST,
-            Error::Invalid { field: Some(_), .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Error::SignInRequired | Error::WrongCredentials => StatusCode::UNAUTHORIZED,
-            Error::Forbidden(_) => StatusCode::FORBIDDEN,
-            Error::Conflict(_) => StatusCode::CONFLICT,
-            Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Error::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Error::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            Error::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
-            Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+        status_of(&self.0)
     }
 
     fn error_response(&self) -> HttpResponse {
@@ -59,6 +47,23 @@ impl ResponseError for Fault {
             response.insert_header((header::RETRY_AFTER, seconds));
         }
         response.finish()
+    }
+}
+
+/// The status that says what sort of error it is.
+pub fn status_of(error: &Error) -> StatusCode {
+    match error {
+        Error::NotFound(_) => StatusCode::NOT_FOUND,
+        Error::Invalid { field: None, .. } => StatusCode::BAD_REQUEST,
+        Error::Invalid { field: Some(_), .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        Error::SignInRequired | Error::WrongCredentials => StatusCode::UNAUTHORIZED,
+        Error::Forbidden(_) => StatusCode::FORBIDDEN,
+        Error::Conflict(_) => StatusCode::CONFLICT,
+        Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
+        Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -869,6 +869,26 @@ async fn a_listing_names_each_blob_once_in_order_and_can_go_on_after_one() {
     assert_eq!(room.blobs.spooled().await.unwrap(), usage.spooled);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_does_not_mind_blobs_that_come_and_go() {
+    let room = Room::new();
+    let steady = room.stored_blob(b"steady").await;
+    let blobs = room.blobs.clone();
+    let coming_and_going = tokio::spawn(async move {
+        for seed in 600..640 {
+            let hash = upload(&blobs, &content(seed, 100)).await.unwrap().hash;
+            blobs.store(hash).await.unwrap();
+            blobs.put_derived(hash, "text", Bytes::from_static(b"text")).await.unwrap();
+            blobs.remove(hash, Timestamp::MAX).await.unwrap();
+        }
+    });
+    while !coming_and_going.is_finished() {
+        assert!(room.listed().await.iter().any(|blob| blob.hash == steady));
+    }
+    coming_and_going.await.unwrap();
+    assert_eq!(room.listed().await.len(), 1);
+}
+
 #[tokio::test]
 async fn what_was_derived_from_a_blob_that_is_gone_is_listed_and_removed() {
     let room = Room::new();

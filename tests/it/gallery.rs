@@ -64,6 +64,7 @@ fn the_checks_find_faults() {
         "<svg><use href=\"/static/icons.svg#no-such-icon\"/></svg>",
         "<form method=\"post\" action=\"/x\"></form>",
         "<p aria-describedby=\"nowhere\"></p>",
+        "<input aria-label=\"Title\" name=\"title\" value=\"title\">",
     ] {
         assert_eq!(find(body).len(), 1, "{body}: {:?}", find(body));
     }

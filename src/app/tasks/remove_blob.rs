@@ -6,8 +6,9 @@ use jiff::SignedDuration;
 
 use crate::{app::App, domain::blobs, error::Result, hash::ContentHash};
 
-/// How long an upload may take from its last byte to its record.
-pub(in crate::app) const GRACE: SignedDuration = SignedDuration::from_mins(30);
+/// How long an upload may take from its last byte to its record; a form with many files takes a
+/// while.
+pub(in crate::app) const GRACE: SignedDuration = SignedDuration::from_hours(24);
 
 pub async fn run(app: &App, hash: ContentHash) -> Result<()> {
     let cutoff = app.clock.now() - GRACE;

@@ -1,6 +1,11 @@
 //! What was wrong with a form, shown above it and beside the field at fault.
 
-use crate::error::Error;
+use actix_web::{ResponseError, http::StatusCode};
+
+use crate::{
+    error::Error,
+    web::fault::{Fault, Result},
+};
 
 /// The errors of one form; empty when it is shown for the first time.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +25,23 @@ impl FormErrors {
             _ => None,
         };
         FormErrors { entries: vec![(field, error.to_string())] }
+    }
+
+    /// What the form is shown again with: the sentence, and the status of the answer.
+    ///
+    /// # Errors
+    /// Whatever another page has to tell, since filling in the form differently would not help.
+    pub fn refusing(error: Error) -> Result<(Self, StatusCode)> {
+        let errors = FormErrors::of(&error);
+        match error {
+            Error::Invalid { .. } => Ok((errors, StatusCode::UNPROCESSABLE_ENTITY)),
+            Error::Conflict(_)
+            | Error::TooLarge(_)
+            | Error::TooMany { .. }
+            | Error::Busy { .. }
+            | Error::Full(_) => Ok((errors, Fault(error).status_code())),
+            other => Err(other.into()),
+        }
     }
 
     pub fn add(&mut self, field: &'static str, message: impl Into<String>) {

@@ -2,9 +2,10 @@
 //! next page, and the pages for what went wrong.
 
 use actix_web::{
-    HttpRequest, HttpResponse, HttpResponseBuilder, Responder,
+    FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, Responder,
     body::BoxBody,
     cookie::{Cookie, SameSite},
+    dev::Payload,
     http::{StatusCode, header},
 };
 use anyhow::Context;
@@ -12,7 +13,11 @@ use askama::Template;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
-use super::{Flash, Page, Person, Place, Theme, Tone, Undo, parts::HiddenField};
+use super::{
+    Flash, Page, Person, Place, Theme, Tone, Undo,
+    failure::{Failure, FailurePage, PlainFailurePage},
+    parts::HiddenField,
+};
 use crate::{
     domain::{access::Role, organizations},
     error::Result,
@@ -184,13 +189,25 @@ pub fn to_sign_in(request: &HttpRequest) -> HttpResponse {
     Go::to(format!("/sign-in?{next}")).response()
 }
 
-/// The page for a request that failed.
+/// The page for a request that failed: in the frame, or without it where the frame cannot be had.
 pub async fn error_page(
     request: &HttpRequest,
     status: StatusCode,
     message: &str,
     request_id: &str,
 ) -> fault::Result<String> {
-    let _ = (request, request_id);
-    Ok(format!("<!doctype html><title>{}</title><p>{}", status.as_u16(), askama::filters::escape(message, askama::filters::Html).map(|it| it.to_string()).unwrap_or_default()))
+    let failure = Failure::told(status, message, Some(request_id));
+    match framed(request, failure.clone()).await {
+        Ok(page) => Ok(page),
+        Err(fault) => {
+            tracing::debug!("an error page without its frame: {}", fault.0.chain());
+            Ok(render(&PlainFailurePage { failure })?)
+        }
+    }
+}
+
+async fn framed(request: &HttpRequest, failure: Failure) -> fault::Result<String> {
+    let visitor = Visitor::from_request(request, &mut Payload::None).await?;
+    let page = page(request, &visitor, Place::Elsewhere).await?;
+    Ok(render(&FailurePage { page, failure })?)
 }

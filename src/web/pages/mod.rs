@@ -11,16 +11,24 @@
 // what all pages share
 mod errors;
 mod frame;
+mod marks;
 mod parts;
 
 pub mod accent;
 pub mod filters;
 pub mod format;
 
-// pages, in the order people meet them
+// the pages themselves
+pub mod account;
+pub mod admin;
+pub mod api_reference;
+pub mod confirm;
 pub mod documents;
+pub mod failure;
 pub mod landing;
+pub mod setup;
 pub mod sign_in;
+pub mod trash;
 
 pub use errors::FormErrors;
 pub use frame::{Go, Html, error_page, is_own_path, page, to_sign_in};

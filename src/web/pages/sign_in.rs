@@ -121,7 +121,8 @@ fn safe_next(next: &str) -> String {
     if is_own_path(next) && !next.starts_with("/sign-") { next.into() } else { "/".into() }
 }
 
-fn user_agent(request: &HttpRequest) -> String {
+/// The program that asks, in its own words.
+pub(super) fn user_agent(request: &HttpRequest) -> String {
     let header = request.headers().get(header::USER_AGENT).and_then(|it| it.to_str().ok());
     header.unwrap_or_default().to_owned()
 }

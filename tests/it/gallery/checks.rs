@@ -204,6 +204,11 @@ fn labels(tags: &[Tag]) -> Vec<String> {
             .any(|key| tag.get(key).is_some_and(|value| !value.trim().is_empty()));
         let has_label =
             is_named || labels_open > 0 || tag.get("id").is_some_and(|id| labelled.contains(id));
+        // Nobody fills in the name of the field: a macro's parameter hides the page's value.
+        if tag.name == "input" && tag.get("value").is_some() && tag.get("value") == tag.get("name")
+        {
+            faults.push(format!("the value of an input is its name: {:?}", tag.get("name")));
+        }
         match tag.name.as_str() {
             "input" if tag.get("type") == Some("hidden") => {}
             "input" | "select" | "textarea" | "meter" | "progress" if !has_label => {

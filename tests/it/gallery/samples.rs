@@ -1,6 +1,9 @@
 //! A made-up investment firm with everything that strains a page: long names, many languages,
 //! empty lists, errors.
 
+mod account;
+mod administration;
+mod api;
 mod documents;
 
 use appliance::web::pages::{
@@ -43,6 +46,9 @@ pub fn all() -> Vec<Exhibit> {
         ),
     ];
     exhibits.extend(documents::all());
+    exhibits.extend(account::all());
+    exhibits.extend(administration::all());
+    exhibits.extend(api::all());
     exhibits
 }
 

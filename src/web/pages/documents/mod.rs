@@ -1,14 +1,19 @@
 //! The pages of documents, and what several of them show: a document in a list, the face of a
 //! file, who may see it.
 
+pub mod acts;
 pub mod edit;
+pub mod files;
 pub mod library;
 pub mod link;
 pub mod show;
 pub mod upload;
+pub mod versions;
 pub mod visibility;
 
+mod card;
 mod face;
+mod form;
 
 pub use face::FileFace;
 

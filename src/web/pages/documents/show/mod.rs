@@ -1,6 +1,11 @@
 //! A document's page: read it, see its versions and what happened to it, act on it.
 
+mod preview;
+mod reading;
+
 use askama::Template;
+
+pub use self::reading::{document_page, preview, show};
 
 use super::{ChoiceLink, FileFace, Status, Visibility};
 use crate::web::pages::{FormErrors, Moment, Page, filters};
@@ -186,6 +191,7 @@ pub struct Allowed {
     pub edit: bool,
     pub change_visibility: bool,
     pub publish: bool,
+    pub withdraw: bool,
     pub archive: bool,
     pub unarchive: bool,
     pub upload_version: bool,
@@ -197,6 +203,6 @@ pub struct Allowed {
 impl Allowed {
     /// Whether the menu behind "More" has anything in it.
     pub fn anything_more(&self) -> bool {
-        self.archive || self.unarchive || self.trash || self.change_visibility
+        self.withdraw || self.archive || self.unarchive || self.trash || self.change_visibility
     }
 }

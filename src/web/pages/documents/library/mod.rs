@@ -2,8 +2,16 @@
 //! (`q`, `category`, `kind`, `tag`, `person`, `from`, `to`, `status`, `sort`, `view`, `after`), so
 //! every filter is a link; the page's script only fetches the results without the frame.
 
+mod address;
+mod finding;
+mod narrowing;
+
 use askama::Template;
 
+pub use self::{
+    address::Address,
+    finding::{results, show},
+};
 use super::DocumentCard;
 use crate::web::pages::{ChoiceLink, HiddenField, Moment, Page, Pager, filters};
 

@@ -1,0 +1,36 @@
+//! Asks once before an act that cannot be undone, where no script has asked already: a form that
+//! arrives without `confirmed=1` is answered with this page.
+
+use askama::Template;
+use serde::Deserialize;
+
+use super::{HiddenField, Page, filters};
+
+#[derive(Clone, Debug, Template)]
+#[template(path = "confirm.html")]
+pub struct ConfirmPage {
+    pub page: Page,
+    /// `Delete “Annual report” for good?`
+    pub question: String,
+    /// What follows from it.
+    pub detail: String,
+    /// `Delete for good`.
+    pub button: String,
+    /// The address that asked; gets the same fields again, and `confirmed=1`.
+    pub action: String,
+    pub fields: Vec<HiddenField>,
+    pub back_href: String,
+}
+
+/// What an act that cannot be undone is sent with.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Confirmation {
+    confirmed: String,
+}
+
+impl Confirmation {
+    pub fn is_confirmed(&self) -> bool {
+        self.confirmed == "1"
+    }
+}
