@@ -1,6 +1,7 @@
 //! The real portal on a free port, with a data folder of its own and a clock that tests move.
 
 mod person;
+pub mod program;
 
 use std::{net::TcpListener, path::PathBuf, sync::Arc};
 
@@ -22,6 +23,7 @@ use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 
 pub use person::filled_in;
+pub use self::program::{Shell, finish};
 
 /// The password of everybody in a test world.
 pub const PASSWORD: &str = "a tall green kettle";
