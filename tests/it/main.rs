@@ -1,22 +1,27 @@
 //! The one test binary: a file per noun.
 
-mod extract;
 mod support;
 
-mod access;
-mod api_documents;
+// the base and the engines
 mod blobs;
-mod domain;
-mod gallery;
+mod config;
+mod extract;
+mod search;
 mod store;
 mod store_engine;
 mod store_keys;
-mod pages;
+
+// the meaning
+mod access;
+mod domain;
+
+// the edges
+mod api_documents;
 mod cli;
-mod config;
 mod control;
 mod gallery;
 mod integrity;
-mod search;
-mod store_engine;
+mod pages;
+
+// the shape of the code
 mod tidy;
