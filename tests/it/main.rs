@@ -10,5 +10,4 @@ mod store;
 mod store_engine;
 mod store_keys;
 mod search;
-mod store_engine;
 mod tidy;
