@@ -24,4 +24,5 @@ mod integrity;
 mod pages;
 
 // the shape of the code
+mod search;
 mod tidy;
