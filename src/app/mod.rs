@@ -13,12 +13,14 @@ mod extraction;
 mod indexer;
 mod keeper;
 mod library;
+mod logo;
 mod progress;
 mod reading;
 mod setup_link;
 mod sign_in;
 mod tasks;
 mod throttle;
+mod trash;
 mod upload;
 mod worker;
 

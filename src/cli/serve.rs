@@ -21,7 +21,7 @@ use crate::{
     config::{Config, Loaded},
     control::{self, Running, setup_url},
     error::Error,
-    host::{limits, ports},
+    host::{limits, owner, ports},
     web,
 };
 
@@ -58,6 +58,7 @@ async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
     // From here on a signal is noted; one that comes early must not kill us half-way.
     let mut signals = Signals::listen()?;
     let listener = bind(config.listen)?;
+    owner::become_owner_of(&config.data)?;
     let app = open(config.clone()).await?;
     let sample = if demo { Some(app.fill_with_demo().await?) } else { None };
     let running = running(&app, &config, &listener)?;

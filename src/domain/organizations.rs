@@ -104,6 +104,16 @@ pub fn first(tx: &ReadTx) -> Result<Option<Organization>> {
     tx.records().iter()?.next().transpose()
 }
 
+/// The logo with this hash, when an organization shows it.
+pub fn logo(tx: &ReadTx, hash: ContentHash) -> Result<Logo> {
+    for organization in tx.records::<Organization>().iter()? {
+        if let Some(logo) = organization?.logo.filter(|logo| logo.blob == hash) {
+            return Ok(logo);
+        }
+    }
+    Err(Error::not_found("picture"))
+}
+
 fn free_name(tx: &ReadTx, name: &str, own: Option<Id<Organization>>) -> Result<String> {
     let name = text::line("organization", name, 100)?;
     match tx.find(&BY_NAME, &text::fold(&name))? {

@@ -44,6 +44,9 @@ pub struct User {
     #[serde(default)]
     pub signed_in_at: Option<Timestamp>,
     pub password_changed_at: Timestamp,
+    /// Somebody else has set the password: its owner is asked to choose another one.
+    #[serde(default)]
+    pub must_change_password: bool,
 }
 
 impl User {
@@ -164,6 +167,7 @@ pub fn create(
         created_at: tx.now(),
         signed_in_at: None,
         password_changed_at: tx.now(),
+        must_change_password: actor.user.is_some(),
     };
     tx.put(&user)?;
     events::record(tx, actor, organization, Verb::PersonAdded, user.id, user.display_name(), None)?;
@@ -270,6 +274,7 @@ pub fn set_password(
     }
     user.password = password;
     user.password_changed_at = tx.now();
+    user.must_change_password = actor.user.is_some_and(|by| by != id);
     tx.put(&user)?;
     sessions::end_all(tx, id, keep)?;
     events::record(tx, actor, organization, Verb::PasswordChanged, id, user.display_name(), None)

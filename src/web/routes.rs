@@ -26,6 +26,7 @@ fn files() -> Vec<Endpoint> {
         get("/favicon.ico", assets::serve_by_convention),
         get("/apple-touch-icon.png", assets::serve_by_convention),
         get("/robots.txt", assets::serve_by_convention),
+        get("/logo/{hash}", pages::logo::serve),
         get("/healthz", health::alive),
         get("/readyz", health::ready),
         get("/media/{id}/{filename}", media::serve),
@@ -44,6 +45,7 @@ fn pages() -> Vec<Endpoint> {
         post("/sign-out", sign_in::sign_out),
     ];
     all.extend(document_pages());
+    all.extend(account_pages());
     all
 }
 
@@ -76,6 +78,28 @@ fn document_pages() -> Vec<Endpoint> {
         post("/documents/{id}/versions", versions::submit),
         get("/documents/{id}/versions/{version}/download", files::download_version),
         post("/documents/{id}/versions/{version}/current", acts::make_current),
+    ]
+}
+
+fn account_pages() -> Vec<Endpoint> {
+    use pages::{
+        account::{password, profile, sessions, tokens},
+        trash,
+    };
+    vec![
+        get("/account", profile::show),
+        post("/account", profile::submit),
+        post("/account/appearance", profile::set_theme),
+        get("/account/password", password::show),
+        post("/account/password", password::submit),
+        get("/account/sessions", sessions::show),
+        post("/account/sessions/end-others", sessions::end_others),
+        post("/account/sessions/{id}/end", sessions::end),
+        get("/account/tokens", tokens::show),
+        post("/account/tokens", tokens::create),
+        post("/account/tokens/{id}/revoke", tokens::revoke),
+        get("/trash", trash::show),
+        post("/trash/empty", trash::empty),
     ]
 }
 

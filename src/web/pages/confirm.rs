@@ -1,10 +1,12 @@
 //! Asks once before an act that cannot be undone, where no script has asked already: a form that
 //! arrives without `confirmed=1` is answered with this page.
 
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
 use askama::Template;
 use serde::Deserialize;
 
-use super::{HiddenField, Page, filters};
+use super::{HiddenField, Html, Page, Place, filters, page};
+use crate::web::{auth::Visitor, fault::Result};
 
 #[derive(Clone, Debug, Template)]
 #[template(path = "confirm.html")]
@@ -32,5 +34,36 @@ pub struct Confirmation {
 impl Confirmation {
     pub fn is_confirmed(&self) -> bool {
         self.confirmed == "1"
+    }
+}
+
+/// What is asked before an act, without the frame.
+#[derive(Clone, Debug, Default)]
+pub struct Question {
+    pub question: String,
+    pub detail: String,
+    pub button: String,
+    pub action: String,
+    pub fields: Vec<HiddenField>,
+    pub back_href: String,
+}
+
+impl Question {
+    pub async fn ask(
+        self,
+        request: &HttpRequest,
+        visitor: &Visitor,
+        place: Place,
+    ) -> Result<HttpResponse> {
+        let asked = ConfirmPage {
+            page: page(request, visitor, place).await?,
+            question: self.question,
+            detail: self.detail,
+            button: self.button,
+            action: self.action,
+            fields: self.fields,
+            back_href: self.back_href,
+        };
+        Html(asked).with_status(StatusCode::OK)
     }
 }

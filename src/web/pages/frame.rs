@@ -25,7 +25,7 @@ use crate::{
 };
 
 const FLASH_COOKIE: &str = "flash";
-const THEME_COOKIE: &str = "theme";
+pub const THEME_COOKIE: &str = "theme";
 
 /// A rendered template as an answer.
 pub struct Html<T>(pub T);
@@ -180,6 +180,17 @@ pub fn is_own_path(path: &str) -> bool {
         && !path.starts_with("//")
         && !path.contains('\\')
         && !path.contains(char::is_control)
+}
+
+/// The page of ours that a form was sent from.
+pub fn back(request: &HttpRequest, otherwise: &str) -> String {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let referer = header(header::REFERER).and_then(|referer| referer.split_once("://"));
+    let path = referer.and_then(|(_, rest)| {
+        let path = &rest[rest.find('/')?..];
+        (header(header::HOST) == Some(&rest[..rest.len() - path.len()])).then_some(path)
+    });
+    path.filter(|path| is_own_path(path)).unwrap_or(otherwise).to_owned()
 }
 
 /// The way to the sign-in page and back.

@@ -26,13 +26,14 @@ pub mod confirm;
 pub mod documents;
 pub mod failure;
 pub mod landing;
+pub mod logo;
 pub mod setup;
 pub mod sign_in;
 pub mod trash;
 
 pub use errors::FormErrors;
-pub use frame::{Go, Html, error_page, is_own_path, page, to_sign_in};
-pub use parts::{Choice, ChoiceLink, HiddenField, Marked, Moment, Pager, Span, Tone};
+pub use frame::{Go, Html, THEME_COOKIE, back, error_page, is_own_path, page, to_sign_in};
+pub use parts::{Choice, ChoiceLink, HiddenField, Marked, Moment, Pager, Span, Tone, role_label};
 
 use accent::Accent;
 

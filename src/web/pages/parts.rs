@@ -5,6 +5,7 @@ use std::ops::Range;
 use jiff::Timestamp;
 
 use super::format;
+use crate::domain::access::Role;
 
 /// A point in time: for machines, at a glance, and in full on hover.
 #[derive(Clone, Debug, Default)]
@@ -142,6 +143,16 @@ impl Marked {
 
     pub fn is_empty(&self) -> bool {
         self.spans.iter().all(|span| span.text.is_empty())
+    }
+}
+
+/// What a role is called.
+pub fn role_label(role: Role) -> &'static str {
+    match role {
+        Role::Viewer => "Viewer",
+        Role::Editor => "Editor",
+        Role::Manager => "Manager",
+        Role::Admin => "Administrator",
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{FormErrors, Go, Html, Page, Place, filters, is_own_path, page};
 use crate::{
     app::{App, Credentials},
-    domain::sessions,
+    domain::{sessions, users},
     error::Error,
     web::{
         auth::{self, Member, Visitor},
@@ -77,13 +77,18 @@ pub async fn submit(
         user_agent: user_agent(&request),
     };
     match app.sign_in(credentials).await {
-        Ok((_, value)) => {
+        Ok((session, value)) => {
+            let user = app.store.read(move |tx| users::get(tx, session.user)).await?;
             let mut cookie = auth::cookie(value, client::is_secure(&request, &app.config));
             if form.stay.is_none() {
                 // Until the browser is closed.
                 cookie.set_max_age(None);
             }
-            let mut response = Go::to(safe_next(&form.next)).response();
+            let next = match user.must_change_password {
+                true => "/account/password".into(),
+                false => safe_next(&form.next),
+            };
+            let mut response = Go::to(next).response();
             response.add_cookie(&cookie).map_err(|fault| anyhow::anyhow!(fault))?;
             Ok(response)
         }

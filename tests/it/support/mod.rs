@@ -1,5 +1,8 @@
 //! The real portal on a free port, with a data folder of its own and a clock that tests move.
 
+mod person;
+pub mod program;
+
 use std::{net::TcpListener, path::PathBuf, sync::Arc};
 
 use actix_web::dev::ServerHandle;
@@ -18,6 +21,9 @@ use appliance::{
 use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
+
+pub use person::filled_in;
+pub use self::program::{Shell, finish};
 
 /// The password of everybody in a test world.
 pub const PASSWORD: &str = "a tall green kettle";
@@ -42,24 +48,8 @@ impl TestApp {
 
     /// With a configuration of the test's own.
     pub async fn spawn_with(configure: impl FnOnce(&mut Config)) -> Self {
-        let data = tempfile::tempdir().expect("a folder for the test");
-        let clock = Clock::held("2026-11-21T10:00:00Z".parse::<Timestamp>().expect("a time"));
-        let mut config = Config { data: data.path().join("data"), ..Config::default() };
-        config.uploads.reserve_mb = 0;
-        config.store.cache_mb = 16;
-        configure(&mut config);
-        let worker = PathBuf::from(env!("CARGO_BIN_EXE_appliance"));
-        let held = clock.clone();
-        let app = tokio::task::spawn_blocking(move || App::open_with(config, held, Some(worker)))
-            .await
-            .expect("opening does not panic")
-            .expect("opening the portal");
-        let background = app.start();
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("its address"));
-        let server = web::serve(app.clone(), listener).expect("a server");
-        let handle = server.handle();
-        tokio::spawn(server);
+        let NewPortal { app, url, clock, background, server, data } =
+            NewPortal::spawn_with(configure).await;
         let secret = app.setup_link.issue().expect("a setup link");
         let form = SetupForm {
             organization: "Northlight".into(),
@@ -76,7 +66,7 @@ impl TestApp {
             organization: organization.id,
             ada,
             background: Some(background),
-            server: handle,
+            server,
             _data: data,
         }
     }
@@ -141,6 +131,44 @@ impl TestApp {
         if let Some(background) = self.background.take() {
             background.stop().await;
         }
+    }
+}
+
+/// A running portal that nobody has set up yet.
+pub struct NewPortal {
+    pub app: Arc<App>,
+    pub url: String,
+    pub clock: Clock,
+    background: Background,
+    server: ServerHandle,
+    data: tempfile::TempDir,
+}
+
+impl NewPortal {
+    pub async fn spawn() -> Self {
+        NewPortal::spawn_with(|_| {}).await
+    }
+
+    async fn spawn_with(configure: impl FnOnce(&mut Config)) -> Self {
+        let data = tempfile::tempdir().expect("a folder for the test");
+        let clock = Clock::held("2026-11-21T10:00:00Z".parse::<Timestamp>().expect("a time"));
+        let mut config = Config { data: data.path().join("data"), ..Config::default() };
+        config.uploads.reserve_mb = 0;
+        config.store.cache_mb = 16;
+        configure(&mut config);
+        let worker = PathBuf::from(env!("CARGO_BIN_EXE_appliance"));
+        let held = clock.clone();
+        let app = tokio::task::spawn_blocking(move || App::open_with(config, held, Some(worker)))
+            .await
+            .expect("opening does not panic")
+            .expect("opening the portal");
+        let background = app.start();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("its address"));
+        let server = web::serve(app.clone(), listener).expect("a server");
+        let handle = server.handle();
+        tokio::spawn(server);
+        NewPortal { app, url, clock, background, server: handle, data }
     }
 }
 

@@ -1,5 +1,12 @@
 //! One's own account: profile, password, sessions, API tokens.
 
+pub mod password;
+pub mod profile;
+pub mod sessions;
+pub mod tokens;
+
+mod device;
+
 use askama::Template;
 
 use super::{Choice, FormErrors, Moment, Page, filters};
@@ -73,8 +80,6 @@ pub struct TokensPage {
 pub struct TokenRow {
     pub id: String,
     pub name: String,
-    /// The beginning, to tell tokens apart: `apl_3f9a…`.
-    pub prefix: String,
     pub created: Moment,
     pub last_used: Option<Moment>,
     /// `None`: never.

@@ -3,7 +3,6 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::StatusCode,
     web::{Data, Path},
 };
 
@@ -20,9 +19,8 @@ use crate::{
         body::Form,
         fault::Result,
         pages::{
-            Go, Html, Place,
-            confirm::{ConfirmPage, Confirmation},
-            page,
+            Go, Place,
+            confirm::{Confirmation, Question},
             sign_in::Empty,
         },
     },
@@ -132,16 +130,16 @@ pub async fn delete(
     let document = app.store.read(move |tx| documents::readable(tx, &actor, id)).await?;
     let title = document.title;
     if !asked.is_confirmed() {
-        let question = ConfirmPage {
-            page: page(&request, &member.visitor, Place::Trash).await?,
+        return Question {
             question: format!("Delete “{title}” for good?"),
             detail: "The document and all its versions are removed. This cannot be undone.".into(),
             button: "Delete for good".into(),
             action: format!("/documents/{id}/delete"),
-            fields: Vec::new(),
             back_href: "/trash".into(),
-        };
-        return Html(question).with_status(StatusCode::OK);
+            ..Question::default()
+        }
+        .ask(&request, &member.visitor, Place::Trash)
+        .await;
     }
     let actor = member.actor();
     app.store.write(move |tx| documents::delete(tx, &actor, id)).await?;

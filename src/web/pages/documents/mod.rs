@@ -2,6 +2,7 @@
 //! file, who may see it.
 
 pub mod acts;
+pub mod card;
 pub mod edit;
 pub mod files;
 pub mod library;
@@ -11,7 +12,6 @@ pub mod upload;
 pub mod versions;
 pub mod visibility;
 
-mod card;
 mod face;
 mod form;
 

@@ -35,7 +35,6 @@ fn account() -> Vec<Exhibit> {
     let token = |id: &str, name: &str, is_expired: bool| TokenRow {
         id: id.to_owned(),
         name: name.to_owned(),
-        prefix: "apl_3f9a…".to_owned(),
         created: minutes_ago(60 * 24 * 100),
         last_used: (!is_expired).then(|| minutes_ago(14)),
         expires: is_expired.then(|| minutes_ago(60 * 24 * 10)),
