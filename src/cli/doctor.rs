@@ -22,7 +22,7 @@ use crate::{
     app::{App, Finding, Level, Reporter},
     config::{Config, load},
     control::{Refused, Reply, Request, Status, ask_or_open},
-    host::{clock, disk, owner, ports, processes},
+    host::{clock, disk, owner, ports},
     size::Size,
 };
 
@@ -230,12 +230,7 @@ async fn inside(config: &Config) -> Vec<Finding> {
     match opened(asked) {
         Ok(findings) => findings,
         Err(Refused::InUse(error)) => {
-            let holder = processes::with_file(&config.data.join(App::DATABASE));
-            let message = match holder {
-                Some(process) => format!("The program {process} has the data open and does not answer."),
-                None => error.to_string(),
-            };
-            vec![Finding::problem("data", message, "Wait until it is done, or end it.")]
+            vec![Finding::problem("data", error.to_string(), "If it never is, look at the log.")]
         }
         Err(Refused::NoPortal(error) | Refused::Failed(error)) => {
             let message = format!("The data cannot be opened: {}.", error.chain());

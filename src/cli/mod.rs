@@ -28,7 +28,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use self::failure::{Exit, Failure};
-use crate::config::{Loaded, Sources};
+use crate::{
+    config::{Loaded, Sources},
+    host::owner,
+};
 
 /// A document and media portal in one file.
 #[derive(Debug, Parser)]
@@ -98,6 +101,7 @@ pub fn parse() -> CommandLine {
 
 /// Runs a verb to its end.
 pub fn run(command_line: &CommandLine) -> Result<Exit, Failure> {
+    owner::keep_files_private();
     let common = &command_line.common;
     match &command_line.verb {
         Verb::Serve(arguments) => serve::run(common.load(arguments.flags())?, common, arguments),
