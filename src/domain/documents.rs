@@ -520,18 +520,43 @@ pub fn in_trash(
     organization: Id<Organization>,
     limit: usize,
 ) -> Result<Vec<Document>> {
+    in_trash_after(tx, actor, organization, None, limit).map(|(documents, _)| documents)
+}
+
+/// Where a page of the trash ended.
+pub type TrashPlace = (Timestamp, Id<Document>);
+
+/// [`in_trash`] after `after`, and where to go on.
+pub fn in_trash_after(
+    tx: &ReadTx,
+    actor: &Actor,
+    organization: Id<Organization>,
+    after: Option<TrashPlace>,
+    limit: usize,
+) -> Result<(Vec<Document>, Option<TrashPlace>)> {
     decide(actor, Action::Browse(organization))?;
-    match (actor.role_in(organization), actor.user) {
+    let mut documents: Vec<Document> = match (actor.role_in(organization), actor.user) {
         (Some(Role::Manager | Role::Admin), _) => {
-            let all = tx.index(&BY_TRASHED).within(&organization).backward();
-            all.records()?.take(limit).collect()
+            let mut all = tx.index(&BY_TRASHED).within(&organization).backward();
+            if let Some((at, id)) = after {
+                all = all.after(&(organization, at, id));
+            }
+            all.records()?.take(limit + 1).collect::<Result<_>>()?
         }
         (Some(Role::Editor), Some(user)) => {
-            let own = tx.index(&OWN_TRASHED).within(&(organization, user)).backward();
-            own.records()?.take(limit).collect()
+            let mut own = tx.index(&OWN_TRASHED).within(&(organization, user)).backward();
+            if let Some((at, id)) = after {
+                own = own.after(&(organization, user, at, id));
+            }
+            own.records()?.take(limit + 1).collect::<Result<_>>()?
         }
-        _ => Ok(Vec::new()),
-    }
+        _ => Vec::new(),
+    };
+    let has_more = documents.len() > limit;
+    documents.truncate(limit);
+    let last = documents.last().filter(|_| has_more);
+    let next = last.and_then(|last| last.trashed.map(|trashed| (trashed.at, last.id)));
+    Ok((documents, next))
 }
 
 /// Where each document stands that the actor may read, newest first: the lists of all terms that

@@ -34,9 +34,10 @@ fn files() -> Vec<Endpoint> {
 }
 
 fn pages() -> Vec<Endpoint> {
-    use pages::{landing, setup, sign_in};
+    use pages::{api_reference, landing, setup, sign_in};
     let mut all = vec![
         get("/", landing::show),
+        get("/api/docs", api_reference::show),
         get("/setup/{token}", setup::show),
         post("/setup/{token}", setup::submit),
         get("/sign-in", sign_in::show),
@@ -252,6 +253,7 @@ fn documents_api() -> Vec<Endpoint> {
             .gives::<docs::TrashList>(200),
         delete("/api/trash/{id}", docs::delete_for_good)
             .about(GROUP, "Delete a document for good")
+            .conditional()
             .detail("Only from the trash.")
             .gives_nothing(204),
     ]

@@ -1,22 +1,39 @@
 //! The one test binary: a file per noun.
 
-mod extract;
 mod support;
 
+// the base and the engines
+mod blobs;
+mod config;
+mod extract;
+mod search;
+mod api_access;
+mod api_account;
+mod api_description;
 mod access;
 mod api_documents;
+mod api_library;
+mod api_people;
 mod blobs;
 mod domain;
 mod gallery;
+mod oracle;
 mod store;
 mod store_engine;
 mod store_keys;
-mod pages;
+
+// the meaning
+mod access;
+mod domain;
+
+// the edges
+mod api_documents;
 mod cli;
-mod config;
 mod control;
 mod gallery;
 mod integrity;
+mod pages;
+
+// the shape of the code
 mod search;
-mod store_engine;
 mod tidy;

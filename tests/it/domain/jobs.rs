@@ -200,14 +200,15 @@ fn jobs_are_listed_and_counted_by_state_the_newest_first() {
     let world = World::new();
     let all: Vec<Id<Job>> = (0..6).map(|content| enqueue(&world, extract(content))).collect();
     claim(&world, 3);
-    world.write({
-        let all = all.clone();
-        move |tx| {
-            jobs::complete(tx, all[0])?;
-            jobs::fail(tx, all[1], "no", true)
-        }
-    })
-    .unwrap();
+    world
+        .write({
+            let all = all.clone();
+            move |tx| {
+                jobs::complete(tx, all[0])?;
+                jobs::fail(tx, all[1], "no", true)
+            }
+        })
+        .unwrap();
     let ids = |state, limit| -> Vec<Id<Job>> {
         let list = world.see(&world.ada, |tx, ada| jobs::list(tx, ada, state, limit)).unwrap();
         list.into_iter().map(|job| job.id).collect()

@@ -101,6 +101,11 @@ impl TestApp {
         Api { client: Client::new(), url: self.url.clone(), token: Some(token) }
     }
 
+    /// A program that has a token.
+    pub fn with_token(&self, token: &str) -> Api {
+        Api { token: Some(token.to_owned()), ..self.stranger() }
+    }
+
     /// A program that is not signed in.
     pub fn stranger(&self) -> Api {
         Api { client: Client::new(), url: self.url.clone(), token: None }
