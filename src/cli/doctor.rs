@@ -14,7 +14,6 @@ use serde_json::json;
 use super::{
     Common, Exit, Failure, Shell,
     ask::runtime,
-    logging,
     output::{self, Color, colored},
     status,
 };
@@ -40,13 +39,12 @@ pub struct Arguments {
 pub fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
     let findings = match load(&common.sources(Vec::new())) {
         Ok(loaded) => {
-            logging::start_for_verb(common.verbose);
             let source = match &loaded.file {
                 Some(file) => format!("The configuration in {} is fine.", file.display()),
                 None => "The configuration is fine; there is no file.".into(),
             };
             let mut findings = vec![Finding::fine("configuration", source)];
-            findings.extend(examine(&Shell { config: loaded.config })?);
+            findings.extend(examine(&common.shell()?)?);
             findings
         }
         // Without it nobody knows which folder and which port to look at.
