@@ -171,6 +171,7 @@ fn write(tx: &mut WriteTx, plan: &Plan) -> Result<Written> {
             email: format!("person{number}@example.com"),
             full_name: String::new(),
             password: password.clone(),
+            must_change_password: false,
             is_admin: person.is_admin,
             is_disabled: person.is_disabled,
             is_leaving: false,

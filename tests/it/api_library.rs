@@ -109,7 +109,8 @@ async fn a_logo_is_an_image() {
         request.send().await.expect("an answer")
     };
     assert_eq!(send("logo.txt", b"A word").await.status(), 422);
-    let svg = br#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><path d="M0 0h1v1z"/></svg>"#;
+    let svg =
+        br#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><path d="M0 0h1v1z"/></svg>"#;
     let response = send("logo.svg", svg).await;
     assert_eq!(response.status(), 200);
     let settings: Value = response.json().await.expect("JSON");

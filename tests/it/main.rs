@@ -7,17 +7,6 @@ mod blobs;
 mod config;
 mod extract;
 mod search;
-mod api_access;
-mod api_account;
-mod api_description;
-mod access;
-mod api_documents;
-mod api_library;
-mod api_people;
-mod blobs;
-mod domain;
-mod gallery;
-mod oracle;
 mod store;
 mod store_engine;
 mod store_keys;
@@ -27,7 +16,12 @@ mod access;
 mod domain;
 
 // the edges
+mod api_access;
+mod api_account;
+mod api_description;
 mod api_documents;
+mod api_library;
+mod api_people;
 mod cli;
 mod control;
 mod gallery;
@@ -35,5 +29,4 @@ mod integrity;
 mod pages;
 
 // the shape of the code
-mod search;
 mod tidy;

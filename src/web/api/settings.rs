@@ -158,8 +158,7 @@ pub async fn set_logo(
     let (actor, organization) = (member.actor(), member.organization);
     // Before a byte is received.
     decide(&actor, Action::Govern(organization))?;
-    let mut received =
-        body::receive(&app, &request, &member.visitor, multipart, &["file"]).await?;
+    let mut received = body::receive(&app, &request, &member.visitor, multipart, &["file"]).await?;
     only_known_fields(&received, &[])?;
     let blob = received.one_file()?.blob;
     if !LOGO_TYPES.contains(&blob.media_type.as_str()) || blob.size_bytes > LOGO_BYTES_MAX {

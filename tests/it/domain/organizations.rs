@@ -31,14 +31,14 @@ fn setting_up_makes_an_organization_and_an_administrator_of_both() {
     assert_eq!(world.actor(&world.ada).role, Some(Role::Admin));
     let first = world.read(organizations::first).unwrap().unwrap();
     assert_eq!((first.id, first.name.as_str()), (world.organization, "Northlight"));
-    assert!(world.read(|tx| users::has_administrator(tx)).unwrap());
+    assert!(world.read(users::has_administrator).unwrap());
 }
 
 #[test]
 fn setting_up_happens_once() {
     let world = World::new();
     assert_conflict(world.write(|tx| setup::run(tx, setup("Another"))));
-    assert_eq!(world.read(|tx| users::list(tx)).unwrap().len(), 1);
+    assert_eq!(world.read(users::list).unwrap().len(), 1);
 }
 
 #[test]

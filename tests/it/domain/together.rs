@@ -208,7 +208,7 @@ fn attempt(tx: &mut WriteTx, deed: Deed) -> Result<()> {
 /// One step of the worker, or nothing when `luck` says that the program ended before.
 fn work(tx: &mut WriteTx, luck: u8) -> Result<()> {
     for job in jobs::claim(tx, 3)? {
-        if luck % 8 == 0 {
+        if luck.is_multiple_of(8) {
             continue;
         }
         let is_done = match job.task {
@@ -273,9 +273,7 @@ fn settle(world: &World) {
     for _ in 0..2_000 {
         world.advance(SignedDuration::from_mins(10));
         world.write(|tx| work(tx, 1)).unwrap();
-        if world.read(jobs::is_idle).unwrap()
-            && world.read(|tx| jobs::next_due(tx)).unwrap().is_none()
-        {
+        if world.read(jobs::is_idle).unwrap() && world.read(jobs::next_due).unwrap().is_none() {
             break;
         }
     }

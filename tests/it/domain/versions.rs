@@ -89,7 +89,7 @@ fn a_link_has_no_versions() {
     let link = world.link(&world.ada, "https://example.com");
     let id = link.id;
     assert_conflict(world.act(&world.ada, move |tx, ada| versions::add(tx, ada, id, file("x", 9))));
-    assert_conflict(versions::current(&link));
+    assert_not_found(versions::current(&link));
     assert_eq!(world.stored(&link).unwrap().revision, link.revision);
 }
 
