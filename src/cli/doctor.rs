@@ -14,7 +14,6 @@ use serde_json::json;
 use super::{
     Common, Exit, Failure, Shell,
     ask::runtime,
-    logging,
     output::{self, Color, colored},
     status,
 };
@@ -22,7 +21,7 @@ use crate::{
     app::{App, Finding, Level, Reporter},
     config::{Config, load},
     control::{Refused, Reply, Request, Status, ask_or_open},
-    host::{clock, disk, owner, ports, processes},
+    host::{clock, disk, owner, ports},
     size::Size,
 };
 
@@ -40,13 +39,12 @@ pub struct Arguments {
 pub fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
     let findings = match load(&common.sources(Vec::new())) {
         Ok(loaded) => {
-            logging::start_for_verb(common.verbose);
             let source = match &loaded.file {
                 Some(file) => format!("The configuration in {} is fine.", file.display()),
                 None => "The configuration is fine; there is no file.".into(),
             };
             let mut findings = vec![Finding::fine("configuration", source)];
-            findings.extend(examine(&Shell { config: loaded.config })?);
+            findings.extend(examine(&common.shell()?)?);
             findings
         }
         // Without it nobody knows which folder and which port to look at.
@@ -237,14 +235,7 @@ async fn inside(config: &Config) -> Vec<Finding> {
     match opened(asked) {
         Ok(findings) => findings,
         Err(Refused::InUse(error)) => {
-            let holder = processes::with_file(&config.data.join(App::DATABASE));
-            let message = match holder {
-                Some(process) => {
-                    format!("The program {process} has the data open and does not answer.")
-                }
-                None => error.to_string(),
-            };
-            vec![Finding::problem("data", message, "Wait until it is done, or end it.")]
+            vec![Finding::problem("data", error.to_string(), "If it never is, look at the log.")]
         }
         Err(Refused::NoPortal(error) | Refused::Failed(error)) => {
             let message = format!("The data cannot be opened: {}.", error.chain());

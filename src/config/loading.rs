@@ -29,6 +29,9 @@ const PREFIX: &str = "APPLIANCE_";
 const FILE_VARIABLE: &str = "APPLIANCE_CONFIG";
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
+/// The path of a key, the flag, and what was written behind it.
+pub type Flags = Vec<(&'static str, &'static str, String)>;
+
 /// Where settings may come from.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
@@ -36,8 +39,7 @@ pub struct Sources {
     pub file: Option<PathBuf>,
     /// The variables of the environment whose name begins with `APPLIANCE_`.
     pub environment: BTreeMap<OsString, OsString>,
-    /// The path of the key, the flag, and what was written behind it.
-    pub flags: Vec<(&'static str, &'static str, String)>,
+    pub flags: Flags,
 }
 
 impl Sources {

@@ -35,6 +35,11 @@ pub fn become_owner_of(folder: &Path) -> Result<()> {
     }
 }
 
+/// From here on, files that this process makes are closed to other users.
+pub fn keep_files_private() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+}
+
 /// The ids of a path's user and group; `None` when it does not exist.
 pub fn owner(path: &Path) -> io::Result<Option<(u32, u32)>> {
     match path.metadata() {

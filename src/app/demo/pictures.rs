@@ -79,12 +79,15 @@ pub(super) fn logo() -> Result<Vec<u8>> {
         if distance > 218.0 {
             return FJORD;
         }
-        let is_thread = |at: f32| (at - 76.0).rem_euclid(120.0) < 60.0;
-        let is_above = ((x / 60.0).floor() + (y / 60.0).floor()) % 2.0 == 0.0;
-        match (is_thread(x), is_thread(y)) {
-            (true, true) if is_above => FJORD,
-            (true, true) | (false, true) => SAFFRON,
+        // Threads as wide as the gaps between them; where two cross, they take turns.
+        let thread =
+            |at: f32| (((at - 46.0) / 120.0).floor(), (at - 46.0).rem_euclid(120.0) < 60.0);
+        let ((column, is_upright), (row, is_level)) = (thread(x), thread(y));
+        let is_upright_above = (column + row).rem_euclid(2.0) == 0.0;
+        match (is_upright, is_level) {
+            (true, true) if is_upright_above => FJORD,
             (true, false) => FJORD,
+            (_, true) => SAFFRON,
             (false, false) => LINEN,
         }
     })
