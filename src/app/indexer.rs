@@ -116,7 +116,9 @@ fn touched_documents(tx: &ReadTx, changes: &[Change]) -> Result<Touched> {
 async fn load(app: &App, ids: Vec<Id<Document>>) -> Result<Vec<IndexChange>> {
     let found = app
         .store
-        .read(move |tx| ids.into_iter().map(|id| Ok((id, entry(tx, id)?))).collect::<Result<Vec<_>>>())
+        .read(move |tx| {
+            ids.into_iter().map(|id| Ok((id, entry(tx, id)?))).collect::<Result<Vec<_>>>()
+        })
         .await?;
     let mut changes = Vec::with_capacity(found.len());
     for (id, entry) in found {
@@ -183,12 +185,7 @@ fn entry_of(tx: &ReadTx, document: Document) -> Result<Unread> {
 }
 
 /// Writes a batch and its cursor to the index and tells whoever waits for it.
-async fn apply(
-    app: &Arc<App>,
-    after: u64,
-    batch: Vec<IndexChange>,
-    cursor: u64,
-) -> Result<()> {
+async fn apply(app: &Arc<App>, after: u64, batch: Vec<IndexChange>, cursor: u64) -> Result<()> {
     let index = app.index.clone();
     blocking(move || index.apply(after, batch, cursor)).await?;
     app.indexed.send_replace(app.index.cursor());

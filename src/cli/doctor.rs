@@ -53,7 +53,9 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
         Err(problems) => problems
             .0
             .into_iter()
-            .map(|problem| Finding::problem("configuration", problem, "Correct it, then look again."))
+            .map(|problem| {
+                Finding::problem("configuration", problem, "Correct it, then look again.")
+            })
             .collect(),
     };
     match arguments.json {
@@ -130,7 +132,10 @@ fn folder_findings(data: &Path) -> Vec<Finding> {
     }
     findings.extend(owner_findings(data));
     if findings.is_empty() {
-        findings.push(Finding::fine(about, format!("{name} belongs to one user and is closed to others.")));
+        findings.push(Finding::fine(
+            about,
+            format!("{name} belongs to one user and is closed to others."),
+        ));
     }
     findings
 }
@@ -153,7 +158,8 @@ fn owner_findings(data: &Path) -> Vec<Finding> {
     match owner::foreign_files(data, user, 2, FOREIGN_SHOWN_MAX) {
         Ok(foreign) if foreign.is_empty() => Vec::new(),
         Ok(foreign) => {
-            let names: Vec<String> = foreign.iter().map(|path| path.display().to_string()).collect();
+            let names: Vec<String> =
+                foreign.iter().map(|path| path.display().to_string()).collect();
             vec![Finding::problem(
                 about,
                 format!("Not everything in it belongs to the same user: {} …", names.join(", ")),
@@ -182,7 +188,8 @@ fn disk_finding(config: &Config) -> Option<Finding> {
     let free = Size(space.free_bytes);
     let remedy = format!("Make room on the disk of {}.", config.data.display());
     Some(if space.free_bytes <= reserve_bytes {
-        let message = format!("Uploads are refused: {free} free, and {} are kept.", Size(reserve_bytes));
+        let message =
+            format!("Uploads are refused: {free} free, and {} are kept.", Size(reserve_bytes));
         Finding::problem(about, message, remedy)
     } else if space.free_bytes - reserve_bytes < ROOM_ADVISED_BYTES {
         Finding::warning(about, format!("Little is left: {free} free."), remedy)
@@ -232,14 +239,20 @@ async fn inside(config: &Config) -> Vec<Finding> {
         Err(Refused::InUse(error)) => {
             let holder = processes::with_file(&config.data.join(App::DATABASE));
             let message = match holder {
-                Some(process) => format!("The program {process} has the data open and does not answer."),
+                Some(process) => {
+                    format!("The program {process} has the data open and does not answer.")
+                }
                 None => error.to_string(),
             };
             vec![Finding::problem("data", message, "Wait until it is done, or end it.")]
         }
         Err(Refused::NoPortal(error) | Refused::Failed(error)) => {
             let message = format!("The data cannot be opened: {}.", error.chain());
-            vec![Finding::problem("data", message, "Look at the log; restore a backup if it is damaged.")]
+            vec![Finding::problem(
+                "data",
+                message,
+                "Look at the log; restore a backup if it is damaged.",
+            )]
         }
     }
 }

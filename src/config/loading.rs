@@ -207,8 +207,10 @@ impl Draft {
             _ => format!("There is no setting “{path}”"),
         };
         let own_name = path.rsplit('.').next().unwrap_or(path);
-        let in_another_section =
-            KEYS.iter().map(|key| key.path).find(|known| known.rsplit('.').next() == Some(own_name));
+        let in_another_section = KEYS
+            .iter()
+            .map(|key| key.path)
+            .find(|known| known.rsplit('.').next() == Some(own_name));
         let known = nearest(path, KEYS.iter().flat_map(|key| [key.path, section_of(key)]));
         let advice = match known.or(in_another_section) {
             Some(known) => format!("Did you mean “{known}”?"),
@@ -293,7 +295,8 @@ impl Draft {
             self.origins.insert(key.path, origin);
         } else {
             let (path, expects) = (key.path, key.expects);
-            self.problems.push(format!("{origin}: {path} cannot be {value}. It must be {expects}."));
+            self.problems
+                .push(format!("{origin}: {path} cannot be {value}. It must be {expects}."));
         }
     }
 
@@ -301,8 +304,9 @@ impl Draft {
         if !self.problems.is_empty() {
             return Err(Problems(self.problems));
         }
-        let config = read(&self.table)
-            .map_err(|fault| Problems(vec![format!("The configuration cannot be read: {fault}")]))?;
+        let config = read(&self.table).map_err(|fault| {
+            Problems(vec![format!("The configuration cannot be read: {fault}")])
+        })?;
         Ok(Loaded { config, file, origins: self.origins })
     }
 }

@@ -51,7 +51,12 @@ pub fn own_user() -> u32 {
 
 /// What in a folder, and in the folders below it to the given depth, does not belong to `user`; at
 /// most `limit` paths.
-pub fn foreign_files(folder: &Path, user: u32, depth: usize, limit: usize) -> io::Result<Vec<PathBuf>> {
+pub fn foreign_files(
+    folder: &Path,
+    user: u32,
+    depth: usize,
+    limit: usize,
+) -> io::Result<Vec<PathBuf>> {
     let mut foreign = Vec::new();
     let mut folders = vec![(folder.to_owned(), depth)];
     while let Some((folder, depth)) = folders.pop() {

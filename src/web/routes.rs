@@ -367,7 +367,9 @@ fn people_api() -> Vec<Endpoint> {
             .gives::<users::UserView>(200),
         delete("/api/admin/users/{id}", users::delete)
             .about(GROUP, "Delete an account and hand its documents over")
-            .detail("By a job: the account is locked at once and gone when its documents have moved.")
+            .detail(
+                "By a job: the account is locked at once and gone when its documents have moved.",
+            )
             .query::<users::Heir>()
             .gives_nothing(202),
         post("/api/admin/users/{id}/disable", users::disable)

@@ -67,36 +67,26 @@ fn a_set(max: usize) -> impl Strategy<Value = BTreeSet<usize>> {
 
 fn a_plan() -> impl Strategy<Value = Plan> {
     let role = option::weighted(0.7, select(Role::ALL.to_vec()));
-    let person =
-        (prop::bool::weighted(0.15), prop::bool::weighted(0.15), vec(role, ORGANIZATIONS)).prop_map(
-            |(is_admin, is_disabled, roles)| Person { is_admin, is_disabled, roles },
-        );
+    let person = (prop::bool::weighted(0.15), prop::bool::weighted(0.15), vec(role, ORGANIZATIONS))
+        .prop_map(|(is_admin, is_disabled, roles)| Person { is_admin, is_disabled, roles });
     let sight = prop_oneof![
         2 => Just(Sight::Organization),
         1 => Just(Sight::Public),
         3 => (a_set(GROUPS), a_set(PEOPLE)).prop_map(|(groups, people)| Sight::Restricted(groups, people)),
     ];
-    let paper = (
-        0..ORGANIZATIONS,
-        0..PEOPLE,
-        select(Status::ALL.to_vec()),
-        sight,
-        prop::bool::weighted(0.2),
-        0i64..4,
-    )
-        .prop_map(|(organization, creator, status, visibility, is_trashed, minute)| Paper {
-            organization,
-            creator,
-            status,
-            visibility,
-            is_trashed,
-            minute,
-        });
-    (
-        vec(person, PEOPLE),
-        vec((0..ORGANIZATIONS, a_set(PEOPLE)), GROUPS),
-        vec(paper, 1..16),
-    )
+    let paper =
+        (
+            0..ORGANIZATIONS,
+            0..PEOPLE,
+            select(Status::ALL.to_vec()),
+            sight,
+            prop::bool::weighted(0.2),
+            0i64..4,
+        )
+            .prop_map(|(organization, creator, status, visibility, is_trashed, minute)| {
+                Paper { organization, creator, status, visibility, is_trashed, minute }
+            });
+    (vec(person, PEOPLE), vec((0..ORGANIZATIONS, a_set(PEOPLE)), GROUPS), vec(paper, 1..16))
         .prop_map(|(people, groups, documents)| Plan { people, groups, documents })
 }
 
@@ -181,6 +171,7 @@ fn write(tx: &mut WriteTx, plan: &Plan) -> Result<Written> {
             email: format!("person{number}@example.com"),
             full_name: String::new(),
             password: password.clone(),
+            must_change_password: false,
             is_admin: person.is_admin,
             is_disabled: person.is_disabled,
             is_leaving: false,

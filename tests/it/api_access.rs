@@ -40,10 +40,7 @@ impl Scene {
             assert_eq!(people.len(), usize::from(shown));
         }
         let suggestions = self.gus.get("/api/suggestions?q=qui").await;
-        assert_eq!(
-            suggestions["suggestions"].as_array().map(Vec::len),
-            Some(usize::from(shown))
-        );
+        assert_eq!(suggestions["suggestions"].as_array().map(Vec::len), Some(usize::from(shown)));
         assert_eq!(self.gus.get("/api/statistics").await["documents"], u32::from(shown));
         shown
     }

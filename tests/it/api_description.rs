@@ -145,6 +145,9 @@ async fn the_front_door_says_that_all_is_well() {
     let app = TestApp::spawn().await;
     let answer = app.stranger().get("/api/").await;
     assert_eq!(answer["status"], "ok");
-    assert_eq!(app.stranger().get(answer["openapi"].as_str().expect("an address")).await["openapi"], "3.1.0");
+    assert_eq!(
+        app.stranger().get(answer["openapi"].as_str().expect("an address")).await["openapi"],
+        "3.1.0"
+    );
     app.stop().await;
 }

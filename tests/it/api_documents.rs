@@ -19,8 +19,7 @@ async fn titles(api: &Api, query: &str) -> Vec<String> {
 async fn an_uploaded_file_comes_back_as_it_was() {
     let app = TestApp::spawn().await;
     let ada = app.signed_in("ada").await;
-    let fields =
-        [("description", "What we want"), ("category", "Plans"), ("tags", "2027, budget")];
+    let fields = [("description", "What we want"), ("category", "Plans"), ("tags", "2027, budget")];
     let made = ada.upload("Plan 2027.txt", b"Quarterly plan", &fields).await;
     assert_eq!(made["title"], "Plan 2027");
     assert_eq!(made["category"], "Plans");
@@ -263,9 +262,7 @@ async fn an_older_version_can_be_downloaded_and_made_current() {
     let response = ada.request("POST", &versions).multipart(form).send().await.expect("an answer");
     assert_eq!(response.status(), 201);
     let download = format!("{}/download", path(&made));
-    let text = async |path: &str| {
-        ada.send("GET", path, None).await.text().await.expect("a body")
-    };
+    let text = async |path: &str| ada.send("GET", path, None).await.text().await.expect("a body");
     assert_eq!(text(&download).await, "Second");
     let list = ada.get(&versions).await;
     let rows = list["versions"].as_array().expect("versions");

@@ -57,7 +57,10 @@ async fn people_are_found_by_a_part_of_their_name_and_page_by_page() {
     let first = ada.get("/api/admin/users?limit=3").await;
     let next = first["next"].as_str().expect("more");
     let second = ada.get(&format!("/api/admin/users?limit=3&after={next}")).await;
-    assert_eq!([usernames(&first), usernames(&second)].concat(), ["ada", "bertha", "bertram", "carla", "dora"]);
+    assert_eq!(
+        [usernames(&first), usernames(&second)].concat(),
+        ["ada", "bertha", "bertram", "carla", "dora"]
+    );
     assert_eq!(second["next"], Value::Null);
     for wrong in ["limit=0", "limit=201", "after=xyz", "role=king"] {
         let status = ada.status("GET", &format!("/api/admin/users?{wrong}"), None).await;

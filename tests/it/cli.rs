@@ -372,7 +372,8 @@ fn a_missing_file_is_found_by_check() {
     content[0] ^= 1;
     fs::write(damaged, content).expect("damaging a file");
 
-    let name = |path: &std::path::Path| path.file_name().expect("a name").to_string_lossy().into_owned();
+    let name =
+        |path: &std::path::Path| path.file_name().expect("a name").to_string_lossy().into_owned();
     let quick = shell.run(&["check"]).expect(3);
     assert!(quick.out.contains(&format!("The file {} is missing.", name(missing))), "{quick:?}");
     assert!(quick.out.contains("1 damage found.") && quick.out.contains("backup"), "{quick:?}");
@@ -407,9 +408,16 @@ fn the_doctor_says_what_to_do_about_everything_it_finds() {
         let findings = ended.json()["findings"].as_array().expect("a list").clone();
         let abouts: Vec<&str> =
             findings.iter().map(|finding| finding["about"].as_str().expect("a word")).collect();
-        for about in
-            ["configuration", "server", "data folder", "disk space", "port", "jobs", "search index", "sandbox"]
-        {
+        for about in [
+            "configuration",
+            "server",
+            "data folder",
+            "disk space",
+            "port",
+            "jobs",
+            "search index",
+            "sandbox",
+        ] {
             assert!(abouts.contains(&about), "{about} is not in {abouts:?}");
         }
         for finding in &findings {
@@ -427,7 +435,8 @@ fn the_doctor_finds_what_is_wrong_around_the_portal() {
     use std::os::unix::fs::PermissionsExt;
     let shell = Shell::new();
     shell.add_user("ada", &["--admin"]);
-    fs::set_permissions(shell.data(), fs::Permissions::from_mode(0o755)).expect("opening the folder");
+    fs::set_permissions(shell.data(), fs::Permissions::from_mode(0o755))
+        .expect("opening the folder");
     let holder = TcpListener::bind("127.0.0.1:0").expect("a port");
     let mut command = shell.command(&["doctor", "--json"]);
     command.env("APPLIANCE_LISTEN", holder.local_addr().expect("its address").to_string());
@@ -437,7 +446,9 @@ fn the_doctor_finds_what_is_wrong_around_the_portal() {
         all.iter().find(|finding| finding["about"] == wanted).expect(wanted).clone()
     };
     assert_eq!(about("data folder")["level"], "warning");
-    assert!(about("data folder")["remedy"].as_str().is_some_and(|remedy| remedy.contains("chmod 700")));
+    assert!(
+        about("data folder")["remedy"].as_str().is_some_and(|remedy| remedy.contains("chmod 700"))
+    );
     assert_eq!(about("port")["level"], "problem");
     let process = format!("process {}", std::process::id());
     assert!(about("port")["message"].as_str().is_some_and(|message| message.contains(&process)));

@@ -8,8 +8,7 @@ use toml::{Table, Value};
 use crate::support::Shell;
 
 fn sources(file: Option<PathBuf>, environment: &[(&str, &str)]) -> Sources {
-    let environment =
-        environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let environment = environment.iter().map(|(name, value)| (name.into(), value.into())).collect();
     // Without a name it would look for the system's file, which a test must not depend on.
     let file = file.or_else(|| Some("/dev/null".into()));
     Sources { file, environment, flags: Vec::new() }
@@ -41,7 +40,8 @@ fn the_template_says_exactly_the_defaults() {
     assert_eq!(from_file(TEMPLATE), Ok(Config::default()));
     // Its settings are behind a "#" without a space.
     let is_setting = |line: &str| {
-        line.strip_prefix('#').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))
+        line.strip_prefix('#')
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))
     };
     let uncommented: Vec<&str> =
         TEMPLATE.lines().map(|line| if is_setting(line) { &line[1..] } else { line }).collect();
@@ -156,7 +156,9 @@ fn an_unknown_key_is_named_with_its_place_and_the_nearest_known_one() {
     );
     assert_eq!(
         problems_of("[store]\ncahce_mb = 5\n"),
-        ["appliance.toml, line 2: There is no setting “store.cahce_mb”. Did you mean “store.cache_mb”?"]
+        [
+            "appliance.toml, line 2: There is no setting “store.cahce_mb”. Did you mean “store.cache_mb”?"
+        ]
     );
     assert_eq!(
         problems_of("cache_mb = 5\n"),
@@ -168,7 +170,9 @@ fn an_unknown_key_is_named_with_its_place_and_the_nearest_known_one() {
     );
     assert_eq!(
         problems_of("[database]\nurl = \"\"\n"),
-        ["appliance.toml, line 1: There is no section [database]. “appliance config show --template” lists all settings."]
+        [
+            "appliance.toml, line 1: There is no section [database]. “appliance config show --template” lists all settings."
+        ]
     );
     assert_eq!(
         problems_of("store = 5\n"),
@@ -190,11 +194,15 @@ fn an_unknown_variable_is_named_with_the_nearest_known_one() {
 fn a_value_that_makes_no_sense_is_named_with_what_would() {
     assert_eq!(
         problems_of("[store]\ncache_mb = -1\n"),
-        ["appliance.toml, line 2: store.cache_mb cannot be -1. It must be a number of megabytes from 1 to 1048576."]
+        [
+            "appliance.toml, line 2: store.cache_mb cannot be -1. It must be a number of megabytes from 1 to 1048576."
+        ]
     );
     assert_eq!(
         problems_of("listen = \"localhost\"\n"),
-        ["appliance.toml, line 1: listen cannot be \"localhost\". It must be an address with a port, such as 127.0.0.1:8080 or [::]:8080."]
+        [
+            "appliance.toml, line 1: listen cannot be \"localhost\". It must be an address with a port, such as 127.0.0.1:8080 or [::]:8080."
+        ]
     );
     assert_eq!(
         problems_of("[log]\nlevel = \"inof\"\nformat = \"xml\"\n").len(),
@@ -204,7 +212,9 @@ fn a_value_that_makes_no_sense_is_named_with_what_would() {
     let problems = from_environment(&[("APPLIANCE_WORKER_JOBS", "many")]).expect_err("a problem").0;
     assert_eq!(
         problems,
-        ["APPLIANCE_WORKER_JOBS: worker.jobs cannot be \"many\". It must be a number from 1 to 64."]
+        [
+            "APPLIANCE_WORKER_JOBS: worker.jobs cannot be \"many\". It must be a number from 1 to 64."
+        ]
     );
 }
 
@@ -218,7 +228,8 @@ fn a_file_that_is_no_toml_is_an_error_with_its_line() {
 
 #[test]
 fn a_file_that_is_named_must_be_there() {
-    let problems = load(&sources(Some("/nowhere/appliance.toml".into()), &[])).expect_err("a problem");
+    let problems =
+        load(&sources(Some("/nowhere/appliance.toml".into()), &[])).expect_err("a problem");
     assert!(problems.0[0].contains("/nowhere/appliance.toml cannot be read"), "{problems:?}");
 }
 

@@ -10,6 +10,7 @@ mod organizations;
 mod sessions;
 mod settings;
 mod text;
+mod together;
 mod tokens;
 mod users;
 mod versions;

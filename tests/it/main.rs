@@ -2,25 +2,32 @@
 
 mod support;
 
+// the base and the engines
+mod blobs;
+mod config;
+mod extract;
+mod search;
+mod store;
+mod store_engine;
+mod store_keys;
+
+// the meaning
 mod access;
+mod domain;
+
+// the edges
 mod api_access;
 mod api_account;
 mod api_description;
 mod api_documents;
 mod api_library;
 mod api_people;
-mod blobs;
 mod cli;
-mod config;
 mod control;
-mod domain;
-mod extract;
 mod gallery;
 mod integrity;
 mod oracle;
 mod pages;
-mod search;
-mod store;
-mod store_engine;
-mod store_keys;
+
+// the shape of the code
 mod tidy;

@@ -3,13 +3,7 @@
 use std::fmt::Debug;
 
 use appliance::{
-    domain::{
-        access::Term,
-        documents::Document,
-        groups::Group,
-        jobs::State,
-        users::User,
-    },
+    domain::{access::Term, documents::Document, groups::Group, jobs::State, users::User},
     hash::ContentHash,
     id::Id,
     store::Key,

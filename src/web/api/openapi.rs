@@ -177,7 +177,8 @@ impl Schemas {
             Answer::File(media_types) => {
                 let bytes = json!({ media_types: { "schema": {} } });
                 success["content"] = bytes.clone();
-                responses["206"] = json!({ "description": "The part asked for.", "content": bytes });
+                responses["206"] =
+                    json!({ "description": "The part asked for.", "content": bytes });
                 responses["304"] = json!({ "description": "Unchanged." });
                 responses["416"] = json!({ "description": "There is no such part." });
             }

@@ -152,8 +152,7 @@ pub async fn set_logo(
     let (actor, organization) = (member.actor(), member.organization);
     // Before a byte is received.
     decide(&actor, Action::Govern(organization))?;
-    let mut received =
-        body::receive(&app, &request, &member.visitor, multipart, &["file"]).await?;
+    let mut received = body::receive(&app, &request, &member.visitor, multipart, &["file"]).await?;
     only_known_fields(&received, &[])?;
     app.set_logo(actor.clone(), organization, received.one_file()?).await?;
     let view = app.store.read(move |tx| SettingsView::of(tx, &actor, organization)).await?;

@@ -77,9 +77,7 @@ fn managers_keep_categories_and_nobody_below_does() {
     assert_forbidden(
         world.act(&bob, move |tx, bob| categories::merge(tx, bob, organization, id, None)),
     );
-    assert_forbidden(
-        world.act(&bob, move |tx, bob| categories::delete(tx, bob, organization, id)),
-    );
+    assert_forbidden(world.act(&bob, move |tx, bob| categories::delete(tx, bob, organization, id)));
     let meg = world.person("meg", Role::Manager);
     world
         .act(&meg, move |tx, meg| {
@@ -97,9 +95,11 @@ fn the_name_of_a_category_is_taken_whatever_its_case() {
     let plans = world.category("Plans").id;
     // The same letters, the accent apart from its letter.
     for taken in ["CAFÉ", "Cafe\u{301}"] {
-        assert_conflict(world.act(&world.ada, move |tx, ada| {
-            categories::create(tx, ada, organization, taken, "")
-        }));
+        assert_conflict(
+            world.act(&world.ada, move |tx, ada| {
+                categories::create(tx, ada, organization, taken, "")
+            }),
+        );
         assert_conflict(world.act(&world.ada, move |tx, ada| {
             categories::edit(tx, ada, organization, plans, taken, "")
         }));
@@ -129,11 +129,8 @@ fn merging_moves_every_document_also_from_the_trash_and_then_removes_the_categor
     let trashed = documents[0].id;
     world.act(&world.ada, move |tx, ada| documents::trash(tx, ada, trashed)).unwrap();
     merge(&world, &from, Some(&to)).unwrap();
-    let expected = Task::MergeCategory {
-        organization: world.organization,
-        from: from.id,
-        to: Some(to.id),
-    };
+    let expected =
+        Task::MergeCategory { organization: world.organization, from: from.id, to: Some(to.id) };
     let due = world.write(|tx| jobs::claim(tx, 100)).unwrap();
     assert!(due.iter().any(|job| job.task == expected));
     assert_eq!(names(&world), ["New"]);
@@ -170,9 +167,11 @@ fn nothing_enters_a_category_that_is_being_merged() {
         documents::edit(tx, ada, document, edit, None)
     }));
     let id = from.id;
-    assert_conflict(world.act(&world.ada, move |tx, ada| {
-        categories::edit(tx, ada, organization, id, "Older", "")
-    }));
+    assert_conflict(
+        world.act(&world.ada, move |tx, ada| {
+            categories::edit(tx, ada, organization, id, "Older", "")
+        }),
+    );
 }
 
 #[test]

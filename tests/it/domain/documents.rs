@@ -129,13 +129,14 @@ fn an_upload_of_somebody_who_lost_the_right_meanwhile_is_refused() {
     let bob = world.person("bob", Role::Editor);
     let document = world.document(&bob, "a").id;
     let stale = world.actor(&bob);
-    world.act(&world.ada, {
-        let (organization, id) = (world.organization, bob.id);
-        move |tx, ada| {
-            appliance::domain::memberships::assign(tx, ada, organization, id, Role::Viewer)
-        }
-    })
-    .unwrap();
+    world
+        .act(&world.ada, {
+            let (organization, id) = (world.organization, bob.id);
+            move |tx, ada| {
+                appliance::domain::memberships::assign(tx, ada, organization, id, Role::Viewer)
+            }
+        })
+        .unwrap();
     let organization = world.organization;
     let (first, second) = (stale.clone(), stale);
     assert_forbidden(world.write(move |tx| {
@@ -281,7 +282,8 @@ fn a_draft_is_seen_by_its_creator_and_managers_until_it_is_published() {
     let bob = world.person("bob", Role::Editor);
     let eve = world.person("eve", Role::Editor);
     let meg = world.person("meg", Role::Manager);
-    let new = NewDocument { status: Status::Draft, visibility: Visibility::Public, ..new_document("a") };
+    let new =
+        NewDocument { status: Status::Draft, visibility: Visibility::Public, ..new_document("a") };
     let id = world.add(&bob, new).unwrap().id;
     assert!(is_readable(&world, &bob, id) && is_readable(&world, &meg, id));
     assert!(!is_readable(&world, &eve, id));
@@ -333,7 +335,16 @@ fn a_document_is_shown_only_to_groups_and_members_of_its_organization() {
     assert_invalid(show(vec![Id::from_uuid(uuid::Uuid::from_u128(7))], vec![]), "groups");
     assert_invalid(show(vec![own], vec![away]), "people");
     assert_invalid(show(vec![], vec![nobody]), "people");
-    assert_invalid(show(vec![], vec![bob.id; 1].into_iter().chain((0..200).map(|number| Id::from_uuid(uuid::Uuid::from_u128(number)))).collect()), "people");
+    assert_invalid(
+        show(
+            vec![],
+            vec![bob.id; 1]
+                .into_iter()
+                .chain((0..200).map(|number| Id::from_uuid(uuid::Uuid::from_u128(number))))
+                .collect(),
+        ),
+        "people",
+    );
     assert_eq!(world.stored(&document).unwrap().visibility, Visibility::Organization);
     // Named twice is named once.
     let shown = show(vec![own, own], vec![bob.id, bob.id]).unwrap();
@@ -371,9 +382,8 @@ fn the_trash_gives_back_what_it_took() {
 fn what_is_in_the_trash_can_only_be_restored_or_deleted() {
     let world = World::new();
     let id = world.document(&world.ada, "a").id;
-    let version = world
-        .act(&world.ada, move |tx, ada| versions::add(tx, ada, id, file("b.pdf", 2)))
-        .unwrap();
+    let version =
+        world.act(&world.ada, move |tx, ada| versions::add(tx, ada, id, file("b.pdf", 2))).unwrap();
     let first = world.see(&world.ada, |tx, ada| versions::list(tx, ada, &version.0)).unwrap()[1].id;
     run(&world, &world.ada, id, documents::trash).unwrap();
     for (_, verb) in CHANGES {
@@ -482,9 +492,8 @@ fn the_trash_empties_itself_after_thirty_days() {
     let trash = |index: usize| {
         run(&world, &world.ada, documents[index].id, documents::trash).unwrap();
     };
-    let empty = |limit| {
-        world.write(move |tx| documents::empty_trash(tx, organization, limit)).unwrap()
-    };
+    let empty =
+        |limit| world.write(move |tx| documents::empty_trash(tx, organization, limit)).unwrap();
     trash(0);
     trash(1);
     world.advance(days(10));

@@ -175,9 +175,7 @@ fn an_event_keeps_the_names_of_its_moment() {
     let about = world.read(|tx| events::about(tx, id, 10)).unwrap();
     let said: Vec<_> = about
         .iter()
-        .map(|event| {
-            format!("{} {} {}", event.actor_name, event.verb.phrase(), event.subject_name)
-        })
+        .map(|event| format!("{} {} {}", event.actor_name, event.verb.phrase(), event.subject_name))
         .collect();
     assert_eq!(said, ["bob edited Second title", "bob added First title"]);
 }

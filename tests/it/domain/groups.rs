@@ -28,9 +28,9 @@ fn managers_keep_groups_and_nobody_below_does() {
         }
     }
     let group = world.group("Finance", &[]).id;
-    assert_forbidden(
-        world.act(&bob, move |tx, bob| groups::add_member(tx, bob, organization, group, bob.user.unwrap())),
-    );
+    assert_forbidden(world.act(&bob, move |tx, bob| {
+        groups::add_member(tx, bob, organization, group, bob.user.unwrap())
+    }));
 }
 
 #[test]
@@ -38,9 +38,10 @@ fn the_name_of_a_group_is_taken_whatever_its_case_and_in_its_organization_alone(
     let world = World::new();
     let organization = world.organization;
     let group = world.group("Finance", &[]);
-    assert_conflict(world.act(&world.ada, move |tx, ada| {
-        groups::create(tx, ada, organization, " FINANCE ", "")
-    }));
+    assert_conflict(
+        world
+            .act(&world.ada, move |tx, ada| groups::create(tx, ada, organization, " FINANCE ", "")),
+    );
     let second = world.group("Legal", &[]);
     assert_conflict(world.act(&world.ada, move |tx, ada| {
         groups::edit(tx, ada, organization, second.id, "finance", "")
@@ -66,9 +67,8 @@ fn only_members_of_the_organization_can_be_in_its_groups() {
     let away = world.person_in(other, "away", Role::Viewer).id;
     let group = world.group("Finance", &[]).id;
     assert_invalid(
-        world.act(&world.ada, move |tx, ada| {
-            groups::add_member(tx, ada, organization, group, away)
-        }),
+        world
+            .act(&world.ada, move |tx, ada| groups::add_member(tx, ada, organization, group, away)),
         "user",
     );
 }
@@ -96,13 +96,13 @@ fn the_groups_of_another_organization_do_not_exist() {
     let world = World::new();
     let organization = world.organization;
     let other = world.other_organization("Southwind");
-    let theirs =
-        world.act(&world.ada, move |tx, ada| groups::create(tx, ada, other, "Theirs", "")).unwrap().id;
+    let theirs = world
+        .act(&world.ada, move |tx, ada| groups::create(tx, ada, other, "Theirs", ""))
+        .unwrap()
+        .id;
     let meg = world.person("meg", Role::Manager);
     assert_not_found(world.read(|tx| groups::get(tx, organization, theirs)));
-    assert_not_found(
-        world.act(&meg, move |tx, meg| groups::delete(tx, meg, organization, theirs)),
-    );
+    assert_not_found(world.act(&meg, move |tx, meg| groups::delete(tx, meg, organization, theirs)));
     assert_forbidden(world.act(&meg, move |tx, meg| groups::delete(tx, meg, other, theirs)));
     assert!(world.read(|tx| groups::list(tx, organization)).unwrap().is_empty());
 }
@@ -121,8 +121,7 @@ fn what_was_shown_to_a_group_is_hidden_with_the_next_look() {
             documents::set_visibility(tx, ada, document, to)
         })
         .unwrap();
-    let is_readable =
-        || world.see(&bob, |tx, bob| documents::readable(tx, bob, document)).is_ok();
+    let is_readable = || world.see(&bob, |tx, bob| documents::readable(tx, bob, document)).is_ok();
     assert!(is_readable());
     world
         .act(&world.ada, move |tx, ada| {
@@ -134,9 +133,7 @@ fn what_was_shown_to_a_group_is_hidden_with_the_next_look() {
         .act(&world.ada, move |tx, ada| groups::add_member(tx, ada, organization, group_id, user))
         .unwrap();
     assert!(is_readable());
-    world
-        .act(&world.ada, move |tx, ada| groups::delete(tx, ada, organization, group_id))
-        .unwrap();
+    world.act(&world.ada, move |tx, ada| groups::delete(tx, ada, organization, group_id)).unwrap();
     assert!(!is_readable());
     // A new group of the same name opens nothing.
     world.group("Finance", &[&bob]);

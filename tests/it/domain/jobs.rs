@@ -50,13 +50,13 @@ fn jobs_are_claimed_once_in_the_order_in_which_they_are_due() {
     assert_eq!(claim(&world, 2), [a, b]);
     assert_eq!(claim(&world, 2), [c]);
     assert_eq!(claim(&world, 2), []);
-    assert_eq!(world.read(|tx| jobs::next_due(tx)).unwrap(), Some(get(&world, later).run_at));
+    assert_eq!(world.read(jobs::next_due).unwrap(), Some(get(&world, later).run_at));
     world.advance(SignedDuration::from_secs(59));
     assert_eq!(claim(&world, 2), []);
     world.advance(SignedDuration::from_secs(1));
     let d = enqueue(&world, extract(5));
     assert_eq!(claim(&world, 2), [later, d]);
-    assert_eq!(world.read(|tx| jobs::next_due(tx)).unwrap(), None);
+    assert_eq!(world.read(jobs::next_due).unwrap(), None);
 }
 
 #[test]
@@ -200,14 +200,15 @@ fn jobs_are_listed_and_counted_by_state_the_newest_first() {
     let world = World::new();
     let all: Vec<Id<Job>> = (0..6).map(|content| enqueue(&world, extract(content))).collect();
     claim(&world, 3);
-    world.write({
-        let all = all.clone();
-        move |tx| {
-            jobs::complete(tx, all[0])?;
-            jobs::fail(tx, all[1], "no", true)
-        }
-    })
-    .unwrap();
+    world
+        .write({
+            let all = all.clone();
+            move |tx| {
+                jobs::complete(tx, all[0])?;
+                jobs::fail(tx, all[1], "no", true)
+            }
+        })
+        .unwrap();
     let ids = |state, limit| -> Vec<Id<Job>> {
         let list = world.see(&world.ada, |tx, ada| jobs::list(tx, ada, state, limit)).unwrap();
         list.into_iter().map(|job| job.id).collect()

@@ -31,14 +31,14 @@ fn setting_up_makes_an_organization_and_an_administrator_of_both() {
     assert_eq!(world.actor(&world.ada).role, Some(Role::Admin));
     let first = world.read(organizations::first).unwrap().unwrap();
     assert_eq!((first.id, first.name.as_str()), (world.organization, "Northlight"));
-    assert!(world.read(|tx| users::has_administrator(tx)).unwrap());
+    assert!(world.read(users::has_administrator).unwrap());
 }
 
 #[test]
 fn setting_up_happens_once() {
     let world = World::new();
     assert_conflict(world.write(|tx| setup::run(tx, setup("Another"))));
-    assert_eq!(world.read(|tx| users::list(tx)).unwrap().len(), 1);
+    assert_eq!(world.read(users::list).unwrap().len(), 1);
 }
 
 #[test]
@@ -57,8 +57,7 @@ fn a_setup_that_is_refused_leaves_nothing_behind() {
 #[test]
 fn the_name_of_an_organization_is_taken_whatever_its_case() {
     let world = World::new();
-    let refused =
-        world.act(&world.ada, |tx, ada| organizations::create(tx, ada, "  NORTHLIGHT "));
+    let refused = world.act(&world.ada, |tx, ada| organizations::create(tx, ada, "  NORTHLIGHT "));
     assert!(assert_conflict(refused).contains("organization"));
     let other = world.other_organization("Southwind");
     let renamed = world.act(&world.ada, move |tx, ada| {
@@ -112,7 +111,8 @@ fn a_logo_that_is_replaced_is_removed_when_nothing_uses_it() {
     let world = World::new();
     let organization = world.organization;
     let set = |content: Option<u8>| {
-        let logo = content.map(|content| Logo { blob: blob(content), media_type: "image/png".into() });
+        let logo =
+            content.map(|content| Logo { blob: blob(content), media_type: "image/png".into() });
         world
             .act(&world.ada, move |tx, ada| {
                 organizations::present(tx, ada, organization, None, None, Some(logo))

@@ -17,11 +17,7 @@ use jiff::SignedDuration;
 use super::world::*;
 
 fn sign_in() -> SignIn {
-    SignIn {
-        address: Some("192.0.2.7".into()),
-        user_agent: "x".repeat(1_000),
-        lifetime: days(14),
-    }
+    SignIn { address: Some("192.0.2.7".into()), user_agent: "x".repeat(1_000), lifetime: days(14) }
 }
 
 fn begin(world: &World, who: &User) -> Result<Session> {
@@ -201,7 +197,8 @@ fn sessions_that_ran_out_are_swept_a_few_at_a_time() {
 #[test]
 fn who_signs_in_again_and_again_loses_the_oldest_sessions() {
     let world = World::new();
-    let (first, second) = (begin(&world, &world.ada).unwrap().id, begin(&world, &world.ada).unwrap().id);
+    let (first, second) =
+        (begin(&world, &world.ada).unwrap().id, begin(&world, &world.ada).unwrap().id);
     let ada = world.ada.clone();
     let last = world
         .write(move |tx| {

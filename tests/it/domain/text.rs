@@ -9,7 +9,8 @@ use super::world::assert_invalid;
 fn an_odd_text() -> impl Strategy<Value = String> {
     let odd = vec![
         'a', 'A', 'ß', 'ẞ', 'ſ', 'İ', 'ı', 'I', 'i', 'Σ', 'σ', 'ς', 'ﬁ', 'K', 'é', 'e', '\u{301}',
-        '\u{345}', 'ŉ', 'ｗ', 'Å', '²', 'ΐ', 'ῼ', 'ᾳ', '한', '\u{1100}', ' ', '\u{202E}', '\0', '\n',
+        '\u{345}', 'ŉ', 'ｗ', 'Å', '²', 'ΐ', 'ῼ', 'ᾳ', '한', '\u{1100}', ' ', '\u{202E}', '\0',
+        '\n',
     ];
     vec(prop_oneof![4 => select(odd), 1 => any::<char>()], 0..12)
         .prop_map(|characters| characters.into_iter().collect())
@@ -17,7 +18,8 @@ fn an_odd_text() -> impl Strategy<Value = String> {
 
 /// Whole letters: in upper case a loose accent can move from one letter to the next.
 fn a_name() -> impl Strategy<Value = String> {
-    let letters = vec!['a', 'ß', 'ẞ', 'ſ', 's', 'İ', 'ı', 'I', 'Σ', 'ς', 'ﬁ', 'K', 'é', 'ŉ', 'ｗ', 'Å', ' '];
+    let letters =
+        vec!['a', 'ß', 'ẞ', 'ſ', 's', 'İ', 'ı', 'I', 'Σ', 'ς', 'ﬁ', 'K', 'é', 'ŉ', 'ｗ', 'Å', ' '];
     vec(select(letters), 0..12).prop_map(|letters| letters.into_iter().collect())
 }
 
@@ -100,7 +102,10 @@ fn a_line_is_one_line() {
 
 #[test]
 fn a_paragraph_keeps_its_lines() {
-    assert_eq!(text::paragraph("description", "\r\na\r\nb\rc\n\td\u{7}\n", 100).unwrap(), "a\nb\nc\n\td");
+    assert_eq!(
+        text::paragraph("description", "\r\na\r\nb\rc\n\td\u{7}\n", 100).unwrap(),
+        "a\nb\nc\n\td"
+    );
 }
 
 #[test]

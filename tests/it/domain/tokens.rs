@@ -3,8 +3,7 @@
 use appliance::{
     domain::{
         access::{Actor, Role},
-        memberships,
-        tokens,
+        memberships, tokens,
         users::{self, User},
     },
     id::Id,
@@ -87,9 +86,7 @@ fn deleting_a_person_revokes_their_tokens() {
     let bob = world.person("bob", Role::Viewer);
     let (_, revealed) = create(&world, &bob);
     let (organization, id, heir) = (world.organization, bob.id, world.ada.id);
-    world
-        .act(&world.ada, move |tx, ada| users::delete(tx, ada, organization, id, heir))
-        .unwrap();
+    world.act(&world.ada, move |tx, ada| users::delete(tx, ada, organization, id, heir)).unwrap();
     assert_eq!(speaks_for(&world, &revealed), None);
     assert!(world.read(|tx| tokens::of_user(tx, bob.id)).unwrap().is_empty());
 }

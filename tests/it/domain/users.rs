@@ -58,7 +58,8 @@ fn finish(world: &World, leaving: &User, heir: &User) {
 fn somebody_is_found_by_name_or_address_however_it_is_capitalized() {
     let world = World::new();
     let bob = world.person("Bob.Müller-1", Role::Viewer);
-    for login in ["bob.müller-1", "BOB.MÜLLER-1", " Bob.Müller-1 ", "bob.müller-1@EXAMPLE.com"] {
+    for login in ["bob.müller-1", "BOB.MÜLLER-1", " Bob.Müller-1 ", "bob.müller-1@EXAMPLE.com"]
+    {
         assert_eq!(found(&world, login), Some(bob.id), "{login}");
     }
     for login in ["bob", "", "bob.muller-1", "@example.com"] {
@@ -74,7 +75,8 @@ fn names_that_only_differ_in_case_are_the_same_also_beyond_ascii() {
     world.person("kim", Role::Viewer);
     let organization = world.organization;
     // ß and SS; both forms of sigma; the sign for kelvin; a long s; wide letters.
-    for taken in ["STRASSE", "Straße", "ſtraße", "οδος", "οδοσ", "\u{212A}im", "ｋｉｍ", "KIM"] {
+    for taken in ["STRASSE", "Straße", "ſtraße", "οδος", "οδοσ", "\u{212A}im", "ｋｉｍ", "KIM"]
+    {
         let new = NewUser { email: "other@example.com".into(), ..new_user(taken, Role::Viewer) };
         let refused =
             world.act(&world.ada, move |tx, ada| users::create(tx, ada, organization, new));
@@ -104,7 +106,17 @@ fn an_address_is_taken_whatever_its_case() {
 fn a_username_is_never_taken_for_an_address() {
     let world = World::new();
     let organization = world.organization;
-    for wrong in ["ada@example.com", "@", "a", "", "a b", "a\u{202E}b", "ann\u{200B}e", "a/b", &"x".repeat(65)] {
+    for wrong in [
+        "ada@example.com",
+        "@",
+        "a",
+        "",
+        "a b",
+        "a\u{202E}b",
+        "ann\u{200B}e",
+        "a/b",
+        &"x".repeat(65),
+    ] {
         let new = NewUser { email: "other@example.com".into(), ..new_user(wrong, Role::Viewer) };
         let refused =
             world.act(&world.ada, move |tx, ada| users::create(tx, ada, organization, new));
@@ -168,12 +180,14 @@ fn an_organizations_administrator_has_no_way_to_an_instance_administrators_accou
     assert_forbidden(world.act(&mallory, move |tx, actor| {
         users::set_password(tx, actor, organization, id, other_password(), None)
     }));
-    assert_forbidden(world.act(&mallory, move |tx, actor| {
-        users::sign_out_everywhere(tx, actor, organization, id)
-    }));
-    assert_forbidden(world.act(&mallory, move |tx, actor| {
-        users::enable(tx, actor, organization, id)
-    }));
+    assert_forbidden(
+        world.act(&mallory, move |tx, actor| {
+            users::sign_out_everywhere(tx, actor, organization, id)
+        }),
+    );
+    assert_forbidden(
+        world.act(&mallory, move |tx, actor| users::enable(tx, actor, organization, id)),
+    );
     let now = world.again(&ada);
     assert_eq!(now.password, ada.password);
     assert_eq!((now.email, now.username), (ada.email, ada.username));
@@ -194,9 +208,7 @@ fn an_account_that_is_also_elsewhere_is_kept_by_administrators_of_the_instance()
     assert_forbidden(disable(&world, &mallory, &victim));
     assert_forbidden(delete(&world, &mallory, &victim, &mallory));
     // But the place in their own organization is theirs to give.
-    world
-        .act(&mallory, move |tx, actor| memberships::end(tx, actor, organization, id))
-        .unwrap();
+    world.act(&mallory, move |tx, actor| memberships::end(tx, actor, organization, id)).unwrap();
     edit(&world, &world.ada, &victim, email("new@example.com")).unwrap();
 }
 
@@ -240,9 +252,7 @@ fn who_is_being_deleted_counts_as_an_administrator_no_more() {
     assert_conflict(edit(&world, &world.ada, &world.ada, is_admin(false)));
     // And cannot come back while the documents move.
     let (organization, id) = (world.organization, bob.id);
-    assert_conflict(
-        world.act(&world.ada, move |tx, ada| users::enable(tx, ada, organization, id)),
-    );
+    assert_conflict(world.act(&world.ada, move |tx, ada| users::enable(tx, ada, organization, id)));
 }
 
 #[test]

@@ -86,11 +86,7 @@ impl World {
     }
 
     /// Looks at something as somebody.
-    pub fn see<T>(
-        &self,
-        who: &User,
-        look: impl FnOnce(&ReadTx, &Actor) -> Result<T>,
-    ) -> Result<T> {
+    pub fn see<T>(&self, who: &User, look: impl FnOnce(&ReadTx, &Actor) -> Result<T>) -> Result<T> {
         let actor = self.actor(who);
         self.read(|tx| look(tx, &actor))
     }

@@ -132,7 +132,8 @@ async fn sixty_four_clients_need_far_fewer_commits_than_they_write() {
         let store = store.clone();
         tokio::spawn(async move {
             for round in 0..10 {
-                let own = Item { section: round, name: format!("{client}.{round}"), ..item(client) };
+                let own =
+                    Item { section: round, name: format!("{client}.{round}"), ..item(client) };
                 store.write(move |tx| tx.put(&own)).await.unwrap();
             }
         })

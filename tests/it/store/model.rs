@@ -39,9 +39,10 @@ impl Model {
 
     /// The entries of an index, sorted: each of the keys that `keys` sees in an item.
     fn index<K: Ord>(&self, keys: impl Fn(&Item) -> Vec<K>) -> Vec<(K, Primary)> {
-        let entries = self.items.iter().flat_map(|(primary, item)| {
-            keys(item).into_iter().map(|key| (key, *primary))
-        });
+        let entries = self
+            .items
+            .iter()
+            .flat_map(|(primary, item)| keys(item).into_iter().map(|key| (key, *primary)));
         // An item that has a key twice stands in the index once.
         entries.collect::<BTreeSet<_>>().into_iter().collect()
     }
@@ -127,15 +128,17 @@ fn a_walk() -> impl Strategy<Value = Walk> {
         option::of("[ab]{0,2}"),
         any::<bool>(),
     )
-        .prop_map(|(section, after, shelf, after_shelf, after_tag, after_name, is_backward)| Walk {
-            section,
-            after,
-            shelf,
-            after_shelf,
-            after_tag,
-            after_name,
-            is_backward,
-        })
+        .prop_map(
+            |(section, after, shelf, after_shelf, after_tag, after_name, is_backward)| Walk {
+                section,
+                after,
+                shelf,
+                after_shelf,
+                after_tag,
+                after_name,
+                is_backward,
+            },
+        )
 }
 
 fn a_transaction() -> impl Strategy<Value = Transaction> {
@@ -155,7 +158,8 @@ fn walked<E>(
     is_beyond: impl Fn(&E, bool) -> bool,
     is_backward: bool,
 ) -> Vec<E> {
-    let kept = entries.into_iter().filter(|entry| is_inside(entry) && is_beyond(entry, is_backward));
+    let kept =
+        entries.into_iter().filter(|entry| is_inside(entry) && is_beyond(entry, is_backward));
     let mut kept: Vec<E> = kept.collect();
     if is_backward {
         kept.reverse();

@@ -22,8 +22,8 @@ use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-pub use person::filled_in;
 pub use self::program::{Shell, finish};
+pub use person::filled_in;
 
 /// The password of everybody in a test world.
 pub const PASSWORD: &str = "a tall green kettle";

@@ -94,7 +94,8 @@ impl Shell {
     pub fn add_user(&self, name: &str, more: &[&str]) -> Ended {
         let password = self.file("password", super::PASSWORD);
         let email = format!("{name}@example.com");
-        let mut arguments = vec!["user", "add", name, "--email", &email, "--password-file", &password];
+        let mut arguments =
+            vec!["user", "add", name, "--email", &email, "--password-file", &password];
         arguments.extend(more);
         self.run(&arguments).expect(0)
     }

@@ -78,8 +78,7 @@ pub struct Stored {
 pub async fn show(app: Data<App>, request: HttpRequest, member: Member) -> Result<HttpResponse> {
     decide(&member.actor(), Action::Upload(member.organization))?;
     let form = DocumentForm::default();
-    let shown =
-        upload_page(&app, &request, &member, &form, FormErrors::none(), Vec::new()).await?;
+    let shown = upload_page(&app, &request, &member, &form, FormErrors::none(), Vec::new()).await?;
     Html(shown).with_status(StatusCode::OK)
 }
 
