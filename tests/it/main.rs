@@ -26,6 +26,7 @@ mod cli;
 mod control;
 mod gallery;
 mod integrity;
+mod oracle;
 mod pages;
 
 // the shape of the code

@@ -117,6 +117,9 @@ fn expected(world: &World, row: &Row, who: usize, place: usize) -> Verdict {
         }
         Rule::Read => decide(actor, Action::Read(document)),
         Rule::Edit => decide(actor, Action::Edit(document)),
+        Rule::EditAtWork => {
+            actor.at_work().and_then(|_| decide(actor, Action::Edit(document)))
+        }
         Rule::ReadAsMember => actor
             .at_work()
             .and_then(|_| decide(actor, Action::Read(document)))

@@ -139,6 +139,7 @@ fn fill(world: &World, path: &str, place: usize) -> String {
         .replace("{page}", "1")
         .replace("{filename}", "paper.pdf")
         .replace("{path:.*}", &an_asset())
+        .replace("{hash}", &"0".repeat(64))
         .replace("{token}", "guessed");
     assert!(!filled.contains('{'), "{path} has a parameter that the oracle does not know");
     if query.is_empty() { filled } else { format!("{filled}?{query}") }

@@ -2,7 +2,7 @@
 
 use appliance::{
     domain::{
-        access::Action::{self, Browse, Curate, Govern, Operate, Upload},
+        access::Action::{self, Curate, Govern, Operate, Upload},
         organizations::Organization,
     },
     id::Id,
@@ -22,6 +22,8 @@ pub enum Rule {
     Read,
     /// Who may change the document.
     Edit,
+    /// The same for whoever is at work in an organization at all.
+    EditAtWork,
     /// Who may read the document and belongs to its organization.
     ReadAsMember,
     /// Everybody, if the whole world may read the document; else nobody, not even who else may.
@@ -30,7 +32,7 @@ pub enum Rule {
 
 impl Rule {
     pub fn is_about_a_document(self) -> bool {
-        matches!(self, Rule::Read | Rule::Edit | Rule::ReadAsMember | Rule::Media)
+        matches!(self, Rule::Read | Rule::Edit | Rule::EditAtWork | Rule::ReadAsMember | Rule::Media)
     }
 }
 
@@ -125,6 +127,7 @@ pub fn rows() -> Vec<Row> {
     rows.extend(document_api());
     rows.extend(administration_api());
     rows.extend(pages());
+    rows.extend(account_pages());
     rows
 }
 
@@ -132,7 +135,7 @@ fn operate(_: Id<Organization>) -> Action<'static> {
     Operate
 }
 
-use Rule::{Edit, May, Media, Member, Open, Read, ReadAsMember};
+use Rule::{Edit, EditAtWork, May, Media, Member, Open, Read, ReadAsMember};
 
 fn files() -> Vec<Row> {
     vec![
@@ -140,6 +143,7 @@ fn files() -> Vec<Row> {
         row("GET /favicon.ico", Open),
         row("GET /apple-touch-icon.png", Open),
         row("GET /robots.txt", Open),
+        row("GET /logo/{hash}", Open).nothing(),
         row("GET /healthz", Open),
         row("GET /readyz", Open),
         row("GET /media/{id}/{filename}", Media),
@@ -267,24 +271,37 @@ fn pages() -> Vec<Row> {
         row("GET /documents/{id}/content", Read),
         row("GET /documents/{id}/thumbnail", Read),
         row("GET /documents/{id}/pages/{page}", Read),
-        row("GET /documents/{id}/edit", Edit),
-        row("POST /documents/{id}/edit", Edit).form("title=Changed"),
-        row("GET /documents/{id}/visibility", Edit),
-        row("POST /documents/{id}/visibility", Edit).form("visibility=organization"),
-        row("POST /documents/{id}/publish", Edit).form(""),
-        row("POST /documents/{id}/withdraw", Edit).form(""),
-        row("POST /documents/{id}/archive", Edit).form(""),
-        row("POST /documents/{id}/unarchive", Edit).form(""),
-        row("POST /documents/{id}/trash", Edit).form(""),
-        row("POST /documents/{id}/restore", Edit).form(""),
-        row("POST /documents/{id}/delete", Edit).form(""),
-        row("POST /documents/{id}/versions", Edit).file(),
+        row("GET /documents/{id}/edit", EditAtWork),
+        row("POST /documents/{id}/edit", EditAtWork).form("title=Changed"),
+        row("GET /documents/{id}/visibility", EditAtWork),
+        row("POST /documents/{id}/visibility", EditAtWork).form("visibility=organization"),
+        row("POST /documents/{id}/publish", EditAtWork).form(""),
+        row("POST /documents/{id}/withdraw", EditAtWork).form(""),
+        row("POST /documents/{id}/archive", EditAtWork).form(""),
+        row("POST /documents/{id}/unarchive", EditAtWork).form(""),
+        row("POST /documents/{id}/trash", EditAtWork).form(""),
+        row("POST /documents/{id}/restore", EditAtWork).form(""),
+        row("POST /documents/{id}/delete", EditAtWork).form("confirmed=1"),
+        row("POST /documents/{id}/versions", EditAtWork).file(),
         row("GET /documents/{id}/versions/{version}/download", Read),
-        row("POST /documents/{id}/versions/{version}/current", Edit).form(""),
+        row("POST /documents/{id}/versions/{version}/current", EditAtWork).form(""),
     ]
 }
 
-/// Who is in the library at all.
-pub fn browse(organization: Id<Organization>) -> Action<'static> {
-    Browse(organization)
+fn account_pages() -> Vec<Row> {
+    vec![
+        row("GET /account", Member),
+        row("POST /account", Member).form("username=&email=&full_name="),
+        row("POST /account/appearance", Member).form("theme=dark"),
+        row("GET /account/password", Member),
+        row("POST /account/password", Member).form("current=wrong&password=&again="),
+        row("GET /account/sessions", Member),
+        row("POST /account/sessions/end-others", Member).form("").last(),
+        row("POST /account/sessions/{id}/end", Member).form(""),
+        row("GET /account/tokens", Member),
+        row("POST /account/tokens", Member).form("name=A+script&days="),
+        row("POST /account/tokens/{id}/revoke", Member).form("").nothing(),
+        row("GET /trash", Member),
+        row("POST /trash/empty", Member).form(""),
+    ]
 }
