@@ -16,14 +16,22 @@ pub enum Error {
     Invalid { field: Option<&'static str>, message: String },
     /// Nobody is signed in, or the session has ended.
     SignInRequired,
+    /// Who they say they are could not be proven.
+    WrongCredentials,
     /// The actor may see it but not do this to it.
     Forbidden(String),
     /// Somebody else was faster, or the name is taken.
     Conflict(String),
+    /// It has changed since the actor read it, and they said that this matters.
+    Stale(String),
     /// Larger than a limit.
     TooLarge(String),
-    /// Too much is going on, or a part is out of order: try again after so many seconds.
+    /// This actor asks too often: try again after so many seconds.
+    TooMany { message: String, retry_after_s: u64 },
+    /// A part is out of order or has too much to do: try again after so many seconds.
     Busy { message: String, retry_after_s: u64 },
+    /// No room is left for what was sent.
+    Full(String),
     /// A fault of ours, or of the machine.
     Internal(anyhow::Error),
 }
@@ -45,6 +53,24 @@ impl Error {
         Error::Conflict(message.into())
     }
 
+    /// After how many seconds it makes sense to try again.
+    pub fn retry_after_s(&self) -> Option<u64> {
+        match self {
+            Error::TooMany { retry_after_s, .. } | Error::Busy { retry_after_s, .. } => {
+                Some(*retry_after_s)
+            }
+            _ => None,
+        }
+    }
+
+    /// The whole chain, for the log and the command line; a user must not see it.
+    pub fn chain(&self) -> String {
+        match self {
+            Error::Internal(chain) => format!("{chain:#}"),
+            known => known.to_string(),
+        }
+    }
+
     pub fn forbidden(message: impl Into<String>) -> Self {
         Error::Forbidden(message.into())
     }
@@ -59,9 +85,13 @@ impl fmt::Display for Error {
             | Error::Invalid { message, .. }
             | Error::Forbidden(message)
             | Error::Conflict(message)
+            | Error::Stale(message)
             | Error::TooLarge(message)
-            | Error::Busy { message, .. } => f.write_str(message),
+            | Error::TooMany { message, .. }
+            | Error::Busy { message, .. }
+            | Error::Full(message) => f.write_str(message),
             Error::SignInRequired => f.write_str("Sign in to continue."),
+            Error::WrongCredentials => f.write_str("The username or the password is wrong."),
             Error::Internal(_) => f.write_str(
                 "Something went wrong on our side. Try again; if it stays, tell your administrator.",
             ),

@@ -1,10 +1,94 @@
 //! Appliance: a document and media portal in one file.
+//!
+//! One process serves an organization's documents: accounts, a searchable library, versions, who
+//! sees what, an administration, an API. This page is the map. Read it, and you know where
+//! everything is.
+//!
+//! # Layers
+//!
+//! Imports go one way, from the edges down; `tests/it/tidy.rs` names who breaks this.
+//!
+//! ```text
+//! edges     cli  control         a person at a shell; the socket to the running server
+//!           web                  HTTP: pages, JSON, files
+//! flows     app                  what crosses engines: upload, download, search, jobs
+//! meaning   domain               records, verbs, the access decision
+//! engines   store                typed tables in transactions over redb
+//!           blobs                files by their SHA-256: spool and object store
+//!           search               the index: words, filters, facets, snippets
+//!           extract              bytes to text and images, in a sandboxed child
+//!           host                 the machine: disk space
+//! base      config error id hash size clock
+//! ```
+//!
+//! An engine knows no noun of the domain and no other engine. `domain` is plain synchronous Rust
+//! inside a transaction: no HTTP, no files, no index, no waiting. One noun has one name in every
+//! layer: `domain/documents`, `web/api/documents`, `web/pages/documents`, `templates/documents`.
+//!
+//! # What always holds
+//!
+//! - **A closure is a transaction.** `store.write(|tx| …)` answers when the disk has it; after an
+//!   `Err` nothing of it happened. `put` writes the record, its index entries and one entry of the
+//!   change log: nobody can forget one of them.
+//! - **One decision.** [`domain::access::decide`] says who may do what, and every verb asks it. The
+//!   terms that indexes carry say the same; whatever an index finds passes the decision once more.
+//!   What one may not see is answered like what does not exist.
+//! - **Bytes before records.** A record names a file only after the file is on the disk. A crash
+//!   between the two leaves bytes without a record, which the keeper removes; never a record
+//!   without its bytes.
+//! - **The index is derived.** It follows the change log, its cursor moves in the same commit as
+//!   its content, and it can be deleted at any time.
+//! - **Rights are read anew** for every request: a session, a role, a group or an account that is
+//!   gone counts on the next one.
+//! - **Files of users are never parsed here**, only in a child process without network, files or
+//!   much memory; and they are served so that they can never run as us.
+//! - **One time and one source of ids for each transaction**: `tx.now()`, `tx.new_id()`.
+//!
+//! Deliberately absent: no global state; no second process, cache server or queue to install; no
+//! default password; no build step for the pages and no request to another host; no code that
+//! guesses after an error.
+//!
+//! # Three walks through the code
+//!
+//! **An upload.** `POST /documents/upload` or `/api/admin/documents/upload` (`web::routes`) reaches
+//! its handler, and `web::body::receive` streams each file through `App::receive` (`app::upload`)
+//! into `blobs`: hashed while it comes, synced, renamed into the spool. One transaction in
+//! `domain::documents` then writes the document, its first version, the blob's record, an event
+//! and two jobs. The indexer (`app::indexer`) sees the change and makes the title findable; the
+//! worker (`app::worker`) moves the bytes to the object store and has them read in the sandbox
+//! (`app::extraction`); the blob's record changes, so the indexer comes by again, now with text.
+//!
+//! **A download.** `GET /documents/{id}/download` → `App::content`: one read transaction in which
+//! `domain::documents::readable` decides. `web::content` answers conditional and range requests,
+//! opens the bytes wherever they are, and sets the headers under which no file can run as us.
+//!
+//! **Signing in.** `POST /sign-in` or `/api/login` → `app::sign_in`: the throttle, the password
+//! check (which takes the same time for somebody who does not exist), a row in
+//! `domain::sessions`. The cookie or the token names that row. On every later request `web::auth`
+//! reads session, user, role and groups in one transaction and makes the `Actor` of them.
+//!
+//! # Recipes
+//!
+//! - **A noun:** a file in `domain` with its record (a new table number, listed in
+//!   [`domain::TABLES`]) and verbs; `web/api/<noun>.rs` and `web/pages/<noun>.rs`; their lines in
+//!   `web/routes.rs`; `templates/<noun>/`; `tests/it/<noun>.rs`.
+//! - **A page:** a template and its struct with handlers in `web/pages`, a line in
+//!   `web/routes.rs`, a sample in `tests/it/gallery/`, a line in the oracle (`tests/it/oracle.rs`),
+//!   which fails until there is one.
+//! - **A job:** a variant of [`domain::jobs::Task`], a file in `app/tasks/` that may run twice, its
+//!   line in `app/tasks/mod.rs`; enqueue it in the transaction of its cause.
+//! - **A setting** that is changed while the portal runs: a field of
+//!   [`domain::settings::Settings`] with a default, and its place on the settings page. One that
+//!   must be known before: a field of [`config::Config`] and its lines in the template.
+//! - **A field of a record:** add it with `#[serde(default)]`.
 
 // base
 pub mod clock;
 pub mod config;
 pub mod error;
+pub mod hash;
 pub mod id;
+pub mod size;
 
 // engines
 pub mod blobs;
@@ -21,4 +105,5 @@ pub mod app;
 
 // edges
 pub mod cli;
+pub mod control;
 pub mod web;

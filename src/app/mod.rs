@@ -1,1 +1,213 @@
+//! Flows: what crosses engines. An upload is bytes, a record and jobs; a search is an index, records
+//! and the access decision; signing in is a password, a limit and a session.
+//!
+//! [`App`] holds the engines. Its flows are in one file each; the background tasks
+//! ([`indexer`], [`worker`], [`keeper`]) run between [`App::start`] and [`Background::stop`].
 
+mod check;
+mod choices;
+mod demo;
+mod doctor;
+mod download;
+mod extraction;
+mod indexer;
+mod keeper;
+mod library;
+mod logo;
+mod progress;
+mod reading;
+mod setup_link;
+mod sign_in;
+mod tasks;
+mod throttle;
+mod trash;
+mod upload;
+mod worker;
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
+
+pub use self::{
+    check::{Damage, Report},
+    choices::{Audience, Proposals},
+    demo::{Demo, Sample},
+    doctor::{Finding, Level},
+    download::{Content, Image},
+    library::{Facets, Find, Found, Page, Sort, Statistics, names_of, with_surroundings},
+    progress::{Reporter, Step},
+    reading::Reading,
+    setup_link::{SetupForm, SetupLink},
+    sign_in::{Credentials, Token},
+};
+pub use crate::search::{Snippet, Source as SnippetSource};
+use crate::{
+    blobs::{Backend, Blobs, Limits},
+    clock::Clock,
+    config::Config,
+    domain::settings::{self, Settings},
+    error::Result,
+    extract::{self, Extractor},
+    search::{self, Index},
+    store::Store,
+};
+
+/// The portal without its edges. Share it in an `Arc`.
+pub struct App {
+    pub config: Config,
+    pub clock: Clock,
+    pub store: Store,
+    pub blobs: Blobs,
+    pub index: Index,
+    pub extractor: Extractor,
+    pub setup_link: SetupLink,
+    /// A copy for where a transaction would be too much; see [`App::refresh_settings`].
+    settings: ArcSwap<Settings>,
+    /// The sequence of the last change that the search index shows.
+    indexed: watch::Sender<u64>,
+    counts: library::CountCache,
+    throttle: throttle::Throttle,
+    /// Password hashes in the making: each takes 19 MiB and a core.
+    hashing: Semaphore,
+}
+
+impl App {
+    /// The name of the database in the data folder: where it is, a portal has been.
+    pub const DATABASE: &str = "appliance.redb";
+
+    /// Opens everything below the data folder, making what is missing. Blocks shortly.
+    pub fn open(config: Config, clock: Clock) -> Result<Arc<Self>> {
+        App::open_with(config, clock, None)
+    }
+
+    /// [`open`](Self::open), with another executable for the reading of files: a test's own binary
+    /// cannot do it.
+    pub fn open_with(
+        config: Config,
+        clock: Clock,
+        worker_executable: Option<std::path::PathBuf>,
+    ) -> Result<Arc<Self>> {
+        let data = &config.data;
+        create_private_folder(data)
+            .with_context(|| format!("making the data folder {}", data.display()))?;
+        let cache_bytes = config.store.cache_mb as usize * 1024 * 1024;
+        let store = Store::open(&data.join(App::DATABASE), cache_bytes, clock.clone())?;
+        let settings = store.write_blocking(settings::prepare)?;
+        let blobs = Blobs::at(
+            data.join("spool"),
+            Backend::Local { folder: data.join("objects") },
+            Limits { reserve_bytes: u64::from(config.uploads.reserve_mb) << 20 },
+            clock.clone(),
+        )?;
+        let index = Index::open(&data.join("index"), search::Options::default())?;
+        let limits = extract::Limits {
+            memory_bytes: u64::from(config.worker.memory_mb) << 20,
+            wall: Duration::from_secs(config.worker.seconds.into()),
+            ..extract::Limits::default()
+        };
+        let children_max = config.worker.jobs as usize;
+        let extractor = match worker_executable {
+            Some(executable) => Extractor::with_executable(limits, children_max, executable),
+            None => Extractor::new(limits, children_max),
+        };
+        let (indexed, _) = watch::channel(index.cursor());
+        Ok(Arc::new(App {
+            setup_link: SetupLink::new(clock.clone()),
+            throttle: throttle::Throttle::new(clock.clone()),
+            settings: ArcSwap::from_pointee(settings),
+            counts: library::CountCache::new(10_000),
+            hashing: Semaphore::new(2),
+            index,
+            indexed,
+            extractor,
+            blobs,
+            store,
+            clock,
+            config,
+        }))
+    }
+
+    /// Starts what goes on in the background. Needs a tokio runtime.
+    pub fn start(self: &Arc<Self>) -> Background {
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(indexer::run(self.clone(), stopped.clone()));
+        tasks.spawn(worker::run(self.clone(), stopped.clone()));
+        tasks.spawn(keeper::run(self.clone(), stopped));
+        Background { stop, tasks }
+    }
+
+    /// The settings of this moment.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.settings.load_full()
+    }
+
+    /// Reads the settings anew; whoever changed them calls this.
+    pub async fn refresh_settings(&self) -> Result<()> {
+        let settings = self.store.read(settings::get).await?;
+        self.settings.store(Arc::new(settings));
+        Ok(())
+    }
+
+    /// Waits until the search index shows everything committed so far, for at most two seconds: a
+    /// change of who sees a document is answered only when counts and facets know it too. (What a
+    /// list shows is decided by the store in any case.)
+    pub async fn wait_for_index(&self) {
+        let sequence = *self.store.latest_change().borrow();
+        self.wait_for_index_at(sequence, Duration::from_secs(2)).await;
+    }
+
+    async fn wait_for_index_at(&self, sequence: u64, patience: Duration) {
+        let mut indexed = self.indexed.subscribe();
+        let caught_up = indexed.wait_for(|indexed| *indexed >= sequence);
+        if tokio::time::timeout(patience, caught_up).await.is_err() {
+            tracing::warn!(sequence, "the search index is behind; an answer did not wait for it");
+        }
+    }
+
+    /// Waits until no job is due and the index shows every change; for tests and the command line.
+    pub async fn settle(&self) -> Result<()> {
+        loop {
+            let is_idle = self.store.read(crate::domain::jobs::is_idle).await?;
+            let sequence = *self.store.latest_change().borrow();
+            self.wait_for_index_at(sequence, Duration::from_secs(60)).await;
+            if is_idle && sequence == *self.store.latest_change().borrow() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// The background tasks of a started [`App`].
+pub struct Background {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Background {
+    /// Lets every task finish what it is at, and waits for that.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(fault) = ended {
+                tracing::error!("a background task panicked: {fault}");
+            }
+        }
+    }
+}
+
+/// Sleeps until `patience` is over or the portal stops; `true` when it stops.
+async fn stops_within(stopped: &mut watch::Receiver<bool>, patience: Duration) -> bool {
+    tokio::time::timeout(patience, stopped.wait_for(|stopped| *stopped)).await.is_ok()
+}
+
+fn create_private_folder(folder: &std::path::Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}

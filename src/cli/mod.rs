@@ -1,1 +1,137 @@
+//! The command line: one file per verb.
+//!
+//! A verb reads its arguments, has a [`Request`](crate::control::Request) carried out by the running
+//! server or by itself, and shows the reply. `serve` is the server. [`ask`] is the way to the data,
+//! `output` the way to the terminal.
+//!
+//! To add a verb: its file here, its line in [`Verb`] and in [`run`], a request in `control/wire.rs`
+//! and what it does in `control/carry_out.rs`, a test in `tests/it/cli.rs`.
 
+mod ask;
+mod check;
+mod completions;
+mod config;
+mod doctor;
+mod failure;
+mod logging;
+mod output;
+mod passwords;
+mod reindex;
+mod serve;
+mod setup_link;
+mod status;
+mod user;
+mod version;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use self::failure::{Exit, Failure};
+use crate::config::{Loaded, Sources};
+
+/// A document and media portal in one file.
+#[derive(Debug, Parser)]
+#[command(name = "appliance", version, max_term_width = 100)]
+#[command(after_help = "\
+Verbs ask the server that runs on the data folder, and open the data themselves when none does.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 done but not all is well,
+10 not found, 11 in use.")]
+pub struct CommandLine {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+impl CommandLine {
+    pub fn is_verbose(&self) -> bool {
+        self.common.verbose
+    }
+}
+
+/// What every verb takes.
+#[derive(Debug, Args)]
+struct Common {
+    /// The configuration file [also: APPLIANCE_CONFIG; else /etc/appliance/appliance.toml if it
+    /// exists]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "For every verb")]
+    config: Option<PathBuf>,
+    /// The folder that holds the instance [also: APPLIANCE_DATA; default: data]
+    #[arg(long, global = true, value_name = "FOLDER", help_heading = "For every verb")]
+    data: Option<String>,
+    /// Say more, and show the causes of an error
+    #[arg(short, long, global = true, help_heading = "For every verb")]
+    verbose: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the portal
+    Serve(serve::Arguments),
+    /// Show whether the portal runs, and how it is
+    Status(status::Arguments),
+    /// Print a new one-time link for setting the portal up
+    SetupLink,
+    /// Add people, list them, change their password, lock them out
+    User(user::Arguments),
+    /// Build the search index anew
+    Reindex,
+    /// Check that everything stored is whole
+    Check(check::Arguments),
+    /// Look for what is wrong around the portal, and say how to mend it
+    Doctor(doctor::Arguments),
+    /// Show or check the configuration
+    Config(config::Arguments),
+    /// Show the version
+    Version(version::Arguments),
+    /// Print completions for a shell
+    Completions(completions::Arguments),
+}
+
+/// Reads the command line. Ends the program when there is nothing to run: after `--help`, or with
+/// exit code 2 when it makes no sense.
+pub fn parse() -> CommandLine {
+    CommandLine::parse()
+}
+
+/// Runs a verb to its end.
+pub fn run(command_line: &CommandLine) -> Result<Exit, Failure> {
+    let common = &command_line.common;
+    match &command_line.verb {
+        Verb::Serve(arguments) => serve::run(common.load(arguments.flags())?, common, arguments),
+        Verb::Status(arguments) => status::run(&common.shell()?, arguments),
+        Verb::SetupLink => setup_link::run(&common.shell()?),
+        Verb::User(arguments) => user::run(&common.shell()?, arguments),
+        Verb::Reindex => reindex::run(&common.shell()?),
+        Verb::Check(arguments) => check::run(&common.shell()?, arguments),
+        Verb::Doctor(arguments) => doctor::run(common, arguments),
+        Verb::Config(arguments) => config::run(common, arguments),
+        Verb::Version(arguments) => version::run(arguments),
+        Verb::Completions(arguments) => completions::run(arguments),
+    }
+}
+
+/// What a verb that asks for something works with.
+struct Shell {
+    config: crate::config::Config,
+}
+
+impl Common {
+    fn shell(&self) -> Result<Shell, Failure> {
+        let config = self.load(Vec::new())?.config;
+        logging::start_for_verb(self.verbose);
+        Ok(Shell { config })
+    }
+
+    /// Reads the configuration; `flags` are those of the verb itself.
+    fn load(&self, flags: Vec<(&'static str, &'static str, String)>) -> Result<Loaded, Failure> {
+        crate::config::load(&self.sources(flags)).map_err(Failure::from)
+    }
+
+    fn sources(&self, mut flags: Vec<(&'static str, &'static str, String)>) -> Sources {
+        flags.extend(self.data.clone().map(|data| ("data", "--data", data)));
+        Sources { file: self.config.clone(), flags, ..Sources::of_process() }
+    }
+}

@@ -1,1 +1,8 @@
+//! The machine it runs on.
 
+pub mod clock;
+pub mod disk;
+pub mod limits;
+pub mod owner;
+pub mod ports;
+pub mod processes;

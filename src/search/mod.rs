@@ -25,6 +25,7 @@
 
 mod entry;
 mod index;
+mod inventory;
 mod request;
 mod search;
 

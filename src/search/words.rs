@@ -160,12 +160,12 @@ impl<'t> Pieces<'t> {
             is_initials: false,
         });
         chain.words += 1;
-        if let Some(is_initials) = self.ties_on(word) {
-            if chain.words == 1 || chain.is_initials == is_initials {
-                chain.is_initials = is_initials;
-                self.chain = Some(chain);
-                return;
-            }
+        if let Some(is_initials) = self.ties_on(word)
+            && (chain.words == 1 || chain.is_initials == is_initials)
+        {
+            chain.is_initials = is_initials;
+            self.chain = Some(chain);
+            return;
         }
         let words_max = if chain.is_initials { INITIALS_MAX } else { JOINED_MAX };
         if (2..=words_max).contains(&chain.words) {

@@ -1,1 +1,82 @@
+//! HTTP: pages for people, JSON for programs, files for both.
+//!
+//! [`routes`] lists every URL. A handler parses, asks one verb of `domain` or one flow of `app`, and
+//! renders; what all requests share happens around it, in [`guard`] and [`answer`].
 
+pub mod endpoint;
+pub mod routes;
+
+mod answer;
+mod auth;
+mod body;
+mod client;
+mod content;
+mod csrf;
+mod fault;
+mod guard;
+mod health;
+
+pub mod api;
+pub mod assets;
+pub mod pages;
+
+use std::{net::TcpListener, sync::Arc, time::Duration};
+
+use actix_cors::Cors;
+use actix_web::{
+    App as ActixApp, HttpResponse, HttpServer,
+    dev::Server,
+    http::header,
+    middleware::{Compress, from_fn},
+    web::{self, Data},
+};
+use anyhow::Context;
+
+use crate::{app::App, error::Result};
+
+/// How long a client may take to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long requests in flight may go on after a stop.
+const SHUTDOWN_S: u64 = 30;
+
+/// Serves the portal on a socket that is bound already. The server runs when it is awaited.
+pub fn serve(app: Arc<App>, listener: TcpListener) -> Result<Server> {
+    let app = Data::from(app);
+    let server = HttpServer::new(move || {
+        ActixApp::new()
+            .app_data(app.clone())
+            .wrap(from_fn(answer::answer))
+            .wrap(from_fn(guard::refuse_cross_site))
+            .wrap(Compress::default())
+            .wrap(cors(app.clone()))
+            .wrap(from_fn(guard::secure))
+            .wrap(from_fn(guard::trace))
+            .configure(|config| endpoint::mount(config, &routes::endpoints()))
+            .default_service(web::to(async || HttpResponse::NotFound().finish()))
+    })
+    // Without it a small answer over HTTP/2 waits for the client's acknowledgement.
+    .tcp_nodelay(true)
+    .client_request_timeout(HEAD_TIMEOUT)
+    .shutdown_timeout(SHUTDOWN_S)
+    .disable_signals()
+    .listen(listener)
+    .context("taking over the socket")?
+    .run();
+    Ok(server)
+}
+
+/// Lets pages of the origins in the settings use the API; none by default. They send a token, never
+/// our cookie.
+fn cors(app: Data<App>) -> Cors {
+    Cors::default()
+        .allowed_origin_fn(move |origin, request| {
+            let is_api = request.uri.path().starts_with("/api/");
+            let origin = origin.to_str().unwrap_or_default();
+            is_api && app.settings().cors_origins.iter().any(|allowed| allowed == origin)
+        })
+        .block_on_origin_mismatch(false)
+        .allow_any_method()
+        .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_MATCH])
+        .expose_headers([header::ETAG, header::CONTENT_DISPOSITION, header::LOCATION])
+        .max_age(600)
+}

@@ -1,3 +1,32 @@
 //! The one test binary: a file per noun.
 
+mod support;
+
+// the base and the engines
+mod blobs;
+mod config;
+mod extract;
 mod search;
+mod store;
+mod store_engine;
+mod store_keys;
+
+// the meaning
+mod access;
+mod domain;
+
+// the edges
+mod api_access;
+mod api_account;
+mod api_description;
+mod api_documents;
+mod api_library;
+mod api_people;
+mod cli;
+mod control;
+mod gallery;
+mod integrity;
+mod pages;
+
+// the shape of the code
+mod tidy;

@@ -1,0 +1,39 @@
+// Choosing rows of a table: all at once, a range with Shift, and how many are chosen.
+for (const form of document.querySelectorAll("form[data-selection]")) {
+  const boxes = () => [...form.querySelectorAll("tbody input[type=checkbox]")];
+  const all = form.querySelector("[data-select-all]");
+  const bar = form.querySelector("[data-selection-bar]");
+  const count = form.querySelector("[data-selected-count]");
+  let last = null;
+
+  form.addEventListener("click", (event) => {
+    const box = event.target.closest("tbody input[type=checkbox]");
+    if (!box) return;
+    const list = boxes();
+    if (event.shiftKey && last && list.includes(last)) {
+      const [from, to] = [list.indexOf(last), list.indexOf(box)].sort((a, b) => a - b);
+      for (const between of list.slice(from, to + 1)) between.checked = box.checked;
+    }
+    last = box;
+    refresh();
+  });
+  all?.addEventListener("change", () => {
+    for (const box of boxes()) box.checked = all.checked;
+    refresh();
+  });
+  // The browser may have kept the boxes from before.
+  addEventListener("pageshow", refresh);
+  refresh();
+
+  function refresh() {
+    const list = boxes();
+    const chosen = list.filter((box) => box.checked).length;
+    count.textContent = chosen === 0 ? "Choose some" : `${chosen} chosen`;
+    bar.classList.toggle("is-active", chosen > 0);
+    for (const button of bar.querySelectorAll("button, select")) button.disabled = chosen === 0;
+    if (all) {
+      all.checked = chosen > 0 && chosen === list.length;
+      all.indeterminate = chosen > 0 && chosen < list.length;
+    }
+  }
+}

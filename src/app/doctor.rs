@@ -1,0 +1,235 @@
+//! What may be wrong with a portal from the inside: jobs that failed, a search index that lags, a
+//! weak sandbox. What concerns the machine around it, the command `doctor` looks at itself.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use super::App;
+use crate::{
+    domain::{
+        events::Event,
+        jobs::{self, State},
+        users,
+    },
+    error::Result,
+    extract::SandboxReport,
+    host::limits,
+    store::ReadTx,
+};
+
+/// How long the search index may take to catch up before that is worth a word.
+const INDEX_PATIENCE: Duration = Duration::from_secs(5);
+/// A job that is due for longer than this waits for something.
+const JOB_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+/// Clocks of machines drift; more than this is no drift.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
+/// Each connection and each open file takes one.
+const OPEN_FILES_ADVISED: u64 = 4_096;
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Finding {
+    pub level: Level,
+    /// Such as `jobs`.
+    pub about: String,
+    /// A sentence.
+    pub message: String,
+    /// What to do; there is always something when the level is not `Fine`.
+    pub remedy: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    Fine,
+    /// Works, and could work better or stop working.
+    Warning,
+    /// Something does not work.
+    Problem,
+}
+
+impl Finding {
+    pub fn fine(about: &str, message: impl Into<String>) -> Self {
+        Finding { level: Level::Fine, about: about.into(), message: message.into(), remedy: None }
+    }
+
+    pub fn warning(about: &str, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Finding {
+            level: Level::Warning,
+            about: about.into(),
+            message: message.into(),
+            remedy: Some(remedy.into()),
+        }
+    }
+
+    pub fn problem(about: &str, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Finding { level: Level::Problem, ..Finding::warning(about, message, remedy) }
+    }
+}
+
+impl App {
+    /// Looks at the portal from the inside. `is_serving` when the server does so itself.
+    pub async fn doctor(self: &Arc<Self>, is_serving: bool) -> Result<Vec<Finding>> {
+        let mut findings = self.store.read(move |tx| from_records(tx, is_serving)).await?;
+        findings.push(self.index_finding(is_serving).await);
+        findings.push(match self.extractor.sandbox_report().await {
+            Ok(report) => sandbox_finding(&report),
+            Err(fault) => Finding::problem(
+                "sandbox",
+                format!("Files cannot be read for their text: {}", fault.sentence()),
+                "Look at the log. Uploads still work; their text is not found.",
+            ),
+        });
+        findings.push(open_files_finding());
+        Ok(findings)
+    }
+
+    async fn index_finding(self: &Arc<Self>, is_serving: bool) -> Finding {
+        let about = "search index";
+        // The server's indexer must manage by itself; without a server there is none.
+        let caught_up = match is_serving {
+            true => {
+                let latest = *self.store.latest_change().borrow();
+                self.wait_for_index_at(latest, INDEX_PATIENCE).await;
+                Ok(())
+            }
+            false => match tokio::time::timeout(INDEX_PATIENCE, self.catch_up()).await {
+                Ok(caught_up) => caught_up,
+                Err(_) => Ok(()),
+            },
+        };
+        if let Err(fault) = caught_up {
+            let message = format!("The search index cannot be written: {}.", fault.chain());
+            return Finding::problem(about, message, "Build it anew: appliance reindex");
+        }
+        let latest = *self.store.latest_change().borrow();
+        match latest.saturating_sub(self.index.cursor()) {
+            0..=100 => Finding::fine(about, "The search index is up to date."),
+            behind if is_serving => Finding::warning(
+                about,
+                format!("The search index is {behind} changes behind."),
+                "Wait a while and look again; if the number does not fall, look at the log, then \
+                 build it anew: appliance reindex",
+            ),
+            behind => Finding::warning(
+                about,
+                format!("The search index is {behind} changes behind."),
+                "Start the server: it catches up by itself.",
+            ),
+        }
+    }
+}
+
+fn from_records(tx: &ReadTx, is_serving: bool) -> Result<Vec<Finding>> {
+    Ok(vec![administrator_finding(tx)?, jobs_finding(tx, is_serving)?, time_finding(tx)?])
+}
+
+fn administrator_finding(tx: &ReadTx) -> Result<Finding> {
+    Ok(match users::has_administrator(tx)? {
+        true => Finding::fine("accounts", "Somebody can administer the portal."),
+        false => Finding::warning(
+            "accounts",
+            "Nobody can administer the portal yet.",
+            "Open the link that “appliance setup-link” prints, or: appliance user add NAME --email \
+             ADDRESS --admin",
+        ),
+    })
+}
+
+fn jobs_finding(tx: &ReadTx, is_serving: bool) -> Result<Finding> {
+    let counts = jobs::counts(tx)?;
+    let count = |wanted| counts.iter().find(|(state, _)| *state == wanted).map_or(0, |one| one.1);
+    let (failed, queued) = (count(State::Failed), count(State::Queued));
+    if failed > 0 {
+        return Ok(Finding::warning(
+            "jobs",
+            format!("{failed} {} failed and will not be tried again.", jobs_word(failed)),
+            "See “Jobs” in the administration for the reasons, and retry them there.",
+        ));
+    }
+    let waits = jobs::next_due(tx)?.map(|due| tx.now().duration_since(due));
+    if is_serving && waits.is_some_and(|waits| waits > JOB_PATIENCE) {
+        return Ok(Finding::warning(
+            "jobs",
+            format!("{queued} {} waiting for more than ten minutes.", jobs_word(queued)),
+            "See “Jobs” in the administration, and the log. More at a time: worker.jobs in the \
+             configuration.",
+        ));
+    }
+    Ok(Finding::fine("jobs", format!("No job failed; {queued} waiting.")))
+}
+
+fn jobs_word(count: u64) -> &'static str {
+    if count == 1 { "job" } else { "jobs" }
+}
+
+/// A clock that went back makes new sessions old and new documents sort before old ones.
+fn time_finding(tx: &ReadTx) -> Result<Finding> {
+    let newest = tx.records::<Event>().backward().iter()?.next().transpose()?;
+    let ahead = newest.map(|event| event.at.duration_since(tx.now()));
+    Ok(match ahead {
+        Some(ahead) if ahead > CLOCK_TOLERANCE => Finding::problem(
+            "clock",
+            format!("The clock is {ahead:#} behind the last thing that was noted."),
+            "Set the clock of this machine: timedatectl set-ntp true",
+        ),
+        _ => Finding::fine("clock", "The clock goes on from what was noted last."),
+    })
+}
+
+fn sandbox_finding(report: &SandboxReport) -> Finding {
+    let about = "sandbox";
+    let walls = &report.walls;
+    if !report.holds() {
+        let open: Vec<&str> = report
+            .attempts
+            .iter()
+            .filter(|attempt| !attempt.refused)
+            .map(|attempt| attempt.what.as_str())
+            .collect();
+        return Finding::problem(
+            about,
+            format!(
+                "A file that is read for its text could do what it must not: {}.",
+                open.join(", ")
+            ),
+            "Use a kernel with seccomp and landlock (Linux 5.13 or later), and a container that \
+             allows both.",
+        );
+    }
+    if walls.are_complete() {
+        return Finding::fine(about, "Files are read in a complete sandbox.");
+    }
+    Finding::warning(
+        about,
+        format!(
+            "The sandbox holds, but not all of its walls stand (landlock: {:?}, seccomp: {}, \
+             limits: {}).",
+            walls.landlock,
+            yes_or_no(walls.seccomp),
+            yes_or_no(walls.resource_limits)
+        ),
+        "Use Linux 5.13 or later with landlock among its security modules.",
+    )
+}
+
+fn yes_or_no(is_so: bool) -> &'static str {
+    if is_so { "yes" } else { "no" }
+}
+
+fn open_files_finding() -> Finding {
+    let about = "open files";
+    match limits::open_files() {
+        Some(limit) if limit < OPEN_FILES_ADVISED => Finding::warning(
+            about,
+            format!("Only {limit} files and connections may be open at the same time."),
+            format!("Raise the limit: LimitNOFILE={OPEN_FILES_ADVISED} in the unit, or ulimit -n"),
+        ),
+        Some(limit) => {
+            Finding::fine(about, format!("{limit} files and connections may be open at a time."))
+        }
+        None => Finding::fine(about, "Any number of files and connections may be open."),
+    }
+}

@@ -1,0 +1,135 @@
+//! Downloads: the access decision first, then the bytes, wherever they are.
+
+use std::ops::Range;
+
+use super::{App, extraction};
+use crate::{
+    blobs::Opened,
+    domain::{
+        access::Actor,
+        blobs::{self as blob_records, Extraction},
+        documents::{self, CurrentFile, Document},
+        events::{self, Verb},
+        versions::{self, Version},
+    },
+    error::{Error, Result},
+    hash::ContentHash,
+    id::Id,
+};
+
+/// A file that an actor may read: what a client must know before the bytes.
+#[derive(Clone, Debug)]
+pub struct Content {
+    pub document: Document,
+    pub file: CurrentFile,
+}
+
+/// An image made from a file. Its bytes never change for the same source.
+#[derive(Clone, Debug)]
+pub struct Image {
+    pub bytes: bytes::Bytes,
+    pub media_type: String,
+    pub source: ContentHash,
+}
+
+/// The largest text that a page shows of a file.
+const SHOWN_TEXT_BYTES_MAX: usize = 16 << 20;
+
+impl App {
+    /// The file of a document, or of one of its versions.
+    pub async fn content(
+        &self,
+        actor: Actor,
+        document: Id<Document>,
+        version: Option<Id<Version>>,
+    ) -> Result<Content> {
+        self.store
+            .read(move |tx| match version {
+                Some(id) => {
+                    let (document, version) = versions::readable(tx, &actor, document, id)?;
+                    Ok(Content { document, file: versions::current_file(&version) })
+                }
+                None => {
+                    let document = documents::readable(tx, &actor, document)?;
+                    let file = versions::current(&document)?.clone();
+                    Ok(Content { document, file })
+                }
+            })
+            .await
+    }
+
+    /// The bytes of a file, or a part of them.
+    pub async fn open_content(
+        &self,
+        content: &Content,
+        range: Option<Range<u64>>,
+    ) -> Result<Opened> {
+        self.blobs.open(content.file.blob, range).await
+    }
+
+    /// Notes a download in the document's activity, in the background: the client has waited long
+    /// enough.
+    pub fn note_download(&self, actor: Actor, content: &Content) {
+        let store = self.store.clone();
+        let organization = content.document.organization;
+        let (id, title) = (content.document.id, content.document.title.clone());
+        let detail = format!("version {}", content.file.number);
+        tokio::spawn(async move {
+            let noted = store.write(move |tx| {
+                let detail = Some(detail.as_str());
+                events::record(
+                    tx,
+                    &actor,
+                    organization,
+                    Verb::DocumentDownloaded,
+                    id,
+                    &title,
+                    detail,
+                )
+            });
+            if let Err(fault) = noted.await {
+                tracing::error!("noting a download: {}", fault.chain());
+            }
+        });
+    }
+
+    /// The thumbnail of a document.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn thumbnail(&self, actor: Actor, document: Id<Document>) -> Result<Image> {
+        let hash = self.content(actor, document, None).await?.file.blob;
+        let blob = self.store.read(move |tx| blob_records::get(tx, hash)).await?;
+        let Extraction::Done(facts) = blob.extraction else {
+            return Err(Error::not_found("thumbnail"));
+        };
+        let bytes = self
+            .blobs
+            .read_derived(hash, extraction::THUMBNAIL, extraction::IMAGE_BYTES_MAX)
+            .await?
+            .ok_or_else(|| Error::not_found("thumbnail"))?;
+        Ok(Image { bytes, media_type: facts.image_media_type, source: hash })
+    }
+
+    /// A page of a document as an image; pages count from 1.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such page, or it cannot be drawn.
+    pub async fn page(&self, actor: Actor, document: Id<Document>, page: u32) -> Result<Image> {
+        let file = self.content(actor, document, None).await?.file;
+        let blob = self.store.read(move |tx| blob_records::get(tx, file.blob)).await?;
+        let Extraction::Done(facts) = blob.extraction else {
+            return Err(Error::not_found("page"));
+        };
+        let drawn = self.page_image(file.blob, &file.media_type, &facts, page).await?;
+        let (bytes, media_type) = drawn.ok_or_else(|| Error::not_found("page"))?;
+        Ok(Image { bytes, media_type, source: file.blob })
+    }
+
+    /// The text that was read from the current file; empty when there is none.
+    pub async fn text(&self, actor: Actor, document: Id<Document>) -> Result<String> {
+        let hash: ContentHash = self.content(actor, document, None).await?.file.blob;
+        let text = self.blobs.read_derived(hash, extraction::TEXT, SHOWN_TEXT_BYTES_MAX).await?;
+        Ok(text.map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default())
+    }
+}

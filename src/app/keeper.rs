@@ -1,0 +1,89 @@
+//! The keeper: what must happen now and then without anybody asking. Sessions that ran out, the
+//! trash after its thirty days, old jobs, the change log below its slowest reader, bytes that an
+//! interrupted upload left behind.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, pin_mut};
+use jiff::SignedDuration;
+use tokio::sync::watch;
+
+use super::{App, stops_within, tasks::GRACE};
+use crate::{
+    blobs::Removal,
+    domain::{blobs as blob_records, documents, jobs, organizations::Organization, sessions},
+    error::Result,
+};
+
+const EVERY: Duration = Duration::from_secs(60);
+/// Looking through all files is dear: rounds of [`EVERY`] between two sweeps for orphans.
+const ROUNDS_PER_ORPHAN_SWEEP: u64 = 6 * 60;
+/// One transaction of sweeping; more is left for the next.
+const STEP: usize = 500;
+const STEPS_MAX: usize = 200;
+const JOBS_KEPT: SignedDuration = SignedDuration::from_hours(48);
+/// The change log keeps a little more than its readers need, for a look at what happened.
+const CHANGES_KEPT: u64 = 10_000;
+
+pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    for round in 0.. {
+        if let Err(fault) = tidy(&app, round).await {
+            tracing::error!("tidying up failed: {}", fault.chain());
+        }
+        if stops_within(&mut stopped, EVERY).await {
+            return;
+        }
+    }
+}
+
+async fn tidy(app: &App, round: u64) -> Result<()> {
+    app.keep_tidy().await?;
+    if round.is_multiple_of(ROUNDS_PER_ORPHAN_SWEEP) {
+        app.blobs.sweep_incoming(app.clock.now() - GRACE).await?;
+        app.sweep_orphans().await?;
+    }
+    Ok(())
+}
+
+impl App {
+    /// One round of what needs no look at the files; tests call it after moving the clock.
+    pub async fn keep_tidy(&self) -> Result<()> {
+        for _ in 0..STEPS_MAX {
+            let sessions = self.store.write(|tx| sessions::sweep(tx, STEP)).await?;
+            let before = self.clock.now() - JOBS_KEPT;
+            let jobs = self.store.write(move |tx| jobs::sweep(tx, before, STEP)).await?;
+            let trashed = self.store.write(empty_all_trash).await?;
+            let seen = self.index.cursor().saturating_sub(CHANGES_KEPT);
+            let changes = self.store.write(move |tx| tx.trim_changes(seen, STEP)).await?;
+            if sessions.max(jobs).max(trashed).max(changes) < STEP {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes bytes that have no record: an upload was cut off between the two.
+    pub async fn sweep_orphans(&self) -> Result<u64> {
+        let cutoff = self.clock.now() - GRACE;
+        let mut removed = 0;
+        let listed = self.blobs.list(None);
+        pin_mut!(listed);
+        while let Some(blob) = listed.next().await {
+            let hash = blob?.hash;
+            if self.store.read(move |tx| blob_records::find(tx, hash)).await?.is_none() {
+                let removal = self.blobs.remove(hash, cutoff).await?;
+                removed += u64::from(removal == Removal::Removed);
+            }
+        }
+        Ok(removed)
+    }
+}
+
+fn empty_all_trash(tx: &mut crate::store::WriteTx) -> Result<usize> {
+    let organizations: Vec<Organization> = tx.records().iter()?.collect::<Result<_>>()?;
+    let mut most = 0;
+    for organization in organizations {
+        most = most.max(documents::empty_trash(tx, organization.id, STEP)?);
+    }
+    Ok(most)
+}

@@ -1,0 +1,85 @@
+//! The one-time link with which the first administrator sets the portal up. It lives in memory: a
+//! restart prints another.
+
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::App;
+use crate::{
+    clock::Clock,
+    domain::{
+        organizations::Organization,
+        passwords,
+        secrets::{Secret, SecretHash},
+        setup::{self, Setup},
+        users::User,
+    },
+    error::{Error, Result},
+};
+
+const VALID: SignedDuration = SignedDuration::from_mins(30);
+
+/// Which link is valid now, if any.
+pub struct SetupLink {
+    clock: Clock,
+    current: Mutex<Option<(SecretHash, Timestamp)>>,
+}
+
+impl SetupLink {
+    pub(super) fn new(clock: Clock) -> Self {
+        SetupLink { clock, current: Mutex::new(None) }
+    }
+
+    /// A new link's secret, valid for 30 minutes; an earlier one stops working.
+    pub fn issue(&self) -> Result<Secret> {
+        let secret = Secret::random()?;
+        self.set(Some((secret.hash(), self.clock.now() + VALID)));
+        Ok(secret)
+    }
+
+    /// # Errors
+    /// `NotFound` with what to do when the secret is wrong or too old.
+    pub fn check(&self, secret: &str) -> Result<()> {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*current {
+            Some((hash, until)) if hash.matches(secret) && *until > self.clock.now() => Ok(()),
+            _ => Err(Error::NotFound(
+                "This setup link is not valid any more. Restart the portal: it prints a new one."
+                    .into(),
+            )),
+        }
+    }
+
+    fn set(&self, current: Option<(SecretHash, Timestamp)>) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = current;
+    }
+}
+
+/// What the setup page sends.
+#[derive(Clone, Debug)]
+pub struct SetupForm {
+    pub organization: String,
+    pub username: String,
+    pub email: String,
+    pub full_name: String,
+    pub password: String,
+}
+
+impl App {
+    /// Sets the portal up with a valid link, which is then used up.
+    pub async fn set_up(&self, secret: &str, form: SetupForm) -> Result<(Organization, User)> {
+        self.setup_link.check(secret)?;
+        passwords::accept(&form.password, &[&form.username, &form.email])?;
+        let setup = Setup {
+            organization: form.organization,
+            username: form.username,
+            email: form.email,
+            full_name: form.full_name,
+            password: self.hash_password(form.password).await?,
+        };
+        let done = self.store.write(move |tx| setup::run(tx, setup)).await?;
+        self.setup_link.set(None);
+        Ok(done)
+    }
+}

@@ -1,0 +1,186 @@
+//! Signing in: a limit on guessing, a password check that takes the same time whoever asks, and a
+//! session, held by a cookie or by a JSON Web Token (RFC 7519) that names it.
+
+use std::net::IpAddr;
+
+use anyhow::{Context, anyhow};
+use jiff::SignedDuration;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+
+use super::App;
+use crate::{
+    domain::{
+        access::Actor,
+        events::{self, Verb},
+        memberships,
+        passwords::{self, PasswordHash},
+        secrets::Secret,
+        sessions::{self, Session, SignIn},
+        users::{self, User},
+    },
+    error::{Error, Result},
+    id::Id,
+};
+
+/// How long a token from `POST /api/login` is good for.
+const TOKEN_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
+
+/// What somebody proves who they are with, and where they are.
+#[derive(Clone)]
+pub struct Credentials {
+    /// A user name or an e-mail address.
+    pub login: String,
+    pub password: String,
+    pub address: Option<IpAddr>,
+    pub user_agent: String,
+}
+
+/// A signed token and how long it lasts.
+pub struct Token {
+    pub text: String,
+    pub lifetime: SignedDuration,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    sub: Id<User>,
+    sid: Id<Session>,
+    iat: i64,
+    exp: i64,
+}
+
+impl App {
+    /// Signs in for a browser. The text is what the cookie holds.
+    pub async fn sign_in(&self, credentials: Credentials) -> Result<(Session, String)> {
+        let user = self.authenticate(&credentials).await?;
+        self.begin_session(user, credentials.address, credentials.user_agent).await
+    }
+
+    /// A session for somebody who has just proven who they are: `user` as it was then.
+    pub async fn begin_session(
+        &self,
+        user: User,
+        address: Option<IpAddr>,
+        user_agent: String,
+    ) -> Result<(Session, String)> {
+        let lifetime = self.settings().session_lifetime();
+        let sign_in = SignIn { address: address.map(|ip| ip.to_string()), user_agent, lifetime };
+        let (session, secret) = self
+            .store
+            .write(move |tx| {
+                let secret = Secret::random()?;
+                Ok((sessions::begin(tx, &user, sign_in, Some(&secret))?, secret))
+            })
+            .await?;
+        let cookie = format!("{}.{}", session.id, secret.reveal());
+        Ok((session, cookie))
+    }
+
+    /// Signs in for a program.
+    pub async fn sign_in_for_token(&self, credentials: Credentials) -> Result<Token> {
+        let user = self.authenticate(&credentials).await?;
+        let sign_in = SignIn {
+            address: credentials.address.map(|ip| ip.to_string()),
+            user_agent: credentials.user_agent,
+            lifetime: TOKEN_LIFETIME,
+        };
+        let session = self.store.write(move |tx| sessions::begin(tx, &user, sign_in, None)).await?;
+        let claims = Claims {
+            sub: session.user,
+            sid: session.id,
+            iat: session.created_at.as_second(),
+            exp: session.expires_at.as_second(),
+        };
+        let key = EncodingKey::from_secret(self.settings().token_key.as_bytes());
+        let text = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
+            .context("signing a token")?;
+        Ok(Token { text, lifetime: TOKEN_LIFETIME })
+    }
+
+    /// The session that a token names; whether it is still open, the store tells.
+    pub fn read_token(&self, text: &str) -> Option<Id<Session>> {
+        let key = DecodingKey::from_secret(self.settings().token_key.as_bytes());
+        let mut validation = Validation::new(Algorithm::HS256);
+        // The session's own end counts, by our clock.
+        validation.validate_exp = false;
+        validation.required_spec_claims.clear();
+        let token = jsonwebtoken::decode::<Claims>(text, &key, &validation).ok()?;
+        Some(token.claims.sid)
+    }
+
+    async fn authenticate(&self, credentials: &Credentials) -> Result<User> {
+        let Credentials { login, password, address, .. } = credentials;
+        self.throttle.check(login, *address)?;
+        let user = {
+            let login = login.clone();
+            self.store.read(move |tx| users::by_login(tx, &login)).await?
+        };
+        let expected = user.as_ref().map(|user| user.password.clone());
+        let is_right = self.verify_password(password.clone(), expected).await?;
+        match user {
+            Some(user) if is_right && user.is_disabled => {
+                Err(Error::forbidden("This account is disabled. Ask your administrator."))
+            }
+            Some(user) if is_right => {
+                self.throttle.note_success(login);
+                Ok(user)
+            }
+            user => {
+                self.throttle.note_failure(login, *address);
+                self.note_failed_sign_in(user, *address).await?;
+                Err(Error::WrongCredentials)
+            }
+        }
+    }
+
+    /// Leaves a trace in the audit log of an account that exists. Guessed names leave none: else
+    /// anybody could fill the log.
+    async fn note_failed_sign_in(&self, user: Option<User>, address: Option<IpAddr>) -> Result<()> {
+        let Some(user) = user else { return Ok(()) };
+        self.store
+            .write(move |tx| {
+                let organization =
+                    memberships::of_user(tx, user.id)?.first().map(|m| m.organization);
+                let mut actor = Actor::stranger();
+                actor.address = address.map(|ip| ip.to_string());
+                let name = user.display_name();
+                events::record(tx, &actor, organization, Verb::SignInFailed, user.id, name, None)
+            })
+            .await
+    }
+
+    /// # Errors
+    /// `Invalid` when it is not the user's password; guesses are limited as for signing in.
+    pub async fn confirm_password(&self, user: &User, password: String) -> Result<()> {
+        self.throttle.check(&user.username, None)?;
+        if self.verify_password(password, Some(user.password.clone())).await? {
+            return Ok(());
+        }
+        self.throttle.note_failure(&user.username, None);
+        Err(Error::invalid_field("current_password", "This is not your current password."))
+    }
+
+    /// Hashes a password away from the async threads, and not too many at a time.
+    pub async fn hash_password(&self, password: String) -> Result<PasswordHash> {
+        self.with_hashing(move || passwords::hash(&password)).await
+    }
+
+    async fn verify_password(
+        &self,
+        password: String,
+        expected: Option<PasswordHash>,
+    ) -> Result<bool> {
+        self.with_hashing(move || passwords::verify(&password, expected.as_ref())).await
+    }
+
+    async fn with_hashing<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let _place = self.hashing.acquire().await.context("waiting to hash a password")?;
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|fault| Error::Internal(anyhow!(fault).context("hashing a password")))?
+    }
+}

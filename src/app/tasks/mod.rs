@@ -1,0 +1,30 @@
+//! What each job does: one file per task. Every task may run twice, since the program can end
+//! between its last step and the note that it is done. To run one by hand, use "Retry" on the
+//! jobs page.
+
+mod extract_blob;
+mod hand_over;
+mod merge_category;
+mod remove_blob;
+mod store_blob;
+
+pub(super) use self::remove_blob::GRACE;
+use super::App;
+use crate::{
+    domain::jobs::{Job, Task},
+    error::Result,
+};
+
+/// Runs one job to its end.
+///
+/// # Errors
+/// Whatever stopped it: the worker tries again later.
+pub(super) async fn run(app: &App, job: &Job) -> Result<()> {
+    match job.task {
+        Task::StoreBlob { blob } => store_blob::run(app, blob).await,
+        Task::ExtractBlob { blob } => extract_blob::run(app, blob).await,
+        Task::RemoveBlob { blob } => remove_blob::run(app, blob).await,
+        Task::HandOver { from, to } => hand_over::run(app, job.id, from, to).await,
+        Task::MergeCategory { from, to, .. } => merge_category::run(app, job.id, from, to).await,
+    }
+}

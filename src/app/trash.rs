@@ -1,0 +1,53 @@
+//! The trash: what an actor can still take back, and emptying it.
+
+use super::{App, Found, names_of, with_surroundings};
+use crate::{
+    domain::{access::Actor, documents},
+    error::Result,
+};
+
+/// Documents deleted in one transaction, so that nobody waits long for theirs.
+const STEP: usize = 100;
+/// Nobody empties more at once; what is left goes with the next time.
+const STEPS_MAX: usize = 1_000;
+
+impl App {
+    /// What the actor may restore, the latest first, each with the name of who threw it away.
+    pub async fn in_trash(&self, actor: Actor, limit: usize) -> Result<Vec<(Found, String)>> {
+        let organization = actor.at_work()?;
+        self.store
+            .read(move |tx| {
+                let documents = documents::in_trash(tx, &actor, organization, limit)?;
+                let by = |trashed: documents::Trashed| trashed.by;
+                let people = documents.iter().filter_map(|document| document.trashed.and_then(by));
+                let names = names_of(tx, people)?;
+                let named = |document: documents::Document| {
+                    let name = document.trashed.and_then(by).and_then(|id| names.get(&id).cloned());
+                    Ok((with_surroundings(tx, document)?, name.unwrap_or_default()))
+                };
+                documents.into_iter().map(named).collect()
+            })
+            .await
+    }
+
+    /// Deletes for good whatever the actor could restore. Returns how many documents that were.
+    pub async fn empty_trash(&self, actor: Actor) -> Result<u64> {
+        let organization = actor.at_work()?;
+        let mut deleted = 0;
+        for _ in 0..STEPS_MAX {
+            let actor = actor.clone();
+            let step = self.store.write(move |tx| {
+                let documents = documents::in_trash(tx, &actor, organization, STEP)?;
+                for document in &documents {
+                    documents::delete(tx, &actor, document.id)?;
+                }
+                Ok(documents.len())
+            });
+            match step.await? {
+                0 => break,
+                count => deleted += count as u64,
+            }
+        }
+        Ok(deleted)
+    }
+}

@@ -1,0 +1,91 @@
+//! The worker: takes jobs that are due and runs them, a few at a time. It is woken by commits, and
+//! by the clock for jobs that wait.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::watch, task::JoinSet};
+
+use super::{App, stops_within, tasks};
+use crate::{
+    domain::jobs::{self, Job},
+    error::{Error, Result},
+};
+
+/// How many quick jobs may run beside those that wait for a place in the sandbox.
+const RUNNING_MAX: usize = 8;
+/// How long a broken store is left alone before the next try.
+const PAUSE: Duration = Duration::from_secs(5);
+/// A held clock moves without anybody being woken, and so can the system's.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    let mut commits = app.store.latest_change();
+    let mut running = JoinSet::new();
+    match app.store.write(jobs::requeue_interrupted).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "jobs that were cut off by the last stop run again"),
+        Err(fault) => log(&fault),
+    }
+    while !*stopped.borrow() {
+        commits.mark_unchanged();
+        match take(&app, RUNNING_MAX - running.len()).await {
+            Ok(claimed) => {
+                for job in claimed {
+                    running.spawn(execute(app.clone(), job));
+                }
+            }
+            Err(fault) => {
+                log(&fault);
+                stops_within(&mut stopped, PAUSE).await;
+                continue;
+            }
+        }
+        let is_full = running.len() == RUNNING_MAX;
+        tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => {}
+            _ = running.join_next(), if !running.is_empty() => {}
+            _ = commits.changed(), if !is_full => {}
+            () = tokio::time::sleep(LOOK_EVERY), if !is_full => {}
+        }
+    }
+    while running.join_next().await.is_some() {}
+}
+
+/// Claims what is due; looks first, since a look costs no commit.
+async fn take(app: &App, limit: usize) -> Result<Vec<Job>> {
+    let is_due = app.store.read(|tx| Ok(jobs::next_due(tx)?.is_some_and(|due| due <= tx.now())));
+    if limit == 0 || !is_due.await? {
+        return Ok(Vec::new());
+    }
+    app.store.write(move |tx| jobs::claim(tx, limit)).await
+}
+
+async fn execute(app: Arc<App>, job: Job) {
+    let id = job.id;
+    let outcome = {
+        let app = app.clone();
+        let job = job.clone();
+        // A task of its own, so that a panic is a failed job and nothing more.
+        tokio::spawn(async move { tasks::run(&app, &job).await }).await
+    };
+    let noted = match outcome {
+        Ok(Ok(())) => app.store.write(move |tx| jobs::complete(tx, id)).await,
+        Ok(Err(fault)) => {
+            let message = fault.chain();
+            tracing::warn!(job = %id, task = ?job.task, attempt = job.attempts, "a job failed: {message}");
+            app.store.write(move |tx| jobs::fail(tx, id, &message, false)).await
+        }
+        Err(panic) => {
+            tracing::error!(job = %id, task = ?job.task, "a job panicked: {panic}");
+            let message = "The program failed while it ran this job; the log says where.";
+            app.store.write(move |tx| jobs::fail(tx, id, message, false)).await
+        }
+    };
+    if let Err(fault) = noted {
+        log(&fault);
+    }
+}
+
+fn log(fault: &Error) {
+    tracing::error!("the worker could not use the store: {}", fault.chain());
+}

@@ -1,0 +1,202 @@
+//! What is there: for the sweep of blobs that nothing refers to, for the nightly re-reading, and
+//! for the numbers on the administrator's pages.
+
+use std::{collections::BTreeMap, ops::RangeInclusive, path::Path, vec};
+
+use futures_util::{Stream, TryStreamExt, stream};
+use jiff::Timestamp;
+
+use super::{
+    Blobs,
+    disk::{self, FoundFile},
+};
+use crate::{error::Result, hash::ContentHash};
+
+/// A blob as a listing tells it. One that is being moved may be in both places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub hash: ContentHash,
+    /// The size of the source in the spool; `None` when it is not there.
+    pub spooled_bytes: Option<u64>,
+    /// The size of the source in the object store; `None` when it is not there. Without a source in
+    /// either place, what was derived from it has outlived it.
+    pub stored_bytes: Option<u64>,
+    pub derived: Tally,
+    /// The last time that something of it arrived.
+    pub modified_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub files: u64,
+    pub bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub spooled: Tally,
+    pub stored: Tally,
+    pub derived: Tally,
+}
+
+/// What a sweep of unfinished files removed.
+pub type Swept = Tally;
+
+impl Blobs {
+    /// Every blob in the order of its hash, or those that come after the given one. Blobs that
+    /// arrive or go meanwhile may or may not be among them. Memory: the names in the spool, and one
+    /// 256th of those in the store.
+    pub fn list(
+        &self,
+        after: Option<ContentHash>,
+    ) -> impl Stream<Item = Result<Listed>> + Send + 'static {
+        let first_byte = after.map_or(0, |hash| hash.0[0]);
+        let listing = Listing {
+            blobs: self.clone(),
+            after,
+            first_bytes: first_byte..=u8::MAX,
+            spooled: None,
+            ready: Vec::new().into_iter(),
+        };
+        stream::try_unfold(listing, |mut listing| async move {
+            Ok(listing.next().await?.map(|blob| (blob, listing)))
+        })
+    }
+
+    /// How many files, and how large, in each place. Walks through all of them.
+    pub async fn usage(&self) -> Result<Usage> {
+        let listed = self.list(None);
+        listed
+            .try_fold(Usage::default(), |mut usage, blob| async move {
+                usage.spooled.count(blob.spooled_bytes);
+                usage.stored.count(blob.stored_bytes);
+                usage.derived.files += blob.derived.files;
+                usage.derived.bytes += blob.derived.bytes;
+                Ok(usage)
+            })
+            .await
+    }
+
+    /// What waits in the spool. Cheap unless the object store has been out of order for long.
+    pub async fn spooled(&self) -> Result<Tally> {
+        let folder = self.shared.spool.folder().to_owned();
+        disk::blocking(move || {
+            let mut tally = Tally::default();
+            spooled_files(&folder)?.values().for_each(|file| tally.count(Some(file.size_bytes)));
+            Ok(tally)
+        })
+        .await
+    }
+
+    /// Removes unfinished files that nobody has written to since the cutoff. At the start, before
+    /// the first upload, the cutoff is `Timestamp::MAX`; later, a day ago.
+    pub async fn sweep_incoming(&self, cutoff: Timestamp) -> Result<Swept> {
+        let folders = [self.shared.spool.incoming().to_owned(), self.shared.objects.incoming()];
+        disk::blocking(move || {
+            let mut swept = Swept::default();
+            for folder in &folders {
+                for file in disk::files(folder, |_| true)? {
+                    if file.modified_at < cutoff && disk::remove_if_there(&file.path)? {
+                        swept.count(Some(file.size_bytes));
+                    }
+                }
+            }
+            Ok(swept)
+        })
+        .await
+    }
+}
+
+struct Listing {
+    blobs: Blobs,
+    after: Option<ContentHash>,
+    first_bytes: RangeInclusive<u8>,
+    /// Read once, before the store: what moves meanwhile is then found in both, not in neither.
+    spooled: Option<BTreeMap<ContentHash, SpooledFile>>,
+    ready: vec::IntoIter<Listed>,
+}
+
+impl Listing {
+    async fn next(&mut self) -> Result<Option<Listed>> {
+        loop {
+            if let Some(blob) = self.ready.next() {
+                return Ok(Some(blob));
+            }
+            let Some(first_byte) = self.first_bytes.next() else { return Ok(None) };
+            self.ready = self.list_folder(first_byte).await?.into_iter();
+        }
+    }
+
+    async fn list_folder(&mut self, first_byte: u8) -> Result<Vec<Listed>> {
+        let spooled = match self.spooled.take() {
+            Some(spooled) => spooled,
+            None => {
+                let folder = self.blobs.shared.spool.folder().to_owned();
+                disk::blocking(move || spooled_files(&folder)).await?
+            }
+        };
+        let mut blobs = BTreeMap::<ContentHash, Listed>::new();
+        for (hash, file) in spooled.range(hashes_beginning_with(first_byte)) {
+            entry(&mut blobs, *hash, file.modified_at).spooled_bytes = Some(file.size_bytes);
+        }
+        self.spooled = Some(spooled);
+        for object in self.blobs.shared.objects.list(first_byte).await? {
+            let blob = entry(&mut blobs, object.name.hash, object.modified_at);
+            match object.name.derived {
+                None => blob.stored_bytes = Some(object.size_bytes),
+                Some(_) => blob.derived.count(Some(object.size_bytes)),
+            }
+        }
+        let after = self.after;
+        Ok(blobs.into_values().filter(|blob| after.is_none_or(|after| blob.hash > after)).collect())
+    }
+}
+
+impl Tally {
+    fn count(&mut self, bytes: Option<u64>) {
+        if let Some(bytes) = bytes {
+            self.files += 1;
+            self.bytes += bytes;
+        }
+    }
+}
+
+fn entry(
+    blobs: &mut BTreeMap<ContentHash, Listed>,
+    hash: ContentHash,
+    modified_at: Timestamp,
+) -> &mut Listed {
+    let blob = blobs.entry(hash).or_insert(Listed {
+        hash,
+        spooled_bytes: None,
+        stored_bytes: None,
+        derived: Tally::default(),
+        modified_at,
+    });
+    blob.modified_at = blob.modified_at.max(modified_at);
+    blob
+}
+
+struct SpooledFile {
+    size_bytes: u64,
+    modified_at: Timestamp,
+}
+
+fn spooled_files(folder: &Path) -> Result<BTreeMap<ContentHash, SpooledFile>> {
+    let is_ours = |name: &str| name.parse::<ContentHash>().is_ok();
+    let mut spooled = BTreeMap::new();
+    for file in disk::files(folder, is_ours)? {
+        if let Ok(hash) = file.name.parse() {
+            let FoundFile { size_bytes, modified_at, .. } = file;
+            spooled.insert(hash, SpooledFile { size_bytes, modified_at });
+        }
+    }
+    Ok(spooled)
+}
+
+fn hashes_beginning_with(first_byte: u8) -> RangeInclusive<ContentHash> {
+    let (mut first, mut last) = ([0; 32], [u8::MAX; 32]);
+    first[0] = first_byte;
+    last[0] = first_byte;
+    ContentHash(first)..=ContentHash(last)
+}

@@ -1,0 +1,179 @@
+//! The names of all settings, in the file and in the environment, and what each may be.
+
+use super::Config;
+
+/// A setting as the configuration file names it.
+#[derive(Debug)]
+pub struct Key {
+    /// With the section in front: `store.cache_mb`.
+    pub path: &'static str,
+    pub kind: Kind,
+    /// What belongs there; ends the sentence "It must be …".
+    pub expects: &'static str,
+    is_valid: fn(&Config) -> bool,
+}
+
+/// How the text of a variable or a flag becomes a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    Number,
+    /// Separated by commas.
+    List,
+}
+
+/// Every setting, in the order of the template.
+pub const KEYS: &[Key] = &[
+    Key {
+        path: "listen",
+        kind: Kind::Text,
+        expects: "an address with a port, such as 127.0.0.1:8080 or [::]:8080",
+        is_valid: |_| true,
+    },
+    Key {
+        path: "data",
+        kind: Kind::Text,
+        expects: "the path of a folder",
+        is_valid: |config| !config.data.as_os_str().is_empty(),
+    },
+    Key {
+        path: "public_url",
+        kind: Kind::Text,
+        expects: "an address such as https://docs.example.com, without anything after the name",
+        is_valid: |config| config.public_url.as_deref().is_none_or(is_origin),
+    },
+    Key {
+        path: "trusted_proxies",
+        kind: Kind::List,
+        expects: "a list of addresses without a port, such as 10.0.0.7",
+        is_valid: |_| true,
+    },
+    Key {
+        path: "store.cache_mb",
+        kind: Kind::Number,
+        expects: "a number of megabytes from 1 to 1048576",
+        is_valid: |config| (1..=1 << 20).contains(&config.store.cache_mb),
+    },
+    Key {
+        path: "uploads.reserve_mb",
+        kind: Kind::Number,
+        expects: "a number of megabytes from 0 to 1048576",
+        is_valid: |config| config.uploads.reserve_mb <= 1 << 20,
+    },
+    Key {
+        path: "worker.jobs",
+        kind: Kind::Number,
+        expects: "a number from 1 to 64",
+        is_valid: |config| (1..=64).contains(&config.worker.jobs),
+    },
+    Key {
+        path: "worker.memory_mb",
+        kind: Kind::Number,
+        expects: "a number of megabytes from 64 to 65536",
+        is_valid: |config| (64..=1 << 16).contains(&config.worker.memory_mb),
+    },
+    Key {
+        path: "worker.seconds",
+        kind: Kind::Number,
+        expects: "a number of seconds from 1 to 3600",
+        is_valid: |config| (1..=3600).contains(&config.worker.seconds),
+    },
+    Key {
+        path: "log.level",
+        kind: Kind::Text,
+        expects: "off, error, warn, info, debug or trace, or a list such as info,appliance::store=debug",
+        is_valid: |config| config.log.level.split(',').all(is_log_directive),
+    },
+    Key {
+        path: "log.format",
+        kind: Kind::Text,
+        expects: "auto, human or json",
+        is_valid: |_| true,
+    },
+];
+
+impl Key {
+    pub fn find(path: &str) -> Option<&'static Key> {
+        KEYS.iter().find(|key| key.path == path)
+    }
+
+    /// `APPLIANCE_STORE_CACHE_MB` for `store.cache_mb`.
+    pub fn variable(&self) -> String {
+        format!("APPLIANCE_{}", self.path.replace('.', "_").to_ascii_uppercase())
+    }
+
+    /// Whether the value of this key makes sense; what type it is, the struct says.
+    pub fn is_valid(&self, config: &Config) -> bool {
+        (self.is_valid)(config)
+    }
+}
+
+/// True for the name of a `[section]`.
+pub(super) fn is_section(path: &str) -> bool {
+    let begins = |key: &Key| key.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+    KEYS.iter().any(begins)
+}
+
+/// The name that somebody may have meant, if one is near enough.
+pub(super) fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let near = names.map(|name| (distance(typed, name), name)).min()?;
+    // A third of the letters wrong is no typing error any more.
+    (near.0 <= typed.chars().count().div_ceil(3)).then_some(near.1)
+}
+
+/// How many letters must be put in, taken out or replaced (Levenshtein 1966).
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, letter) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, other) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(letter != *other);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[to.len()]
+}
+
+/// Scheme and host, perhaps a port, and nothing after.
+fn is_origin(url: &str) -> bool {
+    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    host.is_some_and(|host| {
+        !host.is_empty() && !host.contains(|c: char| "/?#@\\".contains(c) || c.is_whitespace())
+    })
+}
+
+/// A level, or `module=level`. The log's own parser would take a misspelled level for a module.
+fn is_log_directive(directive: &str) -> bool {
+    let level = match directive.trim().rsplit_once('=') {
+        Some(("", _)) => return false,
+        Some((_, level)) => level,
+        None => directive.trim(),
+    };
+    ["off", "error", "warn", "info", "debug", "trace"]
+        .contains(&level.to_ascii_lowercase().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typing_error_finds_the_name_that_was_meant() {
+        let names = || KEYS.iter().map(|key| key.path);
+        assert_eq!(nearest("lisen", names()), Some("listen"));
+        assert_eq!(nearest("store.cahce_mb", names()), Some("store.cache_mb"));
+        assert_eq!(nearest("database", names()), None);
+    }
+
+    #[test]
+    fn a_misspelled_log_level_is_not_taken_for_a_module() {
+        assert!(is_log_directive("info"));
+        assert!(is_log_directive("appliance::store=debug"));
+        assert!(!is_log_directive("inof"));
+        assert!(!is_log_directive("appliance::store=debgu"));
+        assert!(!is_log_directive(""));
+    }
+}

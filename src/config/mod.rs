@@ -1,0 +1,134 @@
+//! What must be known before the portal runs. What an administrator changes later is in
+//! [`settings`](crate::domain::settings).
+//!
+//! A setting comes from the first of these that names it: a flag, an `APPLIANCE_*` variable of the
+//! environment, the configuration file, the default. [`load`] puts them together and is strict: a
+//! name that it does not know, in the file or in the environment, is an error.
+//!
+//! `template.toml` is the manual. To add a setting, touch the struct, [`KEYS`] and the template;
+//! `tests/it/config.rs` tells when one of them was forgotten.
+
+mod keys;
+mod loading;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+pub use self::{
+    keys::{KEYS, Key},
+    loading::{Loaded, Origin, Problems, SYSTEM_FILE, Sources, load},
+};
+
+/// The commented configuration file: every key with its default.
+pub const TEMPLATE: &str = include_str!("template.toml");
+
+/// Every key of the configuration file; a key that is not here is an error that names it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where to listen for HTTP.
+    pub listen: SocketAddr,
+    /// The folder that holds the whole instance.
+    pub data: PathBuf,
+    /// The address that people use, such as `https://docs.example.com`: for links that leave the
+    /// portal. Without it, the address of the request.
+    #[serde(deserialize_with = "empty_is_none")]
+    pub public_url: Option<String>,
+    /// Proxies whose word about the client's address is taken.
+    pub trusted_proxies: Vec<IpAddr>,
+    pub store: StoreConfig,
+    pub uploads: UploadsConfig,
+    pub worker: WorkerConfig,
+    pub log: LogConfig,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// Memory for the pages of the database file.
+    pub cache_mb: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UploadsConfig {
+    /// Free disk space that uploads never take.
+    pub reserve_mb: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WorkerConfig {
+    /// How many jobs run at the same time.
+    pub jobs: u32,
+    /// How much memory the reading of one file may take.
+    pub memory_mb: u32,
+    /// How long the reading of one file may take.
+    pub seconds: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// `error`, `warn`, `info`, `debug` or a filter such as `info,appliance::store=debug`.
+    pub level: String,
+    pub format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people on a terminal, JSON otherwise.
+    Auto,
+    Human,
+    Json,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            data: PathBuf::from("data"),
+            public_url: None,
+            trusted_proxies: Vec::new(),
+            store: StoreConfig::default(),
+            uploads: UploadsConfig::default(),
+            worker: WorkerConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        StoreConfig { cache_mb: 64 }
+    }
+}
+
+impl Default for UploadsConfig {
+    fn default() -> Self {
+        UploadsConfig { reserve_mb: 512 }
+    }
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        WorkerConfig { jobs: 2, memory_mb: 1024, seconds: 30 }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        LogConfig { level: "info".into(), format: LogFormat::Auto }
+    }
+}
+
+/// TOML has no word for "none".
+fn empty_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.filter(|text| !text.is_empty()))
+}

@@ -1,0 +1,129 @@
+//! What each request does, whoever carries it out: the running server or the command line.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Reply, Request, accounts};
+use crate::{
+    app::{App, Reporter, Step},
+    domain::{jobs, users},
+    error::{Error, Result},
+};
+
+/// The server that carries a request out, when it is one.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// The address for people, without a slash at its end.
+    pub url: String,
+    pub listens_on: SocketAddr,
+    pub started_at: Timestamp,
+}
+
+/// A server that runs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Status {
+    pub version: String,
+    pub pid: u32,
+    pub url: String,
+    pub listens_on: SocketAddr,
+    pub started_at: Timestamp,
+    /// False until somebody can administer the portal.
+    pub is_set_up: bool,
+    pub people: u64,
+    pub jobs_waiting: u64,
+    pub jobs_running: u64,
+    pub jobs_failed: u64,
+    /// Changes that the search index does not show yet.
+    pub index_behind: u64,
+}
+
+/// Carries out one request. `running` is `None` when no server runs and the command line has
+/// opened the data itself.
+pub async fn carry_out(
+    app: &Arc<App>,
+    running: Option<&Running>,
+    request: Request,
+    reporter: &Reporter,
+) -> Result<Reply> {
+    match request {
+        Request::Status => status(app, server(running)?).await.map(Reply::Status),
+        Request::SetupLink => setup_link(app, server(running)?).await,
+        Request::UserAdd(new) => accounts::add(app, new).await.map(Reply::UserAdded),
+        Request::UserList => accounts::list(app).await.map(Reply::Users),
+        Request::UserPasswd { login, password } => {
+            accounts::set_password(app, login, password).await.map(Reply::User)
+        }
+        Request::UserDisable { login } => accounts::disable(app, login).await.map(Reply::User),
+        Request::UserEnable { login } => accounts::enable(app, login).await.map(Reply::User),
+        Request::Reindex => reindex(app, reporter).await,
+        Request::Check { deep } => app.check(deep, reporter).await.map(Reply::Checked),
+        Request::Doctor => app.doctor(running.is_some()).await.map(Reply::Findings),
+    }
+}
+
+fn server(running: Option<&Running>) -> Result<&Running> {
+    running.ok_or_else(|| {
+        Error::NotFound("The portal is not running. Start it with “appliance serve”.".into())
+    })
+}
+
+async fn status(app: &App, running: &Running) -> Result<Status> {
+    let latest = *app.store.latest_change().borrow();
+    let (is_set_up, people, jobs) = app
+        .store
+        .read(|tx| {
+            let people = users::list(tx)?.len() as u64;
+            Ok((users::has_administrator(tx)?, people, jobs::counts(tx)?))
+        })
+        .await?;
+    let count = |state| jobs.iter().find(|(of, _)| *of == state).map_or(0, |(_, count)| *count);
+    Ok(Status {
+        version: env!("CARGO_PKG_VERSION").into(),
+        pid: std::process::id(),
+        url: running.url.clone(),
+        listens_on: running.listens_on,
+        started_at: running.started_at,
+        is_set_up,
+        people,
+        jobs_waiting: count(jobs::State::Queued),
+        jobs_running: count(jobs::State::Running),
+        jobs_failed: count(jobs::State::Failed),
+        index_behind: latest.saturating_sub(app.index.cursor()),
+    })
+}
+
+async fn setup_link(app: &App, running: &Running) -> Result<Reply> {
+    match setup_url(app, &running.url).await? {
+        Some(url) => Ok(Reply::SetupLink { url }),
+        None => Err(Error::conflict(
+            "The portal is set up already. For another administrator: “appliance user add NAME \
+             --email ADDRESS --admin”.",
+        )),
+    }
+}
+
+async fn reindex(app: &Arc<App>, reporter: &Reporter) -> Result<Reply> {
+    reporter.begin("Building the search index", None);
+    let step = |done, total| {
+        let what = "Building the search index".into();
+        reporter.repeat(Step { what, done, total: Some(total) });
+    };
+    app.reindex(&step).await?;
+    app.catch_up().await?;
+    let index = app.index.clone();
+    let status = tokio::task::spawn_blocking(move || index.status())
+        .await
+        .map_err(|fault| Error::Internal(fault.into()))??;
+    Ok(Reply::Reindexed { documents: status.entries })
+}
+
+/// A new one-time setup link, as long as nobody can administer the portal.
+pub async fn setup_url(app: &App, url: &str) -> Result<Option<String>> {
+    if app.store.read(users::has_administrator).await? {
+        return Ok(None);
+    }
+    let secret = app.setup_link.issue()?;
+    Ok(Some(format!("{url}/setup/{}", secret.reveal())))
+}

@@ -1,0 +1,158 @@
+//! What the two sides say to each other: one line of JSON each time.
+
+use anyhow::anyhow;
+use serde::{Deserialize, Serialize};
+
+use super::{Account, Added, NewAccount, Password, Status};
+use crate::{
+    app::{Finding, Report, Step},
+    error::{Error, Result},
+};
+
+/// A longer line is no request of ours. A password has at most a thousand characters.
+pub(super) const REQUEST_BYTES_MAX: usize = 64 << 10;
+/// A list of a hundred thousand people is some 30 MB.
+pub(super) const ANSWER_BYTES_MAX: usize = 256 << 20;
+
+/// Everything that the command line can ask for.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    Status,
+    /// A new one-time link for the first administrator.
+    SetupLink,
+    UserAdd(NewAccount),
+    UserList,
+    UserPasswd {
+        login: String,
+        password: Password,
+    },
+    UserDisable {
+        login: String,
+    },
+    UserEnable {
+        login: String,
+    },
+    Reindex,
+    /// With `deep`, every file is read and its hash compared.
+    Check {
+        deep: bool,
+    },
+    Doctor,
+}
+
+impl Request {
+    /// True for what only looks: it may stop when nobody waits for it any more.
+    pub fn only_looks(&self) -> bool {
+        matches!(
+            self,
+            Request::Status | Request::UserList | Request::Check { .. } | Request::Doctor
+        )
+    }
+
+    /// True for what makes sense in a folder where no portal has been yet.
+    pub fn may_begin(&self) -> bool {
+        matches!(self, Request::UserAdd(new) if new.is_administrator)
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    Status(Status),
+    SetupLink {
+        url: String,
+    },
+    UserAdded(Added),
+    Users(Vec<Account>),
+    /// The account after the change.
+    User(Account),
+    Reindexed {
+        documents: u64,
+    },
+    Checked(Report),
+    Findings(Vec<Finding>),
+}
+
+/// What the server says, line by line.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Answer {
+    /// How far it is; also sent when nothing has moved, as a sign of life.
+    Step(Step),
+    Done(Reply),
+    Failed(Failed),
+}
+
+/// An [`Error`] on its way through the socket.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Failed {
+    kind: Kind,
+    message: String,
+    /// The causes of a fault, the deepest last.
+    #[serde(default)]
+    causes: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    NotFound,
+    Invalid,
+    Forbidden,
+    Conflict,
+    TooLarge,
+    Busy,
+    Full,
+    Internal,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::NotFound(_) => Kind::NotFound,
+            Error::Invalid { .. } => Kind::Invalid,
+            Error::SignInRequired | Error::WrongCredentials | Error::Forbidden(_) => {
+                Kind::Forbidden
+            }
+            Error::Conflict(_) | Error::Stale(_) => Kind::Conflict,
+            Error::TooLarge(_) => Kind::TooLarge,
+            Error::TooMany { .. } | Error::Busy { .. } => Kind::Busy,
+            Error::Full(_) => Kind::Full,
+            Error::Internal(_) => Kind::Internal,
+        };
+        let (message, causes) = match &error {
+            Error::Internal(chain) => {
+                (chain.to_string(), chain.chain().skip(1).map(ToString::to_string).collect())
+            }
+            known => (known.to_string(), Vec::new()),
+        };
+        Failed { kind, message, causes }
+    }
+}
+
+impl From<Failed> for Error {
+    fn from(Failed { kind, message, causes }: Failed) -> Self {
+        match kind {
+            Kind::NotFound => Error::NotFound(message),
+            Kind::Invalid => Error::invalid(message),
+            Kind::Forbidden => Error::forbidden(message),
+            Kind::Conflict => Error::conflict(message),
+            Kind::TooLarge => Error::TooLarge(message),
+            Kind::Busy => Error::Busy { message, retry_after_s: 1 },
+            Kind::Full => Error::Full(message),
+            Kind::Internal => {
+                let mut texts = causes.into_iter().rev().chain([message]);
+                let deepest = anyhow!(texts.next().unwrap_or_default());
+                Error::Internal(texts.fold(deepest, |chain, text| chain.context(text)))
+            }
+        }
+    }
+}
+
+/// A line for the socket, with its end.
+pub(super) fn line(value: &impl Serialize) -> Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(value).map_err(|fault| anyhow!(fault))?;
+    line.push(b'\n');
+    Ok(line)
+}

@@ -1,0 +1,391 @@
+//! Jobs: durable work for later, written in the transaction of its cause.
+
+use std::cmp::Reverse;
+
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    access::{Action, Actor, decide},
+    categories::Category,
+    organizations::Organization,
+    users::User,
+};
+use crate::{
+    error::{Error, Result},
+    hash::ContentHash,
+    id::Id,
+    store::{Index, IndexEntries, Key, ReadTx, Record, Table, WriteTx},
+};
+
+/// Everything that can be put off. A task carries ids; what they mean is read when it runs. Every
+/// task may run twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "task")]
+pub enum Task {
+    /// Move bytes from the spool to the object store.
+    StoreBlob { blob: ContentHash },
+    /// Read a file in the sandbox: its text, its images.
+    ExtractBlob { blob: ContentHash },
+    /// Remove bytes that nothing refers to any more.
+    RemoveBlob { blob: ContentHash },
+    /// Give all documents of a leaving person to another, then remove the account.
+    HandOver { from: Id<User>, to: Id<User> },
+    /// Move all documents of one category to another, then remove the first.
+    MergeCategory { organization: Id<Organization>, from: Id<Category>, to: Option<Id<Category>> },
+}
+
+impl Task {
+    /// What the administrator reads.
+    pub fn title(&self) -> &'static str {
+        match self {
+            Task::StoreBlob { .. } => "Move a file to its storage",
+            Task::ExtractBlob { .. } => "Read a file's text and pages",
+            Task::RemoveBlob { .. } => "Remove a file that is no longer used",
+            Task::HandOver { .. } => "Hand a person's documents over",
+            Task::MergeCategory { .. } => "Move documents to another category",
+        }
+    }
+
+    /// How often a task may fail before it is left to the administrator. Moving bytes never gives
+    /// up: they would be lost to the readers.
+    fn attempts_max(&self) -> u32 {
+        match self {
+            Task::StoreBlob { .. } => u32::MAX,
+            _ => 5,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Job {
+    pub id: Id<Job>,
+    pub task: Task,
+    pub state: State,
+    /// How often it was started.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Not to be started before.
+    pub run_at: Timestamp,
+    /// What went wrong last.
+    #[serde(default)]
+    pub error: Option<String>,
+    #[serde(default)]
+    pub progress: Option<Progress>,
+    pub created_at: Timestamp,
+    #[serde(default)]
+    pub started_at: Option<Timestamp>,
+    #[serde(default)]
+    pub finished_at: Option<Timestamp>,
+}
+
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Queued,
+    Running,
+    Done,
+    Failed,
+    Cancelled,
+}
+
+impl State {
+    pub const ALL: [State; 5] =
+        [State::Queued, State::Running, State::Failed, State::Done, State::Cancelled];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Queued => "queued",
+            State::Running => "running",
+            State::Done => "done",
+            State::Failed => "failed",
+            State::Cancelled => "cancelled",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        State::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
+impl Key for State {
+    fn encode(&self, out: &mut Vec<u8>) {
+        (*self as u8).encode(out);
+    }
+
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        let number = u8::decode(input)?;
+        State::ALL.into_iter().find(|state| *state as u8 == number)
+    }
+}
+
+/// How far a long job has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Progress {
+    pub done: u64,
+    /// Unknown while it is still counting.
+    pub total: Option<u64>,
+}
+
+impl Record for Job {
+    const TABLE: Table = Table { number: 13, name: "jobs" };
+
+    type Key = Id<Job>;
+
+    fn key(&self) -> Self::Key {
+        self.id
+    }
+
+    fn index(&self, entries: &mut IndexEntries<Self>) {
+        entries.add(&BY_STATE, &(self.state, self.finished_at.unwrap_or(self.run_at)));
+    }
+}
+
+/// In each state by time: when it is due, or when it was over.
+const BY_STATE: Index<Job, (State, Timestamp)> = Index::new(1);
+
+pub fn enqueue(tx: &mut WriteTx, task: Task) -> Result<Job> {
+    enqueue_after(tx, task, SignedDuration::ZERO)
+}
+
+/// Queues a task that waits for `delay` first.
+pub fn enqueue_after(tx: &mut WriteTx, task: Task, delay: SignedDuration) -> Result<Job> {
+    let job = Job {
+        id: tx.new_id(),
+        task,
+        state: State::Queued,
+        attempts: 0,
+        run_at: tx.now() + delay,
+        error: None,
+        progress: None,
+        created_at: tx.now(),
+        started_at: None,
+        finished_at: None,
+    };
+    tx.put(&job)?;
+    Ok(job)
+}
+
+/// Takes up to `limit` jobs that are due and marks them as running.
+pub fn claim(tx: &mut WriteTx, limit: usize) -> Result<Vec<Job>> {
+    let now = tx.now();
+    let mut due = Vec::new();
+    for entry in tx.index(&BY_STATE).within(&State::Queued).keys()?.take(limit) {
+        let ((_, run_at), id) = entry?;
+        if run_at > now {
+            break;
+        }
+        due.push(id);
+    }
+    let mut claimed = Vec::new();
+    for id in due {
+        let Some(mut job) = tx.get::<Job>(&id)? else { continue };
+        job.state = State::Running;
+        job.attempts += 1;
+        job.started_at = Some(now);
+        tx.put(&job)?;
+        claimed.push(job);
+    }
+    Ok(claimed)
+}
+
+/// When the next queued job is due.
+pub fn next_due(tx: &ReadTx) -> Result<Option<Timestamp>> {
+    let next = tx.index(&BY_STATE).within(&State::Queued).keys()?.next().transpose()?;
+    Ok(next.map(|((_, run_at), _)| run_at))
+}
+
+/// After a start: what was running when the program ended is queued again. A job that was cut off
+/// as often as it may fail has failed: perhaps it is what ends the program.
+pub fn requeue_interrupted(tx: &mut WriteTx) -> Result<usize> {
+    let running = tx.index(&BY_STATE).within(&State::Running).records()?;
+    let interrupted: Vec<Job> = running.collect::<Result<_>>()?;
+    let count = interrupted.len();
+    for mut job in interrupted {
+        if job.attempts >= job.task.attempts_max() {
+            job.state = State::Failed;
+            job.error = Some("The program ended each time that it ran this job.".into());
+            job.finished_at = Some(tx.now());
+        } else {
+            job.state = State::Queued;
+            job.run_at = tx.now();
+        }
+        tx.put(&job)?;
+    }
+    Ok(count)
+}
+
+/// A job is over and succeeded.
+pub fn complete(tx: &mut WriteTx, id: Id<Job>) -> Result<()> {
+    let Some(mut job) = tx.get::<Job>(&id)? else { return Ok(()) };
+    job.state = State::Done;
+    job.error = None;
+    job.finished_at = Some(tx.now());
+    tx.put(&job)
+}
+
+/// A run failed: the job waits and is tried again, or, when that makes no sense (`is_final`) or was
+/// done often enough, has failed.
+pub fn fail(tx: &mut WriteTx, id: Id<Job>, error: &str, is_final: bool) -> Result<()> {
+    let Some(mut job) = tx.get::<Job>(&id)? else { return Ok(()) };
+    job.error = Some(error.into());
+    if is_final || job.attempts >= job.task.attempts_max() {
+        job.state = State::Failed;
+        job.finished_at = Some(tx.now());
+    } else {
+        job.state = State::Queued;
+        job.run_at = tx.now() + retry_delay(job.attempts);
+    }
+    tx.put(&job)
+}
+
+/// 2 s, 4 s, 8 s … up to ten minutes.
+fn retry_delay(attempts: u32) -> SignedDuration {
+    SignedDuration::from_secs(1 << attempts.clamp(1, 10)).min(SignedDuration::from_mins(10))
+}
+
+pub fn note_progress(tx: &mut WriteTx, id: Id<Job>, progress: Progress) -> Result<()> {
+    let Some(mut job) = tx.get::<Job>(&id)? else { return Ok(()) };
+    job.progress = Some(progress);
+    tx.put(&job)
+}
+
+/// Jobs in one state, or in all, the newest first.
+pub fn list(tx: &ReadTx, actor: &Actor, state: Option<State>, limit: usize) -> Result<Vec<Job>> {
+    decide(actor, Action::Operate)?;
+    let mut jobs = Vec::new();
+    for state in State::ALL.into_iter().filter(|one| state.is_none_or(|state| state == *one)) {
+        let newest = tx.index(&BY_STATE).within(&state).backward().records()?.take(limit);
+        for job in newest {
+            jobs.push(job?);
+        }
+    }
+    jobs.sort_by_key(|job| Reverse(job.id));
+    jobs.truncate(limit);
+    Ok(jobs)
+}
+
+/// Where a page of jobs ended: in one state they are in the order of its index, in all of them in the
+/// order of their making.
+pub type Place = (Timestamp, Id<Job>);
+
+/// Up to `limit` jobs in one state, or in all, after `after`, the latest first, and where to go on.
+pub fn page(
+    tx: &ReadTx,
+    actor: &Actor,
+    state: Option<State>,
+    after: Option<Place>,
+    limit: usize,
+) -> Result<(Vec<Job>, Option<Place>)> {
+    decide(actor, Action::Operate)?;
+    let mut page = Vec::new();
+    let mut last = None;
+    match state {
+        None => {
+            let mut scan = tx.records::<Job>().backward();
+            if let Some((_, id)) = after {
+                scan = scan.after(&id);
+            }
+            for job in scan.iter()? {
+                let job = job?;
+                if page.len() == limit {
+                    return Ok((page, last));
+                }
+                last = Some((job.created_at, job.id));
+                page.push(job);
+            }
+        }
+        Some(state) => {
+            let mut scan = tx.index(&BY_STATE).within(&state).backward();
+            if let Some((at, id)) = after {
+                scan = scan.after(&(state, at, id));
+            }
+            for entry in scan.keys()? {
+                let ((_, at), id) = entry?;
+                if page.len() == limit {
+                    return Ok((page, last));
+                }
+                last = Some((at, id));
+                page.extend(tx.get::<Job>(&id)?);
+            }
+        }
+    }
+    Ok((page, None))
+}
+
+/// How many jobs are in each state.
+pub fn counts(tx: &ReadTx) -> Result<Vec<(State, u64)>> {
+    State::ALL
+        .into_iter()
+        .map(|state| Ok((state, tx.index(&BY_STATE).within(&state).count()?)))
+        .collect()
+}
+
+/// True when nothing is waiting to run now or running.
+pub fn is_idle(tx: &ReadTx) -> Result<bool> {
+    let is_running = tx.index(&BY_STATE).within(&State::Running).count()? > 0;
+    Ok(!is_running && next_due(tx)?.is_none_or(|due| due > tx.now()))
+}
+
+pub fn get(tx: &ReadTx, actor: &Actor, id: Id<Job>) -> Result<Job> {
+    decide(actor, Action::Operate)?;
+    tx.get(&id)?.ok_or_else(|| Error::not_found("job"))
+}
+
+/// Starts a job that failed or was cancelled over, or one that waits for its next try at once.
+pub fn retry(tx: &mut WriteTx, actor: &Actor, id: Id<Job>) -> Result<Job> {
+    let mut job = get(tx, actor, id)?;
+    if !matches!(job.state, State::Failed | State::Cancelled | State::Queued) {
+        return Err(Error::conflict(
+            "Only a job that failed, was cancelled or waits can be started over.",
+        ));
+    }
+    job.state = State::Queued;
+    job.attempts = 0;
+    job.run_at = tx.now();
+    job.finished_at = None;
+    tx.put(&job)?;
+    Ok(job)
+}
+
+/// Cancels a job that has not started.
+///
+/// # Errors
+/// `Conflict` for one that runs or is over, and for the moving of bytes, which must happen.
+pub fn cancel(tx: &mut WriteTx, actor: &Actor, id: Id<Job>) -> Result<Job> {
+    let mut job = get(tx, actor, id)?;
+    if job.state != State::Queued {
+        return Err(Error::conflict("Only a job that waits can be cancelled."));
+    }
+    if !matches!(job.task, Task::ExtractBlob { .. }) {
+        return Err(Error::conflict(
+            "This job keeps the library consistent and cannot be cancelled.",
+        ));
+    }
+    job.state = State::Cancelled;
+    job.finished_at = Some(tx.now());
+    tx.put(&job)?;
+    Ok(job)
+}
+
+/// Forgets jobs that were done or cancelled before `before`, at most `limit`.
+pub fn sweep(tx: &mut WriteTx, before: Timestamp, limit: usize) -> Result<usize> {
+    let mut old = Vec::new();
+    for state in [State::Done, State::Cancelled] {
+        let left = limit - old.len();
+        for entry in tx.index(&BY_STATE).within(&state).keys()?.take(left) {
+            let ((_, finished_at), id) = entry?;
+            if finished_at >= before {
+                break;
+            }
+            old.push(id);
+        }
+    }
+    for id in &old {
+        tx.remove::<Job>(id)?;
+    }
+    Ok(old.len())
+}

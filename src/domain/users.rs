@@ -1,0 +1,467 @@
+//! Users: the people with an account.
+
+use anyhow::anyhow;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    access::{Action, Actor, Role, decide},
+    documents,
+    events::{self, Verb},
+    jobs::{self, Task},
+    memberships,
+    organizations::Organization,
+    passwords::PasswordHash,
+    sessions, text, tokens,
+};
+use crate::{
+    error::{Error, Result},
+    id::Id,
+    store::{Index, IndexEntries, ReadTx, Record, Table, WriteTx},
+};
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct User {
+    pub id: Id<User>,
+    pub username: String,
+    pub email: String,
+    #[serde(default)]
+    pub full_name: String,
+    pub password: PasswordHash,
+    /// Administrator of the whole instance.
+    #[serde(default)]
+    pub is_admin: bool,
+    /// May not sign in; open sessions end at once.
+    #[serde(default)]
+    pub is_disabled: bool,
+    /// Set while the documents of a deleted account move to another person.
+    #[serde(default)]
+    pub is_leaving: bool,
+    /// Who gets these documents while [`is_leaving`](Self::is_leaving).
+    #[serde(default)]
+    pub heir: Option<Id<User>>,
+    pub created_at: Timestamp,
+    #[serde(default)]
+    pub signed_in_at: Option<Timestamp>,
+    pub password_changed_at: Timestamp,
+    /// Somebody else has set the password: its owner is asked to choose another one.
+    #[serde(default)]
+    pub must_change_password: bool,
+}
+
+impl User {
+    /// The full name, or the user name when there is none.
+    pub fn display_name(&self) -> &str {
+        if self.full_name.is_empty() { &self.username } else { &self.full_name }
+    }
+}
+
+impl Record for User {
+    const TABLE: Table = Table { number: 3, name: "users" };
+
+    type Key = Id<User>;
+
+    fn key(&self) -> Self::Key {
+        self.id
+    }
+
+    fn index(&self, entries: &mut IndexEntries<Self>) {
+        entries.add(&BY_USERNAME, &text::fold(&self.username));
+        entries.add(&BY_EMAIL, &text::fold(&self.email));
+        if self.is_admin {
+            entries.add(&ADMINISTRATORS, &());
+        }
+        if let Some(heir) = self.heir {
+            entries.add(&BY_HEIR, &heir);
+        }
+    }
+}
+
+const BY_USERNAME: Index<User, String> = Index::unique(1);
+const BY_EMAIL: Index<User, String> = Index::unique(2);
+const ADMINISTRATORS: Index<User, ()> = Index::new(3);
+const BY_HEIR: Index<User, Id<User>> = Index::new(4);
+
+pub fn get(tx: &ReadTx, id: Id<User>) -> Result<User> {
+    tx.get(&id)?.ok_or_else(|| Error::not_found("person"))
+}
+
+/// The user with this user name or e-mail address, however it is capitalized.
+pub fn by_login(tx: &ReadTx, login: &str) -> Result<Option<User>> {
+    let folded = text::fold(login.trim());
+    match tx.find(&BY_USERNAME, &folded)? {
+        Some(user) => Ok(Some(user)),
+        None => tx.find(&BY_EMAIL, &folded),
+    }
+}
+
+/// All users by user name, for the command line.
+pub fn list(tx: &ReadTx) -> Result<Vec<User>> {
+    tx.index(&BY_USERNAME).records()?.collect()
+}
+
+/// An account with its role, for an administrator of the organization it belongs to.
+///
+/// # Errors
+/// `NotFound` for somebody who is not a member, unless the actor administers the whole instance.
+pub fn governed(
+    tx: &ReadTx,
+    actor: &Actor,
+    organization: Id<Organization>,
+    id: Id<User>,
+) -> Result<(User, Option<Role>)> {
+    decide(actor, Action::Govern(organization))?;
+    let user = get(tx, id)?;
+    let role = memberships::role(tx, organization, id)?;
+    match role.is_some() || actor.is_administrator {
+        true => Ok((user, role)),
+        false => Err(Error::not_found("person")),
+    }
+}
+
+/// True once somebody can administer the portal; until then it asks to be set up.
+pub fn has_administrator(tx: &ReadTx) -> Result<bool> {
+    for user in tx.index(&ADMINISTRATORS).records()? {
+        if !user?.is_disabled {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What a new account needs.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    pub username: String,
+    pub email: String,
+    pub full_name: String,
+    pub password: PasswordHash,
+    pub is_admin: bool,
+    pub role: Role,
+}
+
+/// Makes an account and its membership in `organization`.
+///
+/// # Errors
+/// `Conflict` naming the field when the user name or the address is taken.
+pub fn create(
+    tx: &mut WriteTx,
+    actor: &Actor,
+    organization: Id<Organization>,
+    new: NewUser,
+) -> Result<User> {
+    decide(actor, Action::Govern(organization))?;
+    if new.is_admin {
+        decide(actor, Action::Operate)?;
+    }
+    let user = User {
+        id: tx.new_id(),
+        username: free_username(tx, &new.username, None)?,
+        email: free_email(tx, &new.email, None)?,
+        full_name: text::optional_line("full_name", &new.full_name, 100)?,
+        password: new.password,
+        is_admin: new.is_admin,
+        is_disabled: false,
+        is_leaving: false,
+        heir: None,
+        created_at: tx.now(),
+        signed_in_at: None,
+        password_changed_at: tx.now(),
+        must_change_password: actor.user.is_some(),
+    };
+    tx.put(&user)?;
+    events::record(tx, actor, organization, Verb::PersonAdded, user.id, user.display_name(), None)?;
+    memberships::join(tx, actor, organization, &user, new.role)?;
+    Ok(user)
+}
+
+/// Changes to an account; `None` leaves a part as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserEdit {
+    pub username: Option<String>,
+    pub email: Option<String>,
+    pub full_name: Option<String>,
+    pub is_admin: Option<bool>,
+}
+
+/// Changes an account: one's own, or as an administrator that of anybody below oneself.
+pub fn edit(
+    tx: &mut WriteTx,
+    actor: &Actor,
+    organization: Id<Organization>,
+    id: Id<User>,
+    edit: UserEdit,
+) -> Result<User> {
+    let mut user = get(tx, id)?;
+    if actor.user != Some(id) {
+        require_governance(tx, actor, organization, &user)?;
+    }
+    if let Some(username) = edit.username {
+        user.username = free_username(tx, &username, Some(id))?;
+    }
+    if let Some(email) = edit.email {
+        user.email = free_email(tx, &email, Some(id))?;
+    }
+    if let Some(full_name) = edit.full_name {
+        user.full_name = text::optional_line("full_name", &full_name, 100)?;
+    }
+    if let Some(is_admin) = edit.is_admin
+        && is_admin != user.is_admin
+    {
+        decide(actor, Action::Operate)?;
+        if !is_admin {
+            require_another_administrator(tx, id)?;
+        }
+        user.is_admin = is_admin;
+    }
+    tx.put(&user)?;
+    events::record(tx, actor, organization, Verb::PersonChanged, id, user.display_name(), None)?;
+    Ok(user)
+}
+
+/// Locks an account out: sessions and tokens stop working at once.
+pub fn disable(
+    tx: &mut WriteTx,
+    actor: &Actor,
+    organization: Id<Organization>,
+    id: Id<User>,
+) -> Result<User> {
+    let mut user = get(tx, id)?;
+    require_governance(tx, actor, organization, &user)?;
+    if user.is_disabled {
+        return Ok(user);
+    }
+    require_replaceable(tx, &user)?;
+    user.is_disabled = true;
+    tx.put(&user)?;
+    sessions::end_all(tx, id, None)?;
+    events::record(tx, actor, organization, Verb::PersonDisabled, id, user.display_name(), None)?;
+    Ok(user)
+}
+
+pub fn enable(
+    tx: &mut WriteTx,
+    actor: &Actor,
+    organization: Id<Organization>,
+    id: Id<User>,
+) -> Result<User> {
+    let mut user = get(tx, id)?;
+    require_governance(tx, actor, organization, &user)?;
+    if user.is_leaving {
+        return Err(Error::conflict("This account is being deleted."));
+    }
+    if !user.is_disabled {
+        return Ok(user);
+    }
+    user.is_disabled = false;
+    tx.put(&user)?;
+    events::record(tx, actor, organization, Verb::PersonEnabled, id, user.display_name(), None)?;
+    Ok(user)
+}
+
+/// Gives an account another password and ends its sessions, except `keep`.
+pub fn set_password(
+    tx: &mut WriteTx,
+    actor: &Actor,
+    organization: Id<Organization>,
+    id: Id<User>,
+    password: PasswordHash,
+    keep: Option<Id<sessions::Session>>,
+) -> Result<()> {
+    let mut user = get(tx, id)?;
+    if actor.user != Some(id) {
+        require_governance(tx, actor, organization, &user)?;
+    }
+    user.password = password;
+    user.password_changed_at = tx.now();
+    user.must_change_password = actor.user.is_some_and(|by| by != id);
+    tx.put(&user)?;
+    sessions::end_all(tx, id, keep)?;
+    events::record(tx, actor, organization, Verb::PasswordChanged, id, user.display_name(), None)
+}
+
+/// Ends every session of somebody else.
+pub fn sign_out_everywhere(
+    tx: &mut WriteTx,
+    actor: &Actor,
+    organization: Id<Organization>,
+    id: Id<User>,
+) -> Result<usize> {
+    let user = get(tx, id)?;
+    require_governance(tx, actor, organization, &user)?;
+    let ended = sessions::end_all(tx, id, None)?;
+    events::record(
+        tx,
+        actor,
+        organization,
+        Verb::SignedOutEverywhere,
+        id,
+        user.display_name(),
+        None,
+    )?;
+    Ok(ended)
+}
+
+/// Begins to delete an account: it is locked at once, its documents go to `heir` by a job, and
+/// when none is left [`finish_leaving`] removes it.
+///
+/// # Errors
+/// `Invalid` when the heir is the same person, disabled, or no member everywhere the person is one;
+/// `Conflict` for one's own account, the last administrator, and while the person is an heir: their
+/// job would be over before the documents of the other arrive.
+pub fn delete(
+    tx: &mut WriteTx,
+    actor: &Actor,
+    organization: Id<Organization>,
+    id: Id<User>,
+    heir: Id<User>,
+) -> Result<()> {
+    let mut user = get(tx, id)?;
+    require_governance(tx, actor, organization, &user)?;
+    require_replaceable(tx, &user)?;
+    if actor.user == Some(id) {
+        return Err(Error::conflict(
+            "You cannot delete your own account. Ask another administrator.",
+        ));
+    }
+    if user.is_leaving {
+        return Err(Error::conflict("This account is being deleted already."));
+    }
+    if tx.index(&BY_HEIR).within(&id).keys()?.next().transpose()?.is_some() {
+        return Err(Error::conflict(
+            "Documents of a deleted account are being handed to this person. Try again when that is done.",
+        ));
+    }
+    if heir == id || !may_inherit(tx, organization, &user, heir)? {
+        return Err(Error::invalid_field(
+            "heir",
+            "Choose another active person to hand the documents to.",
+        ));
+    }
+    user.is_disabled = true;
+    user.is_leaving = true;
+    user.heir = Some(heir);
+    tx.put(&user)?;
+    sessions::end_all(tx, id, None)?;
+    tokens::revoke_all(tx, id)?;
+    jobs::enqueue(tx, Task::HandOver { from: id, to: heir })?;
+    events::record(tx, actor, organization, Verb::PersonDeleted, id, user.display_name(), None)
+}
+
+/// Active, and a member wherever the one who leaves is one and so may have documents.
+fn may_inherit(
+    tx: &ReadTx,
+    organization: Id<Organization>,
+    leaving: &User,
+    heir: Id<User>,
+) -> Result<bool> {
+    let is_active = tx.get::<User>(&heir)?.is_some_and(|heir| !heir.is_disabled);
+    let of_leaving = memberships::of_user(tx, leaving.id)?;
+    let places = of_leaving.iter().map(|membership| membership.organization);
+    for place in places.chain([organization]) {
+        if memberships::role(tx, place, heir)?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(is_active)
+}
+
+/// Removes an account that owns nothing any more; one that is gone is no error.
+///
+/// # Errors
+/// `Conflict` when the account is not leaving, or a late upload has left a document with it: hand
+/// that over too and try again.
+pub fn finish_leaving(tx: &mut WriteTx, id: Id<User>) -> Result<()> {
+    let Some(user) = tx.get::<User>(&id)? else { return Ok(()) };
+    if !user.is_leaving || !documents::created_by(tx, id, None, 1)?.is_empty() {
+        return Err(Error::conflict("This account is in use or still has documents."));
+    }
+    for membership in memberships::of_user(tx, id)? {
+        super::groups::leave_all(tx, membership.organization, id)?;
+        tx.remove::<memberships::Membership>(&membership.key())?;
+    }
+    sessions::end_all(tx, id, None)?;
+    tokens::revoke_all(tx, id)?;
+    tx.remove::<User>(&id)?;
+    Ok(())
+}
+
+/// May `actor` keep this account? An administrator of an organization keeps the accounts that
+/// belong to it alone. One that is also elsewhere, or administers the instance, is kept by
+/// administrators of the instance: whoever can set a password or an address can become that person.
+fn require_governance(
+    tx: &ReadTx,
+    actor: &Actor,
+    organization: Id<Organization>,
+    user: &User,
+) -> Result<()> {
+    decide(actor, Action::Govern(organization))?;
+    if actor.is_administrator {
+        return Ok(());
+    }
+    let places = memberships::of_user(tx, user.id)?;
+    if !places.iter().any(|place| place.organization == organization) {
+        return Err(Error::not_found("person"));
+    }
+    if user.is_admin || places.len() > 1 {
+        return Err(Error::forbidden(
+            "Only an administrator of the portal can do this: the account counts beyond your organization.",
+        ));
+    }
+    Ok(())
+}
+
+/// # Errors
+/// `Conflict` when the instance, or an organization, would be left without an administrator.
+fn require_replaceable(tx: &ReadTx, user: &User) -> Result<()> {
+    if user.is_admin {
+        require_another_administrator(tx, user.id)?;
+    }
+    for place in memberships::of_user(tx, user.id)? {
+        if place.role == Role::Admin {
+            memberships::require_another_admin(tx, place.organization, user.id)?;
+        }
+    }
+    Ok(())
+}
+
+fn require_another_administrator(tx: &ReadTx, leaving: Id<User>) -> Result<()> {
+    for user in tx.index(&ADMINISTRATORS).records()? {
+        let user = user?;
+        if user.id != leaving && !user.is_disabled {
+            return Ok(());
+        }
+    }
+    Err(Error::conflict(
+        "This is the last administrator of the portal. Make somebody else one first.",
+    ))
+}
+
+fn free_username(tx: &ReadTx, username: &str, own: Option<Id<User>>) -> Result<String> {
+    let username = text::username(username)?;
+    match tx.find(&BY_USERNAME, &text::fold(&username))? {
+        Some(taken) if Some(taken.id) != own => {
+            Err(Error::conflict(format!("The username “{username}” is taken.")))
+        }
+        _ => Ok(username),
+    }
+}
+
+fn free_email(tx: &ReadTx, email: &str, own: Option<Id<User>>) -> Result<String> {
+    let email = text::email(email)?;
+    match tx.find(&BY_EMAIL, &text::fold(&email))? {
+        Some(taken) if Some(taken.id) != own => {
+            Err(Error::conflict(format!("There is an account with the address “{email}” already.")))
+        }
+        _ => Ok(email),
+    }
+}
+
+/// Notes that somebody signed in.
+pub fn note_sign_in(tx: &mut WriteTx, id: Id<User>) -> Result<()> {
+    let mut user: User = tx.get(&id)?.ok_or_else(|| {
+        Error::Internal(anyhow!("user {id} vanished between the password check and the session"))
+    })?;
+    user.signed_in_at = Some(tx.now());
+    tx.put(&user)
+}

@@ -1,0 +1,54 @@
+//! Which process has something open, as /proc tells (proc(5)). Of the processes of other users it
+//! tells only root.
+
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+};
+
+/// A machine with more processes is looked at in part.
+const PROCESSES_MAX: usize = 50_000;
+
+/// A process as a person would look for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    pub pid: u32,
+    /// The name of its program.
+    pub name: String,
+}
+
+impl fmt::Display for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (process {})", self.name, self.pid)
+    }
+}
+
+/// A process, other than this one, that has a file open.
+pub fn with_file(path: &Path) -> Option<Process> {
+    let path = fs::canonicalize(path).ok()?;
+    with_open(|target| target == path, Some(std::process::id()))
+}
+
+/// The process that holds one of these sockets, named by their inodes.
+pub(super) fn with_socket(inodes: &[String]) -> Option<Process> {
+    let names: Vec<PathBuf> =
+        inodes.iter().map(|inode| PathBuf::from(format!("socket:[{inode}]"))).collect();
+    with_open(|target| names.iter().any(|name| name == target), None)
+}
+
+fn with_open(is_it: impl Fn(&Path) -> bool, except: Option<u32>) -> Option<Process> {
+    let processes = fs::read_dir("/proc").ok()?.flatten().take(PROCESSES_MAX);
+    processes
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|pid| Some(*pid) != except)
+        .find(|pid| {
+            let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+            files
+                .into_iter()
+                .any(|file| fs::read_link(file.path()).is_ok_and(|target| is_it(&target)))
+        })
+        .map(|pid| {
+            let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+            Process { pid, name: name.trim().to_owned() }
+        })
+}

@@ -1,0 +1,51 @@
+//! Sizes as people say them.
+
+use std::fmt;
+
+/// A number of bytes that prints as `2.4 MB` (decimal units, as disks and browsers count).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+/// A unit and its number of bytes.
+const UNITS: [(&str, u64); 5] =
+    [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1_000), ("", 1)];
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let &(unit, unit_bytes) = UNITS.iter().find(|unit| self.0 >= unit.1).unwrap_or(&("", 1));
+        if unit_bytes == 1 {
+            return write!(f, "{} {}", self.0, if self.0 == 1 { "byte" } else { "bytes" });
+        }
+        // Whole tenths, cut and not rounded: a file never looks larger than a limit it keeps.
+        let tenths = self.0 / (unit_bytes / 10);
+        match tenths % 10 {
+            0 => write!(f, "{} {unit}", tenths / 10),
+            tenth => write!(f, "{}.{tenth} {unit}", tenths / 10),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Size;
+
+    #[test]
+    fn sizes_read_as_people_say_them() {
+        let shown = [0, 1, 999, 1_000, 1_999, 2_400_000, 25_000_000, 1_500_000_000, u64::MAX]
+            .map(|bytes| Size(bytes).to_string());
+        assert_eq!(
+            shown,
+            [
+                "0 bytes",
+                "1 byte",
+                "999 bytes",
+                "1 KB",
+                "1.9 KB",
+                "2.4 MB",
+                "25 MB",
+                "1.5 GB",
+                "18446744 TB",
+            ]
+        );
+    }
+}

@@ -1,0 +1,72 @@
+//! Signing in and out, for programs.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header,
+    web::{Data, Json as Answer},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::parts::done;
+use crate::{
+    app::{App, Credentials},
+    domain::sessions,
+    error::Error,
+    web::{
+        auth::Member,
+        body::{NoBody, OpenJson},
+        client,
+        fault::Result,
+    },
+};
+
+/// Who signs in.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginForm {
+    /// A username or an e-mail address.
+    #[serde(alias = "email")]
+    username: String,
+    password: String,
+}
+
+/// What to send as `Authorization: Bearer …` from now on.
+#[derive(Serialize, JsonSchema)]
+pub struct TokenView {
+    access_token: String,
+    /// Always `bearer`.
+    token_type: &'static str,
+    /// Seconds.
+    expires_in: i64,
+}
+
+pub async fn login(
+    app: Data<App>,
+    request: HttpRequest,
+    OpenJson(form): OpenJson<LoginForm>,
+) -> Result<Answer<TokenView>> {
+    let user_agent = request.headers().get(header::USER_AGENT).and_then(|it| it.to_str().ok());
+    let credentials = Credentials {
+        login: form.username,
+        password: form.password,
+        address: client::address(&request, &app.config),
+        user_agent: user_agent.unwrap_or_default().to_owned(),
+    };
+    let token = app.sign_in_for_token(credentials).await?;
+    Ok(Answer(TokenView {
+        access_token: token.text,
+        token_type: "bearer",
+        expires_in: token.lifetime.as_secs(),
+    }))
+}
+
+pub async fn logout(app: Data<App>, member: Member, _: NoBody) -> Result<HttpResponse> {
+    let Some(session) = &member.session else {
+        let message = "An API token has no session to end. Revoke the token instead.";
+        return Err(Error::conflict(message).into());
+    };
+    let (user, id) = (member.user.id, session.id);
+    app.store.write(move |tx| sessions::end(tx, user, id)).await?;
+    Ok(done())
+}

@@ -1,0 +1,115 @@
+//! What happens around every request: an id, a line in the log, the security headers, and a refusal
+//! of what another site makes a browser send.
+
+use std::time::Instant;
+
+use actix_web::{
+    Error, HttpMessage, HttpResponse,
+    body::{EitherBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::{
+        Method,
+        header::{self, HeaderName, HeaderValue},
+    },
+    middleware::Next,
+};
+
+use super::auth::Visitor;
+
+/// Names one request in its answer, its error and the log.
+#[derive(Clone, Debug)]
+pub struct RequestId(pub String);
+
+/// Scripts, styles, images and requests: only our own. Nothing inline, no frames around us.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+    font-src 'self'; connect-src 'self'; media-src 'self'; frame-src 'self'; object-src 'self'; \
+    manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+const HEADERS: [(HeaderName, &str); 5] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+];
+
+/// Numbers the request, times it, and writes its line to the log.
+pub async fn trace(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let began = Instant::now();
+    let id = format!("{:016x}", uuid::Uuid::new_v4().as_u64_pair().1);
+    let method = request.method().clone();
+    let path = loggable_path(request.path());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut response = next.call(request).await?;
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+    }
+    let user =
+        response.request().extensions().get::<Visitor>().and_then(|visitor| visitor.actor.user);
+    let user = user.map(|user| user.to_string()).unwrap_or_default();
+    let status = response.status().as_u16();
+    let ms = began.elapsed().as_secs_f64() * 1_000.0;
+    // Assets would drown everything else.
+    if path.starts_with("/static/") && status < 400 {
+        tracing::debug!(target: "request", id, %method, path, status, ms, user);
+    } else {
+        tracing::info!(target: "request", id, %method, path, status, ms, user);
+    }
+    Ok(response)
+}
+
+/// The path without what would let a reader of the log in.
+fn loggable_path(path: &str) -> String {
+    match path.strip_prefix("/setup/") {
+        Some(_) => "/setup/…".into(),
+        None => path.to_owned(),
+    }
+}
+
+/// Adds the security headers that a handler has not set itself.
+pub async fn secure(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let mut response = next.call(request).await?;
+    for (name, value) in HEADERS {
+        if !response.headers().contains_key(&name) {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+    }
+    if !response.headers().contains_key(header::CACHE_CONTROL) {
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    Ok(response)
+}
+
+/// Refuses what a page of another site makes a browser do here in its user's name. Browsers say
+/// where a request comes from, in `Sec-Fetch-Site` or `Origin`; programs say nothing and carry no
+/// cookie.
+pub async fn refuse_cross_site(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
+    let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let is_by_cookie = !request.headers().contains_key(header::AUTHORIZATION);
+    if !is_safe && is_by_cookie && is_cross_site(&request) {
+        let refused = HttpResponse::Forbidden().finish();
+        return Ok(request.into_response(refused).map_into_right_body());
+    }
+    Ok(next.call(request).await?.map_into_left_body())
+}
+
+fn is_cross_site(request: &ServiceRequest) -> bool {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = header("sec-fetch-site") {
+        return !matches!(site, "same-origin" | "none");
+    }
+    let host = header("host").or_else(|| request.uri().authority().map(|it| it.as_str()));
+    match (header("origin"), host) {
+        (Some(origin), Some(host)) => origin.split_once("://").is_none_or(|(_, from)| from != host),
+        _ => false,
+    }
+}

@@ -1,0 +1,41 @@
+//! Whether the portal is alive and ready, for load balancers and the command line.
+
+use actix_web::{HttpResponse, http::StatusCode, web::Data};
+use serde::Serialize;
+
+use super::fault::Result;
+use crate::app::App;
+
+/// The process answers.
+pub async fn alive() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("ok\n")
+}
+
+#[derive(Serialize)]
+struct Readiness {
+    status: &'static str,
+    store: &'static str,
+    /// How many changes the search index has yet to follow.
+    index_behind: u64,
+}
+
+/// The store answers, too.
+pub async fn ready(app: Data<App>) -> Result<HttpResponse> {
+    let latest = app.store.read(|tx| tx.latest_change()).await;
+    let (status, readiness) = match latest {
+        Ok(latest) => (
+            StatusCode::OK,
+            Readiness {
+                status: "ready",
+                store: "ok",
+                index_behind: latest.saturating_sub(app.index.cursor()),
+            },
+        ),
+        Err(fault) => {
+            tracing::error!("the store does not answer: {}", fault.chain());
+            let readiness = Readiness { status: "failing", store: "failing", index_behind: 0 };
+            (StatusCode::SERVICE_UNAVAILABLE, readiness)
+        }
+    };
+    Ok(HttpResponse::build(status).json(readiness))
+}

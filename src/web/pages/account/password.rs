@@ -1,0 +1,80 @@
+//! Changing one's own password.
+
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
+use serde::Deserialize;
+
+use super::PasswordPage;
+use crate::{
+    app::App,
+    domain::{passwords, users},
+    error::Error,
+    web::{
+        auth::Member,
+        body::Form,
+        fault::Result,
+        pages::{FormErrors, Go, Html, Place, page},
+    },
+};
+
+#[derive(Deserialize)]
+pub struct PasswordForm {
+    #[serde(default)]
+    current: String,
+    #[serde(default)]
+    password: String,
+}
+
+pub async fn show(request: HttpRequest, member: Member) -> Result<HttpResponse> {
+    let shown = password_page(&request, &member, FormErrors::none()).await?;
+    Html(shown).with_status(StatusCode::OK)
+}
+
+pub async fn submit(
+    app: Data<App>,
+    request: HttpRequest,
+    member: Member,
+    Form(form): Form<PasswordForm>,
+) -> Result<HttpResponse> {
+    match change(&app, &member, form).await {
+        Ok(()) => {
+            let said = "Your password is changed. You are signed out everywhere else.";
+            Ok(Go::to("/account/password").saying(said).response())
+        }
+        Err(error) => {
+            let (errors, status) = FormErrors::refusing(error)?;
+            let shown = password_page(&request, &member, errors).await?;
+            Html(shown).with_status(status)
+        }
+    }
+}
+
+async fn change(app: &App, member: &Member, form: PasswordForm) -> crate::error::Result<()> {
+    let user = &member.user;
+    app.confirm_password(user, form.current).await.map_err(beside_its_field)?;
+    passwords::accept(&form.password, &[&user.username, &user.email])?;
+    let hash = app.hash_password(form.password).await?;
+    let (actor, organization, id) = (member.actor(), member.organization, user.id);
+    let keep = member.session.as_ref().map(|session| session.id);
+    app.store.write(move |tx| users::set_password(tx, &actor, organization, id, hash, keep)).await
+}
+
+/// The form calls the field by another name than the API.
+fn beside_its_field(error: Error) -> Error {
+    match error {
+        Error::Invalid { message, .. } => Error::invalid_field("current", message),
+        other => other,
+    }
+}
+
+async fn password_page(
+    request: &HttpRequest,
+    member: &Member,
+    errors: FormErrors,
+) -> Result<PasswordPage> {
+    Ok(PasswordPage {
+        page: page(request, &member.visitor, Place::Password).await?,
+        errors,
+        username: member.user.username.clone(),
+        is_required: member.user.must_change_password,
+    })
+}

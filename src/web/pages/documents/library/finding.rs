@@ -1,0 +1,127 @@
+//! The handlers of the library: the address becomes a question, the answer a list.
+
+use actix_web::{HttpRequest, web::Data};
+use jiff::Timestamp;
+
+use super::{
+    Address, Correction, DocumentCard, LibraryPage, Results, ResultsFragment, Statistics,
+    address::SORTS,
+    narrowing::{self, Names},
+};
+use crate::{
+    app::{self, App, Sort},
+    domain::access::Action,
+    web::{
+        auth::Member,
+        body::Query,
+        fault::Result,
+        pages::{ChoiceLink, Html, Moment, Page, Pager, Place, SearchBox, page},
+    },
+};
+
+pub async fn show(
+    app: Data<App>,
+    request: HttpRequest,
+    member: Member,
+    Query(address): Query<Address>,
+) -> Result<Html<LibraryPage>> {
+    let frame = page(&request, &member.visitor, Place::Library).await?;
+    let search = SearchBox { text: address.q.clone(), kept: address.kept(&["q"]) };
+    let page = Page { search, ..frame };
+    let statistics = app.statistics(member.actor()).await?;
+    let now = app.clock.now();
+    Ok(Html(LibraryPage {
+        can_upload: page.can_upload(),
+        results: found(&app, &member, address).await?,
+        statistics: Statistics {
+            documents: statistics.documents,
+            new_this_month: statistics.new_this_month,
+            categories: statistics.categories,
+            updated: statistics.updated_at.map(|at| Moment::new(at, now)),
+        },
+        page,
+    }))
+}
+
+/// The list alone, for the search as you type.
+pub async fn results(
+    app: Data<App>,
+    member: Member,
+    Query(address): Query<Address>,
+) -> Result<Html<ResultsFragment>> {
+    Ok(Html(ResultsFragment { results: found(&app, &member, address).await? }))
+}
+
+async fn found(app: &App, member: &Member, address: Address) -> Result<Results> {
+    let can_upload = member.may(Action::Upload(member.organization));
+    let find = address.find();
+    let (category, person) = (find.category, find.person);
+    let found = app.find(member.actor(), find).await?;
+    let facets = found.facets.clone().unwrap_or_default();
+    let (category, person) = app.names_of_filters(member.actor(), category, person).await?;
+    let active = narrowing::active(&address, Names { category, person });
+    let now = app.clock.now();
+    Ok(Results {
+        is_library_empty: found.total == 0 && active.is_empty() && address.q.trim().is_empty(),
+        total: found.total,
+        correction: correction(&address.q, &found.corrections),
+        is_grid: address.is_grid(),
+        list_href: address.with(|address| address.view.clear()),
+        grid_href: address.with(|address| address.view = "grid".into()),
+        sorts: sorts(&address),
+        facets: narrowing::facets(&address, &facets, can_upload),
+        dates: narrowing::dates(&address, &facets.years, now),
+        active,
+        clear_href: cleared(&address).href(),
+        pager: Pager {
+            first_href: (!address.after.is_empty()).then(|| address.with(|_| {})),
+            next_href: found
+                .next
+                .clone()
+                .map(|next| Address { after: next, ..address.clone() }.href()),
+        },
+        can_upload,
+        documents: cards(found, &address, now),
+        query: address.q,
+    })
+}
+
+fn cards(found: app::Page, address: &Address, now: Timestamp) -> Vec<DocumentCard> {
+    found.documents.into_iter().map(|found| DocumentCard::of(found, address, now)).collect()
+}
+
+/// Without any filter: the search and the way it is shown stay.
+fn cleared(address: &Address) -> Address {
+    Address {
+        q: address.q.clone(),
+        sort: address.sort.clone(),
+        view: address.view.clone(),
+        ..Address::default()
+    }
+}
+
+fn sorts(address: &Address) -> Vec<ChoiceLink> {
+    let chosen = address.chosen_sort();
+    let has_words = !address.q.trim().is_empty();
+    let offered = SORTS.iter().filter(|(sort, ..)| has_words || *sort != Sort::Relevance);
+    offered
+        .map(|(sort, key, label)| ChoiceLink {
+            label: (*label).into(),
+            href: address.with(|address| address.sort = (*key).into()),
+            selected: *sort == chosen,
+            count: None,
+        })
+        .collect()
+}
+
+/// What was searched for instead: the question with the corrected words in it.
+fn correction(typed: &str, corrections: &[(String, String)]) -> Option<Correction> {
+    if corrections.is_empty() {
+        return None;
+    }
+    let mut shown = typed.trim().to_owned();
+    for (written, used) in corrections {
+        shown = shown.replacen(written, used, 1);
+    }
+    Some(Correction::ShowingInstead { shown })
+}

@@ -1,0 +1,121 @@
+//! What the reader sees of a file, decided by its type and by what reading it gave.
+
+use super::{PageImage, Preview};
+use crate::{
+    app::{App, Reading},
+    domain::{
+        access::Actor,
+        blobs::{Extraction, Facts},
+        documents::{CurrentFile, Document},
+    },
+    error::Result,
+    web::pages::documents::card,
+};
+
+/// How much of a text stands in the page.
+const TEXT_CHARS_MAX: usize = 60_000;
+/// Page images in a strip; the browser fetches those that scroll into view.
+const PAGES_MAX: u32 = 100;
+/// The shape of an A4 page: browsers keep the place until the picture itself says better.
+const PAGE_PX: (u32, u32) = (1_000, 1_414);
+
+/// Pictures that every browser shows as they are. A drawing with scripts in it (SVG) runs none of
+/// them as a picture, and is only ever sent as a download otherwise.
+const PICTURES: [&str; 8] = [
+    "image/png",
+    "image/jpeg",
+    "image/gif",
+    "image/webp",
+    "image/bmp",
+    "image/x-icon",
+    "image/avif",
+    "image/svg+xml",
+];
+
+pub async fn preview_of(app: &App, actor: Actor, reading: &Reading) -> Result<Preview> {
+    let document = &reading.found.document;
+    if let Some(url) = &document.link {
+        return Ok(Preview::Link { url: url.clone(), host: card::host(url) });
+    }
+    let Some(file) = &document.current else {
+        return Ok(Preview::None { reason: "There is no file.".into() });
+    };
+    let extraction = reading.found.blob.as_ref().map(|blob| &blob.extraction);
+    let media_type = file.media_type.as_str();
+    let url = content_url(document, file);
+    if PICTURES.contains(&media_type) {
+        return Ok(Preview::Image { url, alt: document.title.clone() });
+    }
+    match media_type.split_once('/') {
+        Some(("audio", _)) => return Ok(Preview::Audio { url, media_type: media_type.into() }),
+        Some(("video", _)) => {
+            let poster_url = card::thumbnail_url(document, reading.found.blob.as_ref());
+            return Ok(Preview::Video { url, media_type: media_type.into(), poster_url });
+        }
+        _ => {}
+    }
+    match extraction {
+        Some(Extraction::Done(facts)) => of_read_file(app, actor, reading, file, facts).await,
+        _ if media_type == "application/pdf" => {
+            Ok(Preview::Pdf { content_url: url, pages: Vec::new() })
+        }
+        Some(Extraction::Failed { .. }) => Ok(Preview::None {
+            reason: "This file could not be read, so there is no preview. Download it to open it."
+                .into(),
+        }),
+        Some(Extraction::Pending) | None => Ok(Preview::Pending),
+    }
+}
+
+async fn of_read_file(
+    app: &App,
+    actor: Actor,
+    reading: &Reading,
+    file: &CurrentFile,
+    facts: &Facts,
+) -> Result<Preview> {
+    let document = &reading.found.document;
+    let pages = page_images(document, facts);
+    if file.media_type == "application/pdf" {
+        return Ok(Preview::Pdf { content_url: content_url(document, file), pages });
+    }
+    if !pages.is_empty() {
+        return Ok(Preview::Pages(pages));
+    }
+    if facts.has_text {
+        let text = app.text(actor, document.id).await?;
+        return Ok(shortened(&text, facts.is_text_truncated));
+    }
+    if let Some(url) = card::thumbnail_url(document, reading.found.blob.as_ref()) {
+        return Ok(Preview::Thumbnail { url });
+    }
+    Ok(Preview::None { reason: "There is no preview for this type of file.".into() })
+}
+
+/// The beginning of a text. Form feeds, which part its pages, become empty lines.
+fn shortened(text: &str, was_cut: bool) -> Preview {
+    let end = text.char_indices().nth(TEXT_CHARS_MAX).map(|(end, _)| end);
+    let shown = &text[..end.unwrap_or(text.len())];
+    Preview::Text { text: shown.replace('\u{c}', "\n\n"), is_cut: end.is_some() || was_cut }
+}
+
+/// PDFs are drawn page by page when somebody looks; of other files there are the stored pictures.
+fn page_images(document: &Document, facts: &Facts) -> Vec<PageImage> {
+    let count = match document.current.as_ref().map(|file| file.media_type.as_str()) {
+        Some("application/pdf") => facts.page_count.unwrap_or(0).max(facts.preview_count),
+        _ => facts.preview_count,
+    };
+    let (width, height) = match (facts.width_px, facts.height_px) {
+        (Some(width), Some(height)) => (width, height),
+        _ => PAGE_PX,
+    };
+    let url = |number| format!("/documents/{}/pages/{number}", document.id);
+    (1..=count.min(PAGES_MAX))
+        .map(|number| PageImage { number, url: url(number), width, height })
+        .collect()
+}
+
+/// Names the version, so that a browser never shows an old file from its memory.
+fn content_url(document: &Document, file: &CurrentFile) -> String {
+    format!("/documents/{}/content?version={}", document.id, file.number)
+}

@@ -1,0 +1,117 @@
+//! Deciding who sees one document, or the documents chosen in the administration.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::StatusCode,
+    web::{Data, Path},
+};
+use askama::Template;
+
+use super::{Status, VisibilityFields, form::DocumentForm};
+use crate::{
+    app::App,
+    domain::documents::{self, Document},
+    id::Id,
+    web::{
+        auth::Member,
+        body::Form,
+        fault::Result,
+        pages::{FormErrors, Go, HiddenField, Html, Page, Place, filters, page},
+    },
+};
+
+/// `GET` and `POST /documents/{id}/visibility`; with `id` repeated as a hidden field it also serves
+/// the bulk action of `/admin/documents`.
+#[derive(Clone, Debug, Template)]
+#[template(path = "documents/visibility.html")]
+pub struct VisibilityPage {
+    pub page: Page,
+    pub errors: FormErrors,
+    /// Where the form posts to.
+    pub action: String,
+    /// Where "Cancel" leads.
+    pub back_href: String,
+    /// The document's title, or `12 documents`.
+    pub title: String,
+    /// A draft is seen by its makers alone, whatever is chosen here: the page says so.
+    pub status: Status,
+    pub visibility: VisibilityFields,
+    pub carried: Vec<HiddenField>,
+}
+
+pub async fn show(
+    app: Data<App>,
+    request: HttpRequest,
+    member: Member,
+    id: Path<Id<Document>>,
+) -> Result<HttpResponse> {
+    let document = editable(&app, &member, *id).await?;
+    let form = DocumentForm::about(&document, None);
+    let shown =
+        visibility_page(&app, &request, &member, &document, &form, FormErrors::none()).await?;
+    Html(shown).with_status(StatusCode::OK)
+}
+
+pub async fn submit(
+    app: Data<App>,
+    request: HttpRequest,
+    member: Member,
+    id: Path<Id<Document>>,
+    Form(form): Form<DocumentForm>,
+) -> Result<HttpResponse> {
+    let document = editable(&app, &member, *id).await?;
+    match save(&app, &member, *id, &form).await {
+        Ok(saved) => {
+            app.wait_for_index().await;
+            let sees = match saved.visibility {
+                documents::Visibility::Organization => "everyone in the organization",
+                documents::Visibility::Restricted { .. } => "only the groups and people you chose",
+                documents::Visibility::Public => "anyone who has the address",
+            };
+            let said = format!("“{}” is seen by {sees}.", saved.title);
+            Ok(Go::to(format!("/documents/{id}")).saying(said).response())
+        }
+        Err(error) => {
+            let (errors, status) = FormErrors::refusing(error)?;
+            Html(visibility_page(&app, &request, &member, &document, &form, errors).await?)
+                .with_status(status)
+        }
+    }
+}
+
+async fn editable(app: &App, member: &Member, id: Id<Document>) -> crate::error::Result<Document> {
+    let actor = member.actor();
+    app.store.read(move |tx| documents::editable(tx, &actor, id)).await
+}
+
+async fn save(
+    app: &App,
+    member: &Member,
+    id: Id<Document>,
+    form: &DocumentForm,
+) -> crate::error::Result<Document> {
+    let visibility = form.visibility()?;
+    let actor = member.actor();
+    app.store.write(move |tx| documents::set_visibility(tx, &actor, id, visibility)).await
+}
+
+async fn visibility_page(
+    app: &App,
+    request: &HttpRequest,
+    member: &Member,
+    document: &Document,
+    form: &DocumentForm,
+    errors: FormErrors,
+) -> Result<VisibilityPage> {
+    let id = document.id;
+    Ok(VisibilityPage {
+        page: page(request, &member.visitor, Place::Library).await?,
+        errors,
+        action: format!("/documents/{id}/visibility"),
+        back_href: format!("/documents/{id}"),
+        title: document.title.clone(),
+        status: document.status.into(),
+        visibility: form.visibility_fields(app, member.actor()).await?,
+        carried: Vec::new(),
+    })
+}

@@ -1,0 +1,228 @@
+//! What every page handler needs around its own work: the frame's data, a flash message for the
+//! next page, and the pages for what went wrong.
+
+use actix_web::{
+    FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, Responder,
+    body::BoxBody,
+    cookie::{Cookie, SameSite},
+    dev::Payload,
+    http::{StatusCode, header},
+};
+use anyhow::Context;
+use askama::Template;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Flash, Page, Person, Place, Theme, Tone, Undo,
+    failure::{Failure, FailurePage, PlainFailurePage},
+    parts::HiddenField,
+};
+use crate::{
+    domain::{access::Role, organizations},
+    error::Result,
+    web::{
+        auth::{self, Visitor},
+        fault,
+    },
+};
+
+const FLASH_COOKIE: &str = "flash";
+pub const THEME_COOKIE: &str = "theme";
+
+/// A rendered template as an answer.
+pub struct Html<T>(pub T);
+
+impl<T: Template> Responder for Html<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        match render(&self.0) {
+            Ok(body) => html(HttpResponse::Ok(), body),
+            Err(fault) => HttpResponse::from_error(fault::Fault(fault)),
+        }
+    }
+}
+
+impl<T: Template> Html<T> {
+    /// The page with another status, for a form that is shown again.
+    pub fn with_status(self, status: StatusCode) -> fault::Result<HttpResponse> {
+        Ok(html(HttpResponse::build(status), render(&self.0)?))
+    }
+}
+
+fn html(mut response: HttpResponseBuilder, body: String) -> HttpResponse {
+    let mut response = response.content_type("text/html; charset=utf-8").body(body);
+    // Shown once: the page that carries it takes it away.
+    let mut spent = Cookie::build(FLASH_COOKIE, "").path("/").finish();
+    spent.make_removal();
+    let _ = response.add_cookie(&spent);
+    response
+}
+
+fn render(template: &impl Template) -> Result<String> {
+    Ok(template.render().context("rendering a page")?)
+}
+
+/// The frame of a page for this visitor.
+pub async fn page(request: &HttpRequest, visitor: &Visitor, place: Place) -> Result<Page> {
+    let app = auth::app(request)?;
+    let organization = visitor.actor.organization;
+    let organization = app
+        .store
+        .read(move |tx| match organization {
+            Some(id) => organizations::get(tx, id).map(Some),
+            None => organizations::first(tx),
+        })
+        .await?;
+    let theme = request.cookie(THEME_COOKIE);
+    Ok(Page {
+        logo_url: organization
+            .as_ref()
+            .and_then(|organization| organization.logo.as_ref())
+            .map(|logo| format!("/logo/{}", logo.blob)),
+        accent: organization
+            .as_ref()
+            .and_then(|organization| organization.accent.as_ref())
+            .and_then(|accent| super::accent::Accent::parse(accent.as_str())),
+        organization: organization
+            .map_or_else(|| "Appliance".into(), |organization| organization.name),
+        person: visitor.user.as_ref().map(|user| {
+            let role = visitor.actor.organization.and_then(|id| visitor.actor.role_in(id));
+            Person {
+                name: user.display_name().to_owned(),
+                email: user.email.clone(),
+                can_upload: role.is_some_and(|role| role >= Role::Editor),
+                can_administer: role.is_some_and(|role| role >= Role::Manager),
+            }
+        }),
+        csrf_token: visitor.csrf_token(),
+        flash: take_flash(request),
+        theme: theme.map_or(Theme::Auto, |cookie| Theme::from_key(cookie.value())),
+        place,
+        search: Default::default(),
+    })
+}
+
+/// What the flash cookie holds: only what our own pages put there, and shown as plain text.
+#[derive(Serialize, Deserialize)]
+struct StoredFlash {
+    is_bad: bool,
+    text: String,
+    undo: Option<String>,
+}
+
+fn take_flash(request: &HttpRequest) -> Option<Flash> {
+    let cookie = request.cookie(FLASH_COOKIE)?;
+    let json = URL_SAFE_NO_PAD.decode(cookie.value()).ok()?;
+    let stored: StoredFlash = serde_json::from_slice(&json).ok()?;
+    let undo = stored.undo.filter(|action| is_own_path(action)).map(|action| Undo {
+        label: "Undo".into(),
+        action,
+        fields: Vec::<HiddenField>::new(),
+    });
+    let tone = if stored.is_bad { Tone::Bad } else { Tone::Good };
+    Some(Flash { tone, text: stored.text, undo })
+}
+
+/// After a form: on to another page (303), which says what happened.
+pub struct Go {
+    to: String,
+    flash: Option<StoredFlash>,
+}
+
+impl Go {
+    /// On to a path of ours.
+    pub fn to(path: impl Into<String>) -> Self {
+        Go { to: path.into(), flash: None }
+    }
+
+    pub fn saying(mut self, text: impl Into<String>) -> Self {
+        self.flash = Some(StoredFlash { is_bad: false, text: text.into(), undo: None });
+        self
+    }
+
+    pub fn complaining(mut self, text: impl Into<String>) -> Self {
+        self.flash = Some(StoredFlash { is_bad: true, text: text.into(), undo: None });
+        self
+    }
+
+    /// Offers a button that posts to `action`.
+    pub fn with_undo(mut self, action: impl Into<String>) -> Self {
+        if let Some(flash) = &mut self.flash {
+            flash.undo = Some(action.into());
+        }
+        self
+    }
+
+    pub fn response(self) -> HttpResponse {
+        let mut response = HttpResponse::SeeOther();
+        response.insert_header((header::LOCATION, self.to));
+        if let Some(flash) = self.flash.and_then(|flash| serde_json::to_vec(&flash).ok()) {
+            let cookie = Cookie::build(FLASH_COOKIE, URL_SAFE_NO_PAD.encode(flash))
+                .path("/")
+                .http_only(true)
+                .same_site(SameSite::Lax)
+                .finish();
+            response.cookie(cookie);
+        }
+        response.finish()
+    }
+}
+
+impl Responder for Go {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        self.response()
+    }
+}
+
+/// True for a path on this portal; anything that a browser could take for another host is not.
+pub fn is_own_path(path: &str) -> bool {
+    path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.contains('\\')
+        && !path.contains(char::is_control)
+}
+
+/// The page of ours that a form was sent from.
+pub fn back(request: &HttpRequest, otherwise: &str) -> String {
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let referer = header(header::REFERER).and_then(|referer| referer.split_once("://"));
+    let path = referer.and_then(|(_, rest)| {
+        let path = &rest[rest.find('/')?..];
+        (header(header::HOST) == Some(&rest[..rest.len() - path.len()])).then_some(path)
+    });
+    path.filter(|path| is_own_path(path)).unwrap_or(otherwise).to_owned()
+}
+
+/// The way to the sign-in page and back.
+pub fn to_sign_in(request: &HttpRequest) -> HttpResponse {
+    let wanted = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let next = serde_html_form::to_string([("next", wanted)]).unwrap_or_default();
+    Go::to(format!("/sign-in?{next}")).response()
+}
+
+/// The page for a request that failed: in the frame, or without it where the frame cannot be had.
+pub async fn error_page(
+    request: &HttpRequest,
+    status: StatusCode,
+    message: &str,
+    request_id: &str,
+) -> fault::Result<String> {
+    let failure = Failure::told(status, message, Some(request_id));
+    match framed(request, failure.clone()).await {
+        Ok(page) => Ok(page),
+        Err(fault) => {
+            tracing::debug!("an error page without its frame: {}", fault.0.chain());
+            Ok(render(&PlainFailurePage { failure })?)
+        }
+    }
+}
+
+async fn framed(request: &HttpRequest, failure: Failure) -> fault::Result<String> {
+    let visitor = Visitor::from_request(request, &mut Payload::None).await?;
+    let page = page(request, &visitor, Place::Elsewhere).await?;
+    Ok(render(&FailurePage { page, failure })?)
+}

@@ -1,0 +1,214 @@
+use appliance::{
+    error::Error,
+    web::pages::{
+        Choice, FormErrors, HiddenField, Page, Pager, Place,
+        account::{
+            CreatedToken, PasswordPage, ProfilePage, SessionRow, SessionsPage, TokenRow, TokensPage,
+        },
+        confirm::ConfirmPage,
+        documents::FileFace,
+        failure::{Failure, FailurePage, PlainFailurePage},
+        setup::{SetupExpiredPage, SetupPage},
+        trash::{TrashPage, TrashedDocument},
+    },
+};
+
+use super::{super::Exhibit, admin, minutes_ago, page, reader, stranger};
+
+pub fn all() -> Vec<Exhibit> {
+    let mut exhibits = account();
+    exhibits.extend(trash());
+    exhibits.extend(setup());
+    exhibits.extend(failures());
+    exhibits
+}
+
+fn account() -> Vec<Exhibit> {
+    let session = |id: &str, device: &str, is_this_one| SessionRow {
+        id: id.to_owned(),
+        device: device.to_owned(),
+        address: "2001:db8:85a3::8a2e:370:7334".to_owned(),
+        signed_in: minutes_ago(60 * 24 * 3),
+        last_seen: minutes_ago(2),
+        is_this_one,
+    };
+    let token = |id: &str, name: &str, is_expired: bool| TokenRow {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        created: minutes_ago(60 * 24 * 100),
+        last_used: (!is_expired).then(|| minutes_ago(14)),
+        expires: is_expired.then(|| minutes_ago(60 * 24 * 10)),
+        is_expired,
+    };
+    let tokens = TokensPage {
+        page: admin(Place::Tokens),
+        errors: FormErrors::none(),
+        name: String::new(),
+        lifetimes: vec![
+            Choice::new("30", "30 days", false),
+            Choice::new("365", "1 year", true),
+            Choice::new("", "Until it is revoked", false),
+        ],
+        tokens: vec![
+            token("t1", "Nightly import from the accounting system", false),
+            token("t2", "Old script", true),
+        ],
+        created: None,
+    };
+    vec![
+        page(
+            "account",
+            &ProfilePage {
+                page: admin(Place::Profile),
+                errors: FormErrors::of(&Error::invalid_field(
+                    "email",
+                    "Somebody else uses this address. Choose another.",
+                )),
+                username: "ana".to_owned(),
+                full_name: "Ana María López".to_owned(),
+                email: "ana.lopez@halden.example".to_owned(),
+                role: "Admin".to_owned(),
+                groups: vec!["Investment committee".to_owned(), "Board".to_owned()],
+                member_since: minutes_ago(60 * 24 * 400),
+            },
+        ),
+        page(
+            "account-password",
+            &PasswordPage {
+                page: Page { place: Place::Password, ..reader() },
+                errors: FormErrors::of(&Error::invalid_field(
+                    "current",
+                    "This is not your current password.",
+                )),
+                username: "thorunn".to_owned(),
+                is_required: true,
+            },
+        ),
+        page(
+            "account-sessions",
+            &SessionsPage {
+                page: admin(Place::Sessions),
+                sessions: vec![
+                    session("s1", "Firefox on Windows", true),
+                    session("s2", "Safari on iPhone", false),
+                ],
+            },
+        ),
+        page("account-tokens", &tokens),
+        page(
+            "account-tokens-created",
+            &TokensPage {
+                created: Some(CreatedToken {
+                    name: "Website".to_owned(),
+                    secret: "apl_3f9a0c7d5b1e4f6a8c2d9e0b7f5a3c1d6e8f0a2b4c6d8e0f".to_owned(),
+                    origin: "https://docs.halden.example".to_owned(),
+                }),
+                tokens: Vec::new(),
+                ..tokens
+            },
+        ),
+    ]
+}
+
+fn trash() -> Vec<Exhibit> {
+    let document = |id: &str, title: &str, can_delete| TrashedDocument {
+        id: id.to_owned(),
+        title: title.to_owned(),
+        face: FileFace::of("", "minutes.docx"),
+        thumbnail_url: None,
+        size_bytes: Some(88_000),
+        trashed_by: "Ana María López".to_owned(),
+        trashed_at: minutes_ago(60 * 24 * 3),
+        gone: minutes_ago(-60 * 24 * 27),
+        can_restore: true,
+        can_delete,
+    };
+    let full = TrashPage {
+        page: admin(Place::Trash),
+        documents: vec![
+            document("d1", "Board minutes, March", true),
+            document(
+                "d2",
+                "A title that somebody pasted from a whole paragraph of an e-mail because nobody told them that titles are short",
+                false,
+            ),
+        ],
+        total: 2,
+        days: 30,
+        can_empty: true,
+        pager: Pager::default(),
+    };
+    vec![
+        page("trash", &full),
+        page("trash-empty", &TrashPage { documents: Vec::new(), total: 0, ..full }),
+        page(
+            "confirm",
+            &ConfirmPage {
+                page: admin(Place::Trash),
+                question: "Delete “Board minutes, March” for good?".to_owned(),
+                detail: "The document and all its versions are removed. This cannot be undone."
+                    .to_owned(),
+                button: "Delete for good".to_owned(),
+                action: "/documents/d1/delete".to_owned(),
+                fields: vec![HiddenField::new("next", "/trash")],
+                back_href: "/trash".to_owned(),
+            },
+        ),
+    ]
+}
+
+fn setup() -> Vec<Exhibit> {
+    let mut errors = FormErrors::none();
+    errors.add("password", "This password is among the most common ones. Choose another.");
+    let blank = SetupPage {
+        page: Page { organization: "Appliance".to_owned(), ..Page::default() },
+        errors: FormErrors::none(),
+        token: "one-time".to_owned(),
+        organization: String::new(),
+        full_name: String::new(),
+        username: String::new(),
+        email: String::new(),
+    };
+    vec![
+        page("setup", &blank),
+        page("setup-wrong", &SetupPage { errors, username: "ana".to_owned(), ..blank.clone() }),
+        page("setup-expired", &SetupExpiredPage { page: blank.page }),
+    ]
+}
+
+fn failures() -> Vec<Exhibit> {
+    let id = Some("0193510e-7b52");
+    let fail = |page: Page, error: Error| FailurePage { page, failure: Failure::of(&error, id) };
+    let fault = || Error::Internal(std::io::Error::other("disk").into());
+    vec![
+        page(
+            "failure-403",
+            &fail(reader(), Error::forbidden("Only managers may change categories.")),
+        ),
+        page("failure-404", &fail(admin(Place::Elsewhere), Error::not_found("document"))),
+        page("failure-401", &fail(stranger(), Error::SignInRequired)),
+        page(
+            "failure-413",
+            &fail(
+                admin(Place::Elsewhere),
+                Error::TooLarge("This file has 3.1 GB; the limit is 2 GB.".to_owned()),
+            ),
+        ),
+        page(
+            "failure-429",
+            &FailurePage {
+                page: stranger(),
+                failure: Failure::too_many("Too many failed sign-ins from your address.", 170),
+            },
+        ),
+        page("failure-500", &fail(admin(Place::Elsewhere), fault())),
+        page(
+            "failure-503",
+            &fail(
+                stranger(),
+                Error::Busy { message: "The server is starting.".to_owned(), retry_after_s: 5 },
+            ),
+        ),
+        page("failure-plain", &PlainFailurePage { failure: Failure::of(&fault(), id) }),
+    ]
+}

@@ -1,0 +1,6 @@
+//! The pages as people use them, over HTTP and without JavaScript: every form posts, every answer
+//! leads somewhere.
+
+mod documents;
+mod library;
+mod setting_up;

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Passes on a machine that has only Rust and gcc: installs what the tests need, then runs all of
+# them. What it cannot install it names, and says which tests need it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '\n== %s\n' "$*"; }
+
+install() { # install COMMAND PACKAGE…
+  command -v "$1" >/dev/null && return
+  shift
+  say "Installing $*"
+  if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+    echo "Install these by hand and try again: $*" >&2
+    exit 1
+  fi
+  local root=()
+  [ "$(id -u)" -eq 0 ] || root=(sudo)
+  DEBIAN_FRONTEND=noninteractive "${root[@]}" apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive "${root[@]}" apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+install gcc gcc libc6-dev
+install chromium chromium fonts-dejavu-core
+
+if ! cargo nextest --version >/dev/null 2>&1; then
+  say "Installing the test runner"
+  cargo install --locked cargo-nextest
+fi
+
+say "Format"
+cargo fmt --check
+
+say "Lints"
+cargo clippy --locked --all-targets -- -D warnings
+
+say "Tests"
+cargo nextest run --locked
