@@ -74,7 +74,7 @@ impl TokenStream for WordStream<'_> {
 
 /// Words whose stems are remembered, per language. Most words of a text come again and again, and
 /// finding a stem costs ten times as much as remembering it.
-const REMEMBERED_MAX: usize = 10_000;
+const REMEMBERED_MAX: usize = 20_000;
 
 #[derive(Clone, Default)]
 struct Stems {
