@@ -26,7 +26,6 @@ mod cli;
 mod control;
 mod gallery;
 mod integrity;
-mod oracle;
 mod pages;
 
 // the shape of the code
