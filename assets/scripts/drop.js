@@ -53,12 +53,17 @@ async function open(files) {
     event.preventDefault();
     dialog.close();
   });
+  // Escape must not throw away what is under way; the button does, because it says so.
+  dialog.addEventListener("cancel", (event) => {
+    if (upload.isBusy()) event.preventDefault();
+  });
   // What is stored is stored: the list shows it, however the dialog ends.
   dialog.addEventListener("close", () => {
+    upload.stop();
     dialog.remove();
     document.dispatchEvent(new CustomEvent("library-changed"));
   });
-  enhance(form, {
+  const upload = enhance(form, {
     files,
     onDone(answers) {
       dialog.close();

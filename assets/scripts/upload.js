@@ -7,7 +7,7 @@ const LANES = 2;
 for (const form of document.querySelectorAll("form[data-upload]")) enhance(form);
 
 /// Takes a form over. `onDone` is called with the answers when every file is stored; without it the
-/// page goes to the new document, or to the library.
+/// page goes to the new document, or to the library. Returns whether it is busy, and how to stop.
 export function enhance(form, { files = [], onDone = leave } = {}) {
   const input = form.querySelector("input[type=file]");
   const drop = form.querySelector("[data-drop]");
@@ -41,6 +41,16 @@ export function enhance(form, { files = [], onDone = leave } = {}) {
       event.preventDefault();
     }
   });
+
+  return {
+    isBusy: () => transfers.some(({ state }) => state === "sending" || state === "waiting"),
+    stop() {
+      for (const transfer of transfers) {
+        if (transfer.state === "waiting") set(transfer, "ready");
+        transfer.sending?.abort();
+      }
+    },
+  };
 
   function add(more) {
     for (const file of more) {
@@ -136,6 +146,9 @@ export function enhance(form, { files = [], onDone = leave } = {}) {
     row.querySelector("[data-cancel]").hidden = state === "done";
     row.querySelector("[data-state]").textContent =
       { ready: human(file.size), waiting: "Waiting", sending: "0%", done: "Uploaded" }[state] ?? "";
+    const icon = row.querySelector("use");
+    const name = { done: "check-circle", failed: "alert", refused: "alert" }[state] ?? "file";
+    icon.setAttribute("href", icon.getAttribute("href").replace(/#.*/, `#${name}`));
     const text = row.querySelector("[data-message]");
     text.hidden = !message;
     text.textContent = message;

@@ -72,7 +72,12 @@ impl App {
         Ok(report)
     }
 
-    async fn check_table(&self, table: &'static Inspector, report: &mut Report, reporter: &Reporter) {
+    async fn check_table(
+        &self,
+        table: &'static Inspector,
+        report: &mut Report,
+        reporter: &Reporter,
+    ) {
         let name = table.table.name.replace('_', " ");
         let count = self.store.read(table.count).await.ok();
         reporter.begin(&format!("Reading {name}"), count);
@@ -220,14 +225,20 @@ impl App {
             for document in page {
                 match (entries.remove(&document.id.uuid()), document.is_found) {
                     (None, true) => {
-                        faults.push(format!("Document {} is missing from the search index.", document.id));
+                        faults.push(format!(
+                            "Document {} is missing from the search index.",
+                            document.id
+                        ));
                     }
                     (Some(_), false) => faults.push(format!(
                         "Document {} is in the trash and still in the search index.",
                         document.id
                     )),
                     (Some(updated_ms), true) if updated_ms != document.updated_ms => {
-                        faults.push(format!("The search index has an old state of document {}.", document.id));
+                        faults.push(format!(
+                            "The search index has an old state of document {}.",
+                            document.id
+                        ));
                     }
                     _ => {}
                 }

@@ -191,7 +191,10 @@ fn sandbox_finding(report: &SandboxReport) -> Finding {
             .collect();
         return Finding::problem(
             about,
-            format!("A file that is read for its text could do what it must not: {}.", open.join(", ")),
+            format!(
+                "A file that is read for its text could do what it must not: {}.",
+                open.join(", ")
+            ),
             "Use a kernel with seccomp and landlock (Linux 5.13 or later), and a container that \
              allows both.",
         );

@@ -59,7 +59,11 @@ impl App {
     }
 
     /// The bytes of a file, or a part of them.
-    pub async fn open_content(&self, content: &Content, range: Option<Range<u64>>) -> Result<Opened> {
+    pub async fn open_content(
+        &self,
+        content: &Content,
+        range: Option<Range<u64>>,
+    ) -> Result<Opened> {
         self.blobs.open(content.file.blob, range).await
     }
 
@@ -73,7 +77,15 @@ impl App {
         tokio::spawn(async move {
             let noted = store.write(move |tx| {
                 let detail = Some(detail.as_str());
-                events::record(tx, &actor, organization, Verb::DocumentDownloaded, id, &title, detail)
+                events::record(
+                    tx,
+                    &actor,
+                    organization,
+                    Verb::DocumentDownloaded,
+                    id,
+                    &title,
+                    detail,
+                )
             });
             if let Err(fault) = noted.await {
                 tracing::error!("noting a download: {}", fault.chain());

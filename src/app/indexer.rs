@@ -28,6 +28,8 @@ const REBUILD_STEP: usize = 1_000;
 /// How many documents may show the same bytes and follow them at once.
 const SHOWING_MAX: usize = 10_000;
 const TEXT_BYTES_MAX: usize = 16 << 20;
+/// How often in a row somebody else may have been faster.
+const CONFLICTS_MAX: u32 = 100;
 const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
@@ -116,7 +118,9 @@ fn touched_documents(tx: &ReadTx, changes: &[Change]) -> Result<Touched> {
 async fn load(app: &App, ids: Vec<Id<Document>>) -> Result<Vec<IndexChange>> {
     let found = app
         .store
-        .read(move |tx| ids.into_iter().map(|id| Ok((id, entry(tx, id)?))).collect::<Result<Vec<_>>>())
+        .read(move |tx| {
+            ids.into_iter().map(|id| Ok((id, entry(tx, id)?))).collect::<Result<Vec<_>>>()
+        })
         .await?;
     let mut changes = Vec::with_capacity(found.len());
     for (id, entry) in found {
@@ -183,12 +187,7 @@ fn entry_of(tx: &ReadTx, document: Document) -> Result<Unread> {
 }
 
 /// Writes a batch and its cursor to the index and tells whoever waits for it.
-async fn apply(
-    app: &Arc<App>,
-    after: u64,
-    batch: Vec<IndexChange>,
-    cursor: u64,
-) -> Result<()> {
+async fn apply(app: &Arc<App>, after: u64, batch: Vec<IndexChange>, cursor: u64) -> Result<()> {
     let index = app.index.clone();
     blocking(move || index.apply(after, batch, cursor)).await?;
     app.indexed.send_replace(app.index.cursor());
@@ -197,13 +196,16 @@ async fn apply(
 
 impl App {
     /// Brings the search index up to everything that is committed now, beside the indexer or
-    /// without it.
+    /// without it. Afterwards it is behind only when the change log has a gap.
     pub async fn catch_up(self: &Arc<Self>) -> Result<()> {
         let latest = *self.store.latest_change().borrow();
+        let mut conflicts = 0;
         while self.index.cursor() < latest {
             match follow(self).await {
+                Ok(true) => conflicts = 0,
+                Ok(false) => break,
                 // The indexer was faster with the same step.
-                Ok(_) | Err(Error::Conflict(_)) => {}
+                Err(Error::Conflict(_)) if conflicts < CONFLICTS_MAX => conflicts += 1,
                 Err(fault) => return Err(fault),
             }
         }

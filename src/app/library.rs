@@ -199,7 +199,8 @@ impl App {
         blocking(move || {
             let mut suggestions = index.suggest(&request)?;
             store.read_blocking(|tx| {
-                suggestions.retain(|one| documents::readable(tx, &actor, Id::from_uuid(one.id)).is_ok());
+                suggestions
+                    .retain(|one| documents::readable(tx, &actor, Id::from_uuid(one.id)).is_ok());
                 Ok(suggestions)
             })
         })
@@ -243,7 +244,9 @@ impl App {
             .read(move |tx| {
                 let category = category.and_then(|id| categories::get(tx, organization, id).ok());
                 let person = match person {
-                    Some(id) if memberships::role(tx, organization, id)?.is_some() => tx.get(&id)?,
+                    Some(id) if memberships::role(tx, organization, id)?.is_some() => {
+                        tx.get(&id)?
+                    }
                     _ => None,
                 };
                 Ok((
@@ -368,7 +371,13 @@ fn newest(
     limit: usize,
 ) -> Result<Newest> {
     let mut documents: Vec<Document> = Vec::with_capacity(limit);
-    let mut merged = documents::newest(tx, actor, organization, is_archive, after.map(|p| (p.created_at, p.id)))?;
+    let mut merged = documents::newest(
+        tx,
+        actor,
+        organization,
+        is_archive,
+        after.map(|p| (p.created_at, p.id)),
+    )?;
     let mut last = None;
     while let Some((created_at, id)) = merged.next().transpose()? {
         if documents.len() == limit {
@@ -422,7 +431,10 @@ fn named(tx: &ReadTx, facets: search::Facets) -> Result<Facets> {
 }
 
 /// The names of people, for whoever shows ids.
-pub fn names_of(tx: &ReadTx, users: impl IntoIterator<Item = Id<User>>) -> Result<BTreeMap<Id<User>, String>> {
+pub fn names_of(
+    tx: &ReadTx,
+    users: impl IntoIterator<Item = Id<User>>,
+) -> Result<BTreeMap<Id<User>, String>> {
     let mut names = BTreeMap::new();
     for id in users {
         if let std::collections::btree_map::Entry::Vacant(vacant) = names.entry(id)

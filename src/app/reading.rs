@@ -61,12 +61,7 @@ fn reading(tx: &ReadTx, actor: &Actor, id: Id<Document>) -> Result<Reading> {
     })
 }
 
-fn activity(
-    tx: &ReadTx,
-    actor: &Actor,
-    id: Id<Document>,
-    may_edit: bool,
-) -> Result<Vec<Event>> {
+fn activity(tx: &ReadTx, actor: &Actor, id: Id<Document>, may_edit: bool) -> Result<Vec<Event>> {
     if actor.is_stranger() {
         return Ok(Vec::new());
     }

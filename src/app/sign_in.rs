@@ -85,8 +85,7 @@ impl App {
             user_agent: credentials.user_agent,
             lifetime: TOKEN_LIFETIME,
         };
-        let session =
-            self.store.write(move |tx| sessions::begin(tx, &user, sign_in, None)).await?;
+        let session = self.store.write(move |tx| sessions::begin(tx, &user, sign_in, None)).await?;
         let claims = Claims {
             sub: session.user,
             sid: session.id,
@@ -141,7 +140,8 @@ impl App {
         let Some(user) = user else { return Ok(()) };
         self.store
             .write(move |tx| {
-                let organization = memberships::of_user(tx, user.id)?.first().map(|m| m.organization);
+                let organization =
+                    memberships::of_user(tx, user.id)?.first().map(|m| m.organization);
                 let mut actor = Actor::stranger();
                 actor.address = address.map(|ip| ip.to_string());
                 let name = user.display_name();

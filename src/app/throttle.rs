@@ -42,7 +42,8 @@ impl Throttle {
     /// `TooMany` with the time to wait when this account or address has failed too often.
     pub fn check(&self, login: &str, address: Option<IpAddr>) -> Result<()> {
         let account = self.wait(&account_key(login), FAILURES_FREE_FOR_ACCOUNT);
-        let origin = address.map(|address| self.wait(&address_key(address), FAILURES_FREE_FOR_ADDRESS));
+        let origin =
+            address.map(|address| self.wait(&address_key(address), FAILURES_FREE_FOR_ADDRESS));
         let wait_s = account.max(origin.unwrap_or(0));
         if wait_s == 0 {
             return Ok(());
@@ -78,7 +79,8 @@ impl Throttle {
     fn wait(&self, key: &str, free: u32) -> u64 {
         let Some(failures) = self.failures.get(key) else { return 0 };
         let Some(above) = failures.count.checked_sub(free) else { return 0 };
-        let pause = SignedDuration::from_secs(15 << above.min(6)).min(SignedDuration::from_mins(15));
+        let pause =
+            SignedDuration::from_secs(15 << above.min(6)).min(SignedDuration::from_mins(15));
         let remaining = failures.last + pause;
         remaining.duration_since(self.clock.now()).as_secs().max(0) as u64
     }

@@ -1,8 +1,9 @@
 //! The worker: takes jobs that are due and runs them, a few at a time. It is woken by commits, and
 //! by the clock for jobs that wait.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use tokio::{sync::watch, task::JoinSet};
 
 use super::{App, stops_within, tasks};
@@ -13,6 +14,9 @@ use crate::{
 
 /// How many quick jobs may run beside those that wait for a place in the sandbox.
 const RUNNING_MAX: usize = 8;
+/// How long running jobs may go on when the portal stops. Reading a file may take half a minute,
+/// and nobody wants to wait that long for a restart.
+const GRACE: Duration = Duration::from_secs(3);
 /// How long a broken store is left alone before the next try.
 const PAUSE: Duration = Duration::from_secs(5);
 /// A held clock moves without anybody being woken, and so can the system's.
@@ -48,7 +52,13 @@ pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
             () = tokio::time::sleep(LOOK_EVERY), if !is_full => {}
         }
     }
-    while running.join_next().await.is_some() {}
+    let finish = async { while running.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, finish).await.is_err() {
+        // What is cut off here runs again after the next start; a child that reads a file ends
+        // with the one who waits for it.
+        tracing::info!(count = running.len(), "jobs are cut off; they run again at the next start");
+        running.shutdown().await;
+    }
 }
 
 /// Claims what is due; looks first, since a look costs no commit.
@@ -62,12 +72,8 @@ async fn take(app: &App, limit: usize) -> Result<Vec<Job>> {
 
 async fn execute(app: Arc<App>, job: Job) {
     let id = job.id;
-    let outcome = {
-        let app = app.clone();
-        let job = job.clone();
-        // A task of its own, so that a panic is a failed job and nothing more.
-        tokio::spawn(async move { tasks::run(&app, &job).await }).await
-    };
+    // A panic is a failed job and nothing more.
+    let outcome = AssertUnwindSafe(tasks::run(&app, &job)).catch_unwind().await;
     let noted = match outcome {
         Ok(Ok(())) => app.store.write(move |tx| jobs::complete(tx, id)).await,
         Ok(Err(fault)) => {
@@ -75,8 +81,8 @@ async fn execute(app: Arc<App>, job: Job) {
             tracing::warn!(job = %id, task = ?job.task, attempt = job.attempts, "a job failed: {message}");
             app.store.write(move |tx| jobs::fail(tx, id, &message, false)).await
         }
-        Err(panic) => {
-            tracing::error!(job = %id, task = ?job.task, "a job panicked: {panic}");
+        Err(_) => {
+            tracing::error!(job = %id, task = ?job.task, "a job panicked; its message is above");
             let message = "The program failed while it ran this job; the log says where.";
             app.store.write(move |tx| jobs::fail(tx, id, message, false)).await
         }

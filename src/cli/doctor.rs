@@ -14,7 +14,6 @@ use serde_json::json;
 use super::{
     Common, Exit, Failure, Shell,
     ask::runtime,
-    logging,
     output::{self, Color, colored},
     status,
 };
@@ -22,7 +21,7 @@ use crate::{
     app::{App, Finding, Level, Reporter},
     config::{Config, load},
     control::{Refused, Reply, Request, Status, ask_or_open},
-    host::{clock, disk, owner, ports, processes},
+    host::{clock, disk, owner, ports},
     size::Size,
 };
 
@@ -40,20 +39,21 @@ pub struct Arguments {
 pub fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
     let findings = match load(&common.sources(Vec::new())) {
         Ok(loaded) => {
-            logging::start_for_verb(common.verbose);
             let source = match &loaded.file {
                 Some(file) => format!("The configuration in {} is fine.", file.display()),
                 None => "The configuration is fine; there is no file.".into(),
             };
             let mut findings = vec![Finding::fine("configuration", source)];
-            findings.extend(examine(&Shell { config: loaded.config })?);
+            findings.extend(examine(&common.shell()?)?);
             findings
         }
         // Without it nobody knows which folder and which port to look at.
         Err(problems) => problems
             .0
             .into_iter()
-            .map(|problem| Finding::problem("configuration", problem, "Correct it, then look again."))
+            .map(|problem| {
+                Finding::problem("configuration", problem, "Correct it, then look again.")
+            })
             .collect(),
     };
     match arguments.json {
@@ -130,7 +130,10 @@ fn folder_findings(data: &Path) -> Vec<Finding> {
     }
     findings.extend(owner_findings(data));
     if findings.is_empty() {
-        findings.push(Finding::fine(about, format!("{name} belongs to one user and is closed to others.")));
+        findings.push(Finding::fine(
+            about,
+            format!("{name} belongs to one user and is closed to others."),
+        ));
     }
     findings
 }
@@ -153,7 +156,8 @@ fn owner_findings(data: &Path) -> Vec<Finding> {
     match owner::foreign_files(data, user, 2, FOREIGN_SHOWN_MAX) {
         Ok(foreign) if foreign.is_empty() => Vec::new(),
         Ok(foreign) => {
-            let names: Vec<String> = foreign.iter().map(|path| path.display().to_string()).collect();
+            let names: Vec<String> =
+                foreign.iter().map(|path| path.display().to_string()).collect();
             vec![Finding::problem(
                 about,
                 format!("Not everything in it belongs to the same user: {} …", names.join(", ")),
@@ -182,7 +186,8 @@ fn disk_finding(config: &Config) -> Option<Finding> {
     let free = Size(space.free_bytes);
     let remedy = format!("Make room on the disk of {}.", config.data.display());
     Some(if space.free_bytes <= reserve_bytes {
-        let message = format!("Uploads are refused: {free} free, and {} are kept.", Size(reserve_bytes));
+        let message =
+            format!("Uploads are refused: {free} free, and {} are kept.", Size(reserve_bytes));
         Finding::problem(about, message, remedy)
     } else if space.free_bytes - reserve_bytes < ROOM_ADVISED_BYTES {
         Finding::warning(about, format!("Little is left: {free} free."), remedy)
@@ -230,16 +235,15 @@ async fn inside(config: &Config) -> Vec<Finding> {
     match opened(asked) {
         Ok(findings) => findings,
         Err(Refused::InUse(error)) => {
-            let holder = processes::with_file(&config.data.join(App::DATABASE));
-            let message = match holder {
-                Some(process) => format!("The program {process} has the data open and does not answer."),
-                None => error.to_string(),
-            };
-            vec![Finding::problem("data", message, "Wait until it is done, or end it.")]
+            vec![Finding::problem("data", error.to_string(), "If it never is, look at the log.")]
         }
         Err(Refused::NoPortal(error) | Refused::Failed(error)) => {
             let message = format!("The data cannot be opened: {}.", error.chain());
-            vec![Finding::problem("data", message, "Look at the log; restore a backup if it is damaged.")]
+            vec![Finding::problem(
+                "data",
+                message,
+                "Look at the log; restore a backup if it is damaged.",
+            )]
         }
     }
 }

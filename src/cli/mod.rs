@@ -25,10 +25,14 @@ mod version;
 
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 pub use self::failure::{Exit, Failure};
-use crate::config::{Loaded, Sources};
+use crate::{
+    config::{Config, Flags, Loaded, Sources},
+    host::owner,
+};
 
 /// A document and media portal in one file.
 #[derive(Debug, Parser)]
@@ -98,9 +102,12 @@ pub fn parse() -> CommandLine {
 
 /// Runs a verb to its end.
 pub fn run(command_line: &CommandLine) -> Result<Exit, Failure> {
+    owner::keep_files_private();
     let common = &command_line.common;
     match &command_line.verb {
-        Verb::Serve(arguments) => serve::run(common.load(arguments.flags())?, common, arguments),
+        Verb::Serve(arguments) => {
+            serve::run(common.load_for_work(arguments.flags())?, common, arguments)
+        }
         Verb::Status(arguments) => status::run(&common.shell()?, arguments),
         Verb::SetupLink => setup_link::run(&common.shell()?),
         Verb::User(arguments) => user::run(&common.shell()?, arguments),
@@ -115,22 +122,29 @@ pub fn run(command_line: &CommandLine) -> Result<Exit, Failure> {
 
 /// What a verb that asks for something works with.
 struct Shell {
-    config: crate::config::Config,
+    config: Config,
 }
 
 impl Common {
     fn shell(&self) -> Result<Shell, Failure> {
-        let config = self.load(Vec::new())?.config;
+        let config = self.load_for_work(Vec::new())?;
         logging::start_for_verb(self.verbose);
         Ok(Shell { config })
     }
 
+    /// The configuration with the whole path of the data folder, which messages then show.
+    fn load_for_work(&self, flags: Flags) -> Result<Config, Failure> {
+        let mut config = self.load(flags)?.config;
+        config.data = std::path::absolute(&config.data).context("reading the working folder")?;
+        Ok(config)
+    }
+
     /// Reads the configuration; `flags` are those of the verb itself.
-    fn load(&self, flags: Vec<(&'static str, &'static str, String)>) -> Result<Loaded, Failure> {
+    fn load(&self, flags: Flags) -> Result<Loaded, Failure> {
         crate::config::load(&self.sources(flags)).map_err(Failure::from)
     }
 
-    fn sources(&self, mut flags: Vec<(&'static str, &'static str, String)>) -> Sources {
+    fn sources(&self, mut flags: Flags) -> Sources {
         flags.extend(self.data.clone().map(|data| ("data", "--data", data)));
         Sources { file: self.config.clone(), flags, ..Sources::of_process() }
     }

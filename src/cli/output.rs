@@ -8,14 +8,19 @@ use serde::Serialize;
 
 use super::Failure;
 
-/// Writes to the standard output.
+/// Writes to the standard output, and ends the program when nobody reads it any more.
 pub fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match write(text) {
         // Whoever reads has seen enough, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
         written => Ok(written.context("writing to the standard output")?),
     }
+}
+
+pub fn write(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {

@@ -65,7 +65,9 @@ fn read(path: &Path) -> Result<Password, Failure> {
     let line = text.lines().next().unwrap_or_default();
     if line.is_empty() {
         let path = path.display();
-        return Err(Failure::usage(format!("The first line of the password file {path} is empty.")));
+        return Err(Failure::usage(format!(
+            "The first line of the password file {path} is empty."
+        )));
     }
     Ok(Password(line.into()))
 }

@@ -18,10 +18,10 @@ use super::{Common, Exit, Failure, Shell, ask::runtime, logging, output, status}
 use crate::{
     app::{App, Demo},
     clock::Clock,
-    config::{Config, Loaded},
+    config::{Config, Flags},
     control::{self, Running, setup_url},
     error::Error,
-    host::{limits, ports},
+    host::{limits, owner, ports},
     web,
 };
 
@@ -40,16 +40,16 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    pub fn flags(&self) -> Vec<(&'static str, &'static str, String)> {
+    pub fn flags(&self) -> Flags {
         self.listen.clone().map(|listen| ("listen", "--listen", listen)).into_iter().collect()
     }
 }
 
-pub fn run(loaded: Loaded, common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
-    logging::start_for_server(&loaded.config.log, common.verbose);
+pub fn run(config: Config, common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
+    logging::start_for_server(&config.log, common.verbose);
     limits::raise_open_files();
     let runtime = runtime()?;
-    let exit = runtime.block_on(serve(loaded.config, arguments.demo));
+    let exit = runtime.block_on(serve(config, arguments.demo));
     tracing::info!("the portal has stopped");
     exit
 }
@@ -58,6 +58,7 @@ async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
     // From here on a signal is noted; one that comes early must not kill us half-way.
     let mut signals = Signals::listen()?;
     let listener = bind(config.listen)?;
+    owner::become_owner_of(&config.data)?;
     let app = open(config.clone()).await?;
     let sample = if demo { Some(app.fill_with_demo().await?) } else { None };
     let running = running(&app, &config, &listener)?;
@@ -199,7 +200,11 @@ async fn announce(app: &App, running: &Running, sample: Option<Demo>) -> Result<
         tracing::info!("nobody administers the portal yet; a setup link was printed");
         text.push_str(&format!("Set it up within 30 minutes: {setup}\n"));
     }
-    output::print(&text)
+    // A server whose output nobody reads is none the worse.
+    if let Err(error) = output::write(&text) {
+        tracing::warn!("writing to the standard output: {error}");
+    }
+    Ok(())
 }
 
 /// The signals that end the portal.

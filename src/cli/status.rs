@@ -47,10 +47,10 @@ pub async fn of_server(shell: &Shell) -> Result<Option<Status>, Failure> {
 }
 
 fn shown(status: &Status) -> String {
-    let jobs = match status.jobs_failed {
-        0 => format!("{} waiting", status.jobs_waiting),
-        failed => format!("{} waiting, {failed} failed", status.jobs_waiting),
-    };
+    let mut jobs = format!("{} running, {} waiting", status.jobs_running, status.jobs_waiting);
+    if status.jobs_failed > 0 {
+        jobs.push_str(&format!(", {} failed", status.jobs_failed));
+    }
     let index = match status.index_behind {
         0 => "up to date".into(),
         behind => format!("{behind} changes behind"),

@@ -159,8 +159,7 @@ fn role_of(user: &Account) -> String {
 
 fn passwd(shell: &Shell, name: &str, source: &PasswordSource) -> Result<Exit, Failure> {
     let obtained = source.obtain(&[name])?;
-    let request =
-        Request::UserPasswd { login: name.into(), password: obtained.password.clone() };
+    let request = Request::UserPasswd { login: name.into(), password: obtained.password.clone() };
     let user = changed(shell.ask(request)?)?;
     let mut text = format!("{} has a new password and is signed out everywhere.\n", user.username);
     if obtained.is_generated {

@@ -118,7 +118,7 @@ pub(super) fn is_section(path: &str) -> bool {
 pub(super) fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let near = names.map(|name| (distance(typed, name), name)).min()?;
     // A third of the letters wrong is no typing error any more.
-    (near.0 <= (typed.chars().count() / 3).max(1)).then_some(near.1)
+    (near.0 <= typed.chars().count().div_ceil(3)).then_some(near.1)
 }
 
 /// How many letters must be put in, taken out or replaced (Levenshtein 1966).
@@ -152,7 +152,8 @@ fn is_log_directive(directive: &str) -> bool {
         Some((_, level)) => level,
         None => directive.trim(),
     };
-    ["off", "error", "warn", "info", "debug", "trace"].contains(&level.to_ascii_lowercase().as_str())
+    ["off", "error", "warn", "info", "debug", "trace"]
+        .contains(&level.to_ascii_lowercase().as_str())
 }
 
 #[cfg(test)]

@@ -29,6 +29,9 @@ const PREFIX: &str = "APPLIANCE_";
 const FILE_VARIABLE: &str = "APPLIANCE_CONFIG";
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
+/// The path of a key, the flag, and what was written behind it.
+pub type Flags = Vec<(&'static str, &'static str, String)>;
+
 /// Where settings may come from.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
@@ -36,8 +39,7 @@ pub struct Sources {
     pub file: Option<PathBuf>,
     /// The variables of the environment whose name begins with `APPLIANCE_`.
     pub environment: BTreeMap<OsString, OsString>,
-    /// The path of the key, the flag, and what was written behind it.
-    pub flags: Vec<(&'static str, &'static str, String)>,
+    pub flags: Flags,
 }
 
 impl Sources {
@@ -207,8 +209,10 @@ impl Draft {
             _ => format!("There is no setting “{path}”"),
         };
         let own_name = path.rsplit('.').next().unwrap_or(path);
-        let in_another_section =
-            KEYS.iter().map(|key| key.path).find(|known| known.rsplit('.').next() == Some(own_name));
+        let in_another_section = KEYS
+            .iter()
+            .map(|key| key.path)
+            .find(|known| known.rsplit('.').next() == Some(own_name));
         let known = nearest(path, KEYS.iter().flat_map(|key| [key.path, section_of(key)]));
         let advice = match known.or(in_another_section) {
             Some(known) => format!("Did you mean “{known}”?"),
@@ -293,7 +297,8 @@ impl Draft {
             self.origins.insert(key.path, origin);
         } else {
             let (path, expects) = (key.path, key.expects);
-            self.problems.push(format!("{origin}: {path} cannot be {value}. It must be {expects}."));
+            self.problems
+                .push(format!("{origin}: {path} cannot be {value}. It must be {expects}."));
         }
     }
 
@@ -301,8 +306,9 @@ impl Draft {
         if !self.problems.is_empty() {
             return Err(Problems(self.problems));
         }
-        let config = read(&self.table)
-            .map_err(|fault| Problems(vec![format!("The configuration cannot be read: {fault}")]))?;
+        let config = read(&self.table).map_err(|fault| {
+            Problems(vec![format!("The configuration cannot be read: {fault}")])
+        })?;
         Ok(Loaded { config, file, origins: self.origins })
     }
 }

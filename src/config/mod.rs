@@ -20,7 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use self::{
     keys::{KEYS, Key},
-    loading::{Loaded, Origin, Problems, SYSTEM_FILE, Sources, load},
+    loading::{Flags, Loaded, Origin, Problems, SYSTEM_FILE, Sources, load},
 };
 
 /// The commented configuration file: every key with its default.

@@ -33,6 +33,7 @@ pub struct Status {
     pub is_set_up: bool,
     pub people: u64,
     pub jobs_waiting: u64,
+    pub jobs_running: u64,
     pub jobs_failed: u64,
     /// Changes that the search index does not show yet.
     pub index_behind: u64,
@@ -87,6 +88,7 @@ async fn status(app: &App, running: &Running) -> Result<Status> {
         is_set_up,
         people,
         jobs_waiting: count(jobs::State::Queued),
+        jobs_running: count(jobs::State::Running),
         jobs_failed: count(jobs::State::Failed),
         index_behind: latest.saturating_sub(app.index.cursor()),
     })

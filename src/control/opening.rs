@@ -10,7 +10,7 @@ use crate::{
     clock::Clock,
     config::Config,
     error::Error,
-    host::owner,
+    host::{owner, processes},
 };
 
 /// How long two verbs that need the data wait for each other, and one for a server that is just
@@ -72,10 +72,13 @@ async fn open(config: Config) -> Result<Arc<App>, Error> {
 }
 
 fn in_use(data: &Path) -> Error {
+    let process = match processes::with_file(&data.join(App::DATABASE)) {
+        Some(process) => process.to_string(),
+        None => "Another process".into(),
+    };
     Error::Busy {
         message: format!(
-            "Another process uses the data in {} and does not answer. Wait until it is done, or \
-             end it: “appliance doctor” tells which one it is.",
+            "{process} uses the data in {} and does not answer. Wait until it is done, or end it.",
             data.display()
         ),
         retry_after_s: 1,

@@ -23,12 +23,21 @@ pub enum Request {
     SetupLink,
     UserAdd(NewAccount),
     UserList,
-    UserPasswd { login: String, password: Password },
-    UserDisable { login: String },
-    UserEnable { login: String },
+    UserPasswd {
+        login: String,
+        password: Password,
+    },
+    UserDisable {
+        login: String,
+    },
+    UserEnable {
+        login: String,
+    },
     Reindex,
     /// With `deep`, every file is read and its hash compared.
-    Check { deep: bool },
+    Check {
+        deep: bool,
+    },
     Doctor,
 }
 
@@ -51,12 +60,16 @@ impl Request {
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
     Status(Status),
-    SetupLink { url: String },
+    SetupLink {
+        url: String,
+    },
     UserAdded(Added),
     Users(Vec<Account>),
     /// The account after the change.
     User(Account),
-    Reindexed { documents: u64 },
+    Reindexed {
+        documents: u64,
+    },
     Checked(Report),
     Findings(Vec<Finding>),
 }

@@ -24,7 +24,9 @@ use crate::{
 };
 
 /// What a member may do in an organization; each role includes the ones before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Finds, reads and downloads.
@@ -223,9 +225,12 @@ pub fn decide(actor: &Actor, action: Action) -> Result<()> {
             organization,
             "Your role is viewer: you can read documents, but not add any.",
         ),
-        Action::Curate(organization) => {
-            require(actor, Role::Manager, organization, "Only managers and administrators may do this.")
-        }
+        Action::Curate(organization) => require(
+            actor,
+            Role::Manager,
+            organization,
+            "Only managers and administrators may do this.",
+        ),
         Action::Govern(organization) => {
             require(actor, Role::Admin, organization, "Only administrators may do this.")
         }

@@ -127,7 +127,15 @@ fn insert(
         created_at: tx.now(),
     };
     tx.put(&category)?;
-    events::record(tx, actor, organization, Verb::CategoryCreated, category.id, &category.name, None)?;
+    events::record(
+        tx,
+        actor,
+        organization,
+        Verb::CategoryCreated,
+        category.id,
+        &category.name,
+        None,
+    )?;
     Ok(category)
 }
 
@@ -148,7 +156,15 @@ pub fn edit(
     category.name = free_name(tx, organization, name, Some(id))?;
     category.description = text::paragraph("description", description, 1_000)?;
     tx.put(&category)?;
-    events::record(tx, actor, organization, Verb::CategoryChanged, id, &category.name, Some(&old_name))?;
+    events::record(
+        tx,
+        actor,
+        organization,
+        Verb::CategoryChanged,
+        id,
+        &category.name,
+        Some(&old_name),
+    )?;
     Ok(category)
 }
 
@@ -168,7 +184,10 @@ pub fn merge(
     let mut leaving = get(tx, organization, from)?;
     let target = to.map(|to| get(tx, organization, to)).transpose()?;
     if to == Some(from) || target.as_ref().is_some_and(|target| target.is_leaving) {
-        return Err(Error::invalid_field("to", "Choose another category to move the documents to."));
+        return Err(Error::invalid_field(
+            "to",
+            "Choose another category to move the documents to.",
+        ));
     }
     require_at_rest(tx, &leaving)?;
     leaving.is_leaving = true;

@@ -237,7 +237,15 @@ pub fn add_file(
     let version = versions::insert(tx, actor, &document, file)?;
     document.current = Some(versions::current_file(&version));
     tx.put(&document)?;
-    events::record(tx, actor, document.organization, Verb::DocumentAdded, document.id, &document.title, None)?;
+    events::record(
+        tx,
+        actor,
+        document.organization,
+        Verb::DocumentAdded,
+        document.id,
+        &document.title,
+        None,
+    )?;
     Ok(document)
 }
 
@@ -257,7 +265,15 @@ pub fn add_link(
     let mut document = draft(tx, actor, organization, new)?;
     document.link = Some(url);
     tx.put(&document)?;
-    events::record(tx, actor, document.organization, Verb::DocumentAdded, document.id, &document.title, None)?;
+    events::record(
+        tx,
+        actor,
+        document.organization,
+        Verb::DocumentAdded,
+        document.id,
+        &document.title,
+        None,
+    )?;
     Ok(document)
 }
 
@@ -315,15 +331,22 @@ fn checked(
     people.sort();
     people.dedup();
     if groups.len() + people.len() > 200 {
-        return Err(Error::invalid_field("people", "Choose at most 200 groups and people; for more, make a group."));
+        return Err(Error::invalid_field(
+            "people",
+            "Choose at most 200 groups and people; for more, make a group.",
+        ));
     }
     for group in &groups {
-        groups::get(tx, organization, *group)
-            .map_err(|_| Error::invalid_field("groups", "One of the groups does not exist any more."))?;
+        groups::get(tx, organization, *group).map_err(|_| {
+            Error::invalid_field("groups", "One of the groups does not exist any more.")
+        })?;
     }
     for user in &people {
         if memberships::role(tx, organization, *user)?.is_none() {
-            return Err(Error::invalid_field("people", "One of the people is not a member any more."));
+            return Err(Error::invalid_field(
+                "people",
+                "One of the people is not a member any more.",
+            ));
         }
     }
     Ok(Visibility::Restricted { groups, people })
@@ -406,7 +429,15 @@ pub fn edit(
         document.link = Some(link(&url)?);
     }
     save(tx, actor, &mut document)?;
-    events::record(tx, actor, document.organization, Verb::DocumentChanged, id, &document.title, None)?;
+    events::record(
+        tx,
+        actor,
+        document.organization,
+        Verb::DocumentChanged,
+        id,
+        &document.title,
+        None,
+    )?;
     Ok(document)
 }
 
@@ -420,7 +451,15 @@ pub fn set_visibility(
     document.visibility = checked(tx, document.organization, visibility)?;
     save(tx, actor, &mut document)?;
     let now = document.visibility.name();
-    events::record(tx, actor, document.organization, Verb::VisibilityChanged, id, &document.title, Some(now))?;
+    events::record(
+        tx,
+        actor,
+        document.organization,
+        Verb::VisibilityChanged,
+        id,
+        &document.title,
+        Some(now),
+    )?;
     Ok(document)
 }
 
@@ -459,7 +498,15 @@ pub fn trash(tx: &mut WriteTx, actor: &Actor, id: Id<Document>) -> Result<Docume
     if document.trashed.is_none() {
         document.trashed = Some(Trashed { at: tx.now(), by: actor.user });
         save(tx, actor, &mut document)?;
-        events::record(tx, actor, document.organization, Verb::DocumentTrashed, id, &document.title, None)?;
+        events::record(
+            tx,
+            actor,
+            document.organization,
+            Verb::DocumentTrashed,
+            id,
+            &document.title,
+            None,
+        )?;
     }
     Ok(document)
 }
@@ -468,7 +515,15 @@ pub fn restore(tx: &mut WriteTx, actor: &Actor, id: Id<Document>) -> Result<Docu
     let mut document = editable_even_in_trash(tx, actor, id)?;
     if document.trashed.take().is_some() {
         save(tx, actor, &mut document)?;
-        events::record(tx, actor, document.organization, Verb::DocumentRestored, id, &document.title, None)?;
+        events::record(
+            tx,
+            actor,
+            document.organization,
+            Verb::DocumentRestored,
+            id,
+            &document.title,
+            None,
+        )?;
     }
     Ok(document)
 }
@@ -492,11 +547,23 @@ pub fn delete(tx: &mut WriteTx, actor: &Actor, id: Id<Document>) -> Result<()> {
         jobs::enqueue_after(tx, Task::RemoveBlob { blob }, BLOB_KEPT)?;
     }
     tx.remove::<Document>(&id)?;
-    events::record(tx, actor, document.organization, Verb::DocumentDeleted, id, &document.title, None)
+    events::record(
+        tx,
+        actor,
+        document.organization,
+        Verb::DocumentDeleted,
+        id,
+        &document.title,
+        None,
+    )
 }
 
 /// Deletes what has been in the trash for [`TRASH_KEPT`], at most `limit` of each organization.
-pub fn empty_trash(tx: &mut WriteTx, organization: Id<Organization>, limit: usize) -> Result<usize> {
+pub fn empty_trash(
+    tx: &mut WriteTx,
+    organization: Id<Organization>,
+    limit: usize,
+) -> Result<usize> {
     let before = tx.now() - TRASH_KEPT;
     let mut expired = Vec::new();
     for entry in tx.index(&BY_TRASHED).within(&organization).keys()?.take(limit) {
@@ -520,18 +587,43 @@ pub fn in_trash(
     organization: Id<Organization>,
     limit: usize,
 ) -> Result<Vec<Document>> {
+    in_trash_after(tx, actor, organization, None, limit).map(|(documents, _)| documents)
+}
+
+/// Where a page of the trash ended.
+pub type TrashPlace = (Timestamp, Id<Document>);
+
+/// [`in_trash`] after `after`, and where to go on.
+pub fn in_trash_after(
+    tx: &ReadTx,
+    actor: &Actor,
+    organization: Id<Organization>,
+    after: Option<TrashPlace>,
+    limit: usize,
+) -> Result<(Vec<Document>, Option<TrashPlace>)> {
     decide(actor, Action::Browse(organization))?;
-    match (actor.role_in(organization), actor.user) {
+    let mut documents: Vec<Document> = match (actor.role_in(organization), actor.user) {
         (Some(Role::Manager | Role::Admin), _) => {
-            let all = tx.index(&BY_TRASHED).within(&organization).backward();
-            all.records()?.take(limit).collect()
+            let mut all = tx.index(&BY_TRASHED).within(&organization).backward();
+            if let Some((at, id)) = after {
+                all = all.after(&(organization, at, id));
+            }
+            all.records()?.take(limit + 1).collect::<Result<_>>()?
         }
         (Some(Role::Editor), Some(user)) => {
-            let own = tx.index(&OWN_TRASHED).within(&(organization, user)).backward();
-            own.records()?.take(limit).collect()
+            let mut own = tx.index(&OWN_TRASHED).within(&(organization, user)).backward();
+            if let Some((at, id)) = after {
+                own = own.after(&(organization, user, at, id));
+            }
+            own.records()?.take(limit + 1).collect::<Result<_>>()?
         }
-        _ => Ok(Vec::new()),
-    }
+        _ => Vec::new(),
+    };
+    let has_more = documents.len() > limit;
+    documents.truncate(limit);
+    let last = documents.last().filter(|_| has_more);
+    let next = last.and_then(|last| last.trashed.map(|trashed| (trashed.at, last.id)));
+    Ok((documents, next))
 }
 
 /// Where each document stands that the actor may read, newest first: the lists of all terms that
@@ -549,7 +641,8 @@ pub fn newest<'tx>(
         if let Some((created_at, id)) = after {
             scan = scan.after(&(organization, term, is_archive, created_at, id));
         }
-        let list = scan.keys()?.map(|entry| entry.map(|((_, _, _, created_at), id)| (created_at, id)));
+        let list =
+            scan.keys()?.map(|entry| entry.map(|((_, _, _, created_at), id)| (created_at, id)));
         lists.push(list.peekable());
     }
     Ok(std::iter::from_fn(move || {

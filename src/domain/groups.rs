@@ -167,14 +167,25 @@ pub fn add_member(
     decide(actor, Action::Curate(organization))?;
     let group = get(tx, organization, id)?;
     if tx.get::<Membership>(&(organization, user))?.is_none() {
-        return Err(Error::invalid_field("user", "This person is not a member of the organization."));
+        return Err(Error::invalid_field(
+            "user",
+            "This person is not a member of the organization.",
+        ));
     }
     if tx.get::<GroupMember>(&(id, user))?.is_some() {
         return Ok(());
     }
     let person = users::get(tx, user)?;
     tx.put(&GroupMember { group: id, user, organization })?;
-    events::record(tx, actor, organization, Verb::GroupJoined, id, &group.name, Some(person.display_name()))
+    events::record(
+        tx,
+        actor,
+        organization,
+        Verb::GroupJoined,
+        id,
+        &group.name,
+        Some(person.display_name()),
+    )
 }
 
 pub fn remove_member(
@@ -190,7 +201,15 @@ pub fn remove_member(
         return Ok(());
     }
     let person = users::get(tx, user)?;
-    events::record(tx, actor, organization, Verb::GroupLeft, id, &group.name, Some(person.display_name()))
+    events::record(
+        tx,
+        actor,
+        organization,
+        Verb::GroupLeft,
+        id,
+        &group.name,
+        Some(person.display_name()),
+    )
 }
 
 /// Makes exactly these people the members of a group.

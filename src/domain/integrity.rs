@@ -123,7 +123,8 @@ impl Sound for Document {
         }
         match &self.current {
             Some(current) => match tx.get::<Version>(&current.version)? {
-                None => faults.add(format!("names the version {}, which does not exist", current.version)),
+                None => faults
+                    .add(format!("names the version {}, which does not exist", current.version)),
                 Some(version) if version.document != self.id => {
                     faults.add(format!("names the version {} of another document", version.id));
                 }
@@ -145,7 +146,9 @@ impl Sound for Version {
         let mut faults = Faults::default();
         faults.require::<Document>(tx, "document", &self.document)?;
         match tx.get::<Blob>(&self.blob)? {
-            None => faults.add(format!("names the file {}, of which there is no record", self.blob)),
+            None => {
+                faults.add(format!("names the file {}, of which there is no record", self.blob))
+            }
             Some(blob) if blob.size_bytes != self.size_bytes => {
                 faults.add(format!("says another size than its file {}", self.blob));
             }

@@ -87,7 +87,9 @@ impl Job {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     Queued,
@@ -349,7 +351,9 @@ pub fn get(tx: &ReadTx, actor: &Actor, id: Id<Job>) -> Result<Job> {
 pub fn retry(tx: &mut WriteTx, actor: &Actor, id: Id<Job>) -> Result<Job> {
     let mut job = get(tx, actor, id)?;
     if !matches!(job.state, State::Failed | State::Cancelled | State::Queued) {
-        return Err(Error::conflict("Only a job that failed, was cancelled or waits can be started over."));
+        return Err(Error::conflict(
+            "Only a job that failed, was cancelled or waits can be started over.",
+        ));
     }
     job.state = State::Queued;
     job.attempts = 0;
@@ -369,7 +373,9 @@ pub fn cancel(tx: &mut WriteTx, actor: &Actor, id: Id<Job>) -> Result<Job> {
         return Err(Error::conflict("Only a job that waits can be cancelled."));
     }
     if !job.can_be_cancelled() {
-        return Err(Error::conflict("This job keeps the library consistent and cannot be cancelled."));
+        return Err(Error::conflict(
+            "This job keeps the library consistent and cannot be cancelled.",
+        ));
     }
     job.state = State::Cancelled;
     job.finished_at = Some(tx.now());

@@ -9,23 +9,23 @@
 pub mod access;
 pub mod text;
 
+pub mod groups;
+pub mod memberships;
 pub mod organizations;
 pub mod users;
-pub mod memberships;
-pub mod groups;
 
+pub mod blobs;
 pub mod categories;
 pub mod documents;
 pub mod versions;
-pub mod blobs;
 
 pub mod passwords;
 pub mod secrets;
 pub mod sessions;
 pub mod tokens;
 
-pub mod jobs;
 pub mod events;
+pub mod jobs;
 pub mod settings;
 pub mod setup;
 

@@ -14,7 +14,7 @@ use crate::{
     error::{Error, Result},
     hash::ContentHash,
     id::Id,
-    store::{IndexEntries, Index, ReadTx, Record, Table, WriteTx},
+    store::{Index, IndexEntries, ReadTx, Record, Table, WriteTx},
 };
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -79,13 +79,8 @@ const BY_NAME: Index<Organization, String> = Index::unique(1);
 pub fn create(tx: &mut WriteTx, actor: &Actor, name: &str) -> Result<Organization> {
     decide(actor, Action::Operate)?;
     let name = free_name(tx, name, None)?;
-    let organization = Organization {
-        id: tx.new_id(),
-        name,
-        accent: None,
-        logo: None,
-        created_at: tx.now(),
-    };
+    let organization =
+        Organization { id: tx.new_id(), name, accent: None, logo: None, created_at: tx.now() };
     tx.put(&organization)?;
     Ok(organization)
 }

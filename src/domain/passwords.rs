@@ -19,8 +19,18 @@ const BYTES_MAX: usize = 1_000;
 
 /// Long enough for the rule and still the first that anybody would try.
 const COMMON: [&str; 12] = [
-    "password", "passwort", "12345678", "123456789", "1234567890", "87654321", "qwertyui",
-    "qwertyuiop", "asdfghjkl", "abcdefgh", "iloveyou", "administrator",
+    "password",
+    "passwort",
+    "12345678",
+    "123456789",
+    "1234567890",
+    "87654321",
+    "qwertyui",
+    "qwertyuiop",
+    "asdfghjkl",
+    "abcdefgh",
+    "iloveyou",
+    "administrator",
 ];
 
 /// A password hash in the PHC string format.
@@ -39,7 +49,9 @@ impl std::fmt::Debug for PasswordHash {
 pub fn accept(password: &str, names: &[&str]) -> Result<()> {
     let refuse = |message: &str| Err(Error::invalid_field("password", message));
     if password.chars().count() < CHARS_MIN {
-        return refuse("The password needs at least 8 characters. Three or four words make a good one.");
+        return refuse(
+            "The password needs at least 8 characters. Three or four words make a good one.",
+        );
     }
     if password.len() > BYTES_MAX {
         return refuse("The password is too long: at most 1,000 characters are possible.");

@@ -99,7 +99,10 @@ pub fn edit(tx: &mut WriteTx, actor: &Actor, edit: SettingsEdit) -> Result<Setti
         ));
     }
     if !(1..=365).contains(&edit.session_days) {
-        return Err(Error::invalid_field("session_days", "A session lasts between 1 and 365 days."));
+        return Err(Error::invalid_field(
+            "session_days",
+            "A session lasts between 1 and 365 days.",
+        ));
     }
     let mut settings = get(tx)?;
     settings.upload_bytes_max = edit.upload_bytes_max;

@@ -43,6 +43,14 @@ pub fn run(tx: &mut WriteTx, setup: Setup) -> Result<(Organization, User)> {
         role: Role::Admin,
     };
     let user = users::create(tx, &actor, organization.id, new)?;
-    events::record(tx, &actor, organization.id, Verb::PortalSetUp, organization.id, &organization.name, None)?;
+    events::record(
+        tx,
+        &actor,
+        organization.id,
+        Verb::PortalSetUp,
+        organization.id,
+        &organization.name,
+        None,
+    )?;
     Ok((organization, user))
 }

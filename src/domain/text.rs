@@ -23,22 +23,22 @@ pub fn line(field: &'static str, text: &str, chars_max: usize) -> Result<String>
 
 /// [`line`], where nothing is an answer too.
 pub fn optional_line(field: &'static str, text: &str, chars_max: usize) -> Result<String> {
-    let visible: String = composed(text)
+    let visible: String = text
         .chars()
         .filter(|&c| !turns_text_around(c))
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
-    let text = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = composed(&visible.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned();
     limit(field, &text, chars_max)?;
     Ok(text)
 }
 
 /// Trims a text of several lines; line ends become `\n`, other control characters go.
 pub fn paragraph(field: &'static str, text: &str, chars_max: usize) -> Result<String> {
-    let unified = composed(text).replace("\r\n", "\n").replace('\r', "\n");
+    let unified = text.replace("\r\n", "\n").replace('\r', "\n");
     let text: String =
         unified.chars().filter(|&c| c == '\n' || c == '\t' || !c.is_control()).collect();
-    let text = text.trim().to_owned();
+    let text = composed(text.trim()).into_owned();
     limit(field, &text, chars_max)?;
     Ok(text)
 }
@@ -73,12 +73,14 @@ fn turns_text_around(c: char) -> bool {
 
 /// The form in which names are compared: two that fold to the same are the same name.
 ///
-/// Upper case first, so that `ß` and `SS`, `ſ` and `s`, `ς` and `σ` meet; compatible forms, such as
-/// the wide letters of East Asian keyboards, count as the plain ones (Unicode NFKC).
+/// There and back again, since one step is not enough: `ß`, `ẞ` and `SS` meet, `ſ` and `s`, `ς` and
+/// `σ`. Compatible forms, such as the wide letters of East Asian keyboards, count as the plain ones
+/// (Unicode NFKC).
 pub fn fold(text: &str) -> String {
     let compatible = ComposingNormalizerBorrowed::new_nfkc();
+    let lower = compatible.normalize(text).to_lowercase();
     // A final sigma looks like another letter than one within a word.
-    let folded = compatible.normalize(text).to_uppercase().to_lowercase().replace('ς', "σ");
+    let folded = lower.to_uppercase().to_lowercase().replace('ς', "σ");
     compatible.normalize(&folded).into_owned()
 }
 
@@ -123,7 +125,8 @@ pub fn email(text: &str) -> Result<String> {
 pub fn filename(text: &str) -> Result<String> {
     let last = text.rsplit(['/', '\\']).next().unwrap_or_default();
     let kept = |c: &char| !c.is_control() && !turns_text_around(*c);
-    let name: String = composed(last).chars().filter(kept).collect();
+    let name: String = last.chars().filter(kept).collect();
+    let name = composed(&name);
     let name = name.trim().trim_start_matches("..").trim();
     if name.is_empty() || name == "." {
         return Err(Error::invalid_field("file", "The file has no name."));

@@ -290,7 +290,15 @@ pub fn sign_out_everywhere(
     let user = get(tx, id)?;
     require_governance(tx, actor, organization, &user)?;
     let ended = sessions::end_all(tx, id, None)?;
-    events::record(tx, actor, organization, Verb::SignedOutEverywhere, id, user.display_name(), None)?;
+    events::record(
+        tx,
+        actor,
+        organization,
+        Verb::SignedOutEverywhere,
+        id,
+        user.display_name(),
+        None,
+    )?;
     Ok(ended)
 }
 

@@ -82,7 +82,15 @@ pub fn add(
     document.current = Some(current_file(&version));
     documents::save(tx, actor, &mut document)?;
     let detail = format!("version {}: {}", version.number, version.filename);
-    events::record(tx, actor, document.organization, Verb::VersionAdded, document.id, &document.title, Some(&detail))?;
+    events::record(
+        tx,
+        actor,
+        document.organization,
+        Verb::VersionAdded,
+        document.id,
+        &document.title,
+        Some(&detail),
+    )?;
     Ok((document, version))
 }
 
@@ -163,7 +171,15 @@ pub fn make_current(
     document.current = Some(current_file(&version));
     documents::save(tx, actor, &mut document)?;
     let detail = format!("version {}", version.number);
-    events::record(tx, actor, document.organization, Verb::VersionMadeCurrent, document.id, &document.title, Some(&detail))?;
+    events::record(
+        tx,
+        actor,
+        document.organization,
+        Verb::VersionMadeCurrent,
+        document.id,
+        &document.title,
+        Some(&detail),
+    )?;
     Ok(document)
 }
 

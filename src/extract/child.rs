@@ -211,7 +211,16 @@ fn conclude(conversation: &mut Conversation, ending: &Ending) {
     if conversation.is_done && ending.status.success() {
         return;
     }
-    note(conversation, judge(ending));
+    let problem = if !conversation.greeted && ending.status.signal() == Some(libc::SIGSYS) {
+        // Not the file's fault: the worker was not allowed to lock itself in.
+        ExtractError::Internal(anyhow::anyhow!(
+            "the system call filter around this service killed the worker; let it pass \
+             landlock_create_ruleset and landlock_restrict_self, or answer with EPERM"
+        ))
+    } else {
+        judge(ending)
+    };
+    note(conversation, problem);
 }
 
 /// What the way it ended means.

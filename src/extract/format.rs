@@ -46,6 +46,39 @@ pub enum Format {
 }
 
 impl Format {
+    pub const ALL: [Format; 30] = [
+        Format::Pdf,
+        Format::Docx,
+        Format::Xlsx,
+        Format::Xlsb,
+        Format::Pptx,
+        Format::Doc,
+        Format::Xls,
+        Format::Ppt,
+        Format::Odt,
+        Format::Ods,
+        Format::Odp,
+        Format::Epub,
+        Format::Rtf,
+        Format::Html,
+        Format::Markdown,
+        Format::Csv,
+        Format::Text,
+        Format::Json,
+        Format::Xml,
+        Format::Svg,
+        Format::Eml,
+        Format::Msg,
+        Format::Jpeg,
+        Format::Png,
+        Format::Gif,
+        Format::Webp,
+        Format::Bmp,
+        Format::Tiff,
+        Format::Ico,
+        Format::Other,
+    ];
+
     /// The media type under which such a file is usually served.
     pub fn media_type(self) -> &'static str {
         match self {

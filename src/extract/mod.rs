@@ -33,7 +33,7 @@ pub use error::{ExtractError, Refusal};
 pub use format::Format;
 pub use protocol::{Attempt, Landlock, Walls};
 use protocol::{Request, Task};
-pub use recognize::{HEAD_BYTES, Recognized, recognize};
+pub use recognize::{HEAD_BYTES, Recognized, format_of_media_type, recognize};
 
 /// What one child may use. The defaults suit a host with 1 GiB of memory or more.
 #[derive(Clone, Debug)]

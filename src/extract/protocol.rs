@@ -241,7 +241,7 @@ mod tests {
             b"z\0\0\0\0",
             b"t\x05\0\0\0abc",
             b"p\x04\0\0\0\xff\xff\xff\xff",
-            b"f\x02\0\0\012",
+            b"f\x02\0\0\x0012",
         ];
         for lie in lies {
             let mut input = lie;

@@ -37,13 +37,24 @@ pub fn recognize(head: &[u8], filename: &str) -> Recognized {
     if head.starts_with(COMPOUND_FILE) {
         return in_compound_file(&extension);
     }
-    if let Some(known) = infer::get(head).filter(|kind| is_trustworthy(kind)) {
-        return Recognized { media_type: known.mime_type(), format: Format::Other };
-    }
     if looks_like_text(head) {
         return among_texts(head, &extension).into();
     }
+    if let Some(known) = infer::get(head).filter(is_trustworthy) {
+        return Recognized { media_type: known.mime_type(), format: Format::Other };
+    }
     Format::Other.into()
+}
+
+/// The format behind a media type that `recognize` once gave, for files whose bytes are not at hand.
+pub fn format_of_media_type(media_type: &str) -> Format {
+    let refined = ZIP_EXTENSIONS.iter().map(|(_, media_type, format)| (*media_type, *format));
+    let usual = Format::ALL.into_iter().map(|format| (format.media_type(), format));
+    usual
+        .chain(refined)
+        .chain(OPEN_DOCUMENT_VARIANTS)
+        .find(|(known, _)| known.eq_ignore_ascii_case(media_type))
+        .map_or(Format::Other, |(_, format)| format)
 }
 
 /// The signature of Microsoft's compound files (MS-CFB 2.2): the old Office formats, and new ones
@@ -114,15 +125,8 @@ fn in_zip(head: &[u8], extension: &str) -> Recognized {
         if let Some(format) = known.into_iter().find(|format| declared == format.media_type()) {
             return format.into();
         }
-        let templates = [
-            ("application/vnd.oasis.opendocument.text-template", Format::Odt),
-            ("application/vnd.oasis.opendocument.spreadsheet-template", Format::Ods),
-            ("application/vnd.oasis.opendocument.presentation-template", Format::Odp),
-            ("application/vnd.oasis.opendocument.graphics", Format::Odp),
-        ];
-        if let Some((media_type, format)) =
-            templates.into_iter().find(|(name, _)| declared == *name)
-        {
+        let mut variants = OPEN_DOCUMENT_VARIANTS.into_iter();
+        if let Some((media_type, format)) = variants.find(|(name, _)| declared == *name) {
             return Recognized { media_type, format };
         }
     }
@@ -152,6 +156,14 @@ fn in_zip(head: &[u8], extension: &str) -> Recognized {
         (None, None) => Recognized { media_type: "application/zip", format: Format::Other },
     }
 }
+
+/// Templates and drawings that are read like their relatives.
+const OPEN_DOCUMENT_VARIANTS: [(&str, Format); 4] = [
+    ("application/vnd.oasis.opendocument.text-template", Format::Odt),
+    ("application/vnd.oasis.opendocument.spreadsheet-template", Format::Ods),
+    ("application/vnd.oasis.opendocument.presentation-template", Format::Odp),
+    ("application/vnd.oasis.opendocument.graphics", Format::Odp),
+];
 
 const ZIP_EXTENSIONS: &[(&str, &str, Format)] = &[
     (
@@ -230,15 +242,12 @@ fn in_compound_file(extension: &str) -> Recognized {
     }
 }
 
-/// The crate also guesses at texts and at formats with two-byte signatures, where a plain text can
-/// be mistaken; those are left to the look at the text itself.
+/// What is left to the crate are sound, film, fonts, archives and programs. Of these, the ones it
+/// tells by two bytes are left out, and so is everything that was looked at here already.
 fn is_trustworthy(kind: &infer::Type) -> bool {
     use infer::MatcherType::*;
-    match kind.matcher_type() {
-        Text | Doc | Book => false,
-        App => !matches!(kind.extension(), "obj" | "der" | "pem"),
-        _ => kind.mime_type() != "application/postscript" || kind.matcher_type() == Image,
-    }
+    let is_own = matches!(kind.matcher_type(), Text | Doc | Book);
+    !is_own && !matches!(kind.extension(), "obj" | "der" | "pem" | "bmp")
 }
 
 /// No zero bytes and hardly any other control characters; or a UTF-16 byte order mark.
@@ -340,6 +349,16 @@ mod tests {
         let mail = b"From: a@example.org\r\nTo: b@example.org\r\nSubject: x\r\n\r\nHello";
         assert_eq!(recognize(mail, "saved").format, Format::Eml);
         assert_eq!(recognize(b"plain words", "").media_type, "text/plain");
+    }
+
+    #[test]
+    fn a_media_type_leads_back_to_its_format() {
+        for format in Format::ALL {
+            assert_eq!(format_of_media_type(format.media_type()), format);
+        }
+        let macros = "application/vnd.ms-word.document.macroEnabled.12";
+        assert_eq!(format_of_media_type(macros), Format::Docx);
+        assert_eq!(format_of_media_type("video/mp4"), Format::Other);
     }
 
     #[test]

@@ -35,6 +35,11 @@ pub fn become_owner_of(folder: &Path) -> Result<()> {
     }
 }
 
+/// From here on, files that this process makes are closed to other users.
+pub fn keep_files_private() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+}
+
 /// The ids of a path's user and group; `None` when it does not exist.
 pub fn owner(path: &Path) -> io::Result<Option<(u32, u32)>> {
     match path.metadata() {
@@ -51,7 +56,12 @@ pub fn own_user() -> u32 {
 
 /// What in a folder, and in the folders below it to the given depth, does not belong to `user`; at
 /// most `limit` paths.
-pub fn foreign_files(folder: &Path, user: u32, depth: usize, limit: usize) -> io::Result<Vec<PathBuf>> {
+pub fn foreign_files(
+    folder: &Path,
+    user: u32,
+    depth: usize,
+    limit: usize,
+) -> io::Result<Vec<PathBuf>> {
     let mut foreign = Vec::new();
     let mut folders = vec![(folder.to_owned(), depth)];
     while let Some((folder, depth)) = folders.pop() {

@@ -43,7 +43,9 @@ fn with_open(is_it: impl Fn(&Path) -> bool, except: Option<u32>) -> Option<Proce
         .filter(|pid| Some(*pid) != except)
         .find(|pid| {
             let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-            files.into_iter().any(|file| fs::read_link(file.path()).is_ok_and(|target| is_it(&target)))
+            files
+                .into_iter()
+                .any(|file| fs::read_link(file.path()).is_ok_and(|target| is_it(&target)))
         })
         .map(|pid| {
             let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();

@@ -2,10 +2,11 @@
 //!
 //! * `words` gives each piece in its folded form: exact words, beginnings of words, phrases and
 //!   misspellings are looked up in fields cut by it.
-//! * `stems` gives the stem of each piece, in the language that the first character of the text
-//!   names; `words and stems` gives both, for the short fields that only weigh a hit.
+//! * `stems` gives the stem of each word that is not its own stem, in the language that the first
+//!   character of the text names; `words and stems` gives both, for the short fields that only
+//!   weigh a hit.
 
-use std::mem;
+use std::collections::HashMap;
 
 use tantivy::{
     Index,
@@ -14,7 +15,7 @@ use tantivy::{
 
 use super::{
     languages::{self, Language},
-    words::{Kind, Pieces},
+    words::{Kind, Piece, Pieces},
 };
 
 pub(super) const WORDS: &str = "words";
@@ -25,8 +26,9 @@ pub(super) const WORDS_AND_STEMS: &str = "words and stems";
 pub(super) fn register(index: &Index) {
     let tokenizers = index.tokenizers();
     tokenizers.register(WORDS, TextAnalyzer::from(Words));
-    tokenizers.register(STEMS, TextAnalyzer::from(Stems { with_words: false }));
-    tokenizers.register(WORDS_AND_STEMS, TextAnalyzer::from(Stems { with_words: true }));
+    tokenizers.register(STEMS, TextAnalyzer::from(Stems::default()));
+    let both = Stems { with_words: true, ..Stems::default() };
+    tokenizers.register(WORDS_AND_STEMS, TextAnalyzer::from(both));
 }
 
 #[derive(Clone)]
@@ -70,9 +72,16 @@ impl TokenStream for WordStream<'_> {
     }
 }
 
-#[derive(Clone)]
+/// Words whose stems are remembered, per language. Most words of a text come again and again, and
+/// finding a stem costs ten times as much as remembering it.
+const REMEMBERED_MAX: usize = 20_000;
+
+#[derive(Clone, Default)]
 struct Stems {
     with_words: bool,
+    /// For each language the terms of words as they stood in a text; none for a word that is its
+    /// own stem.
+    remembered: HashMap<Language, HashMap<Box<str>, Option<Box<str>>>>,
 }
 
 impl Tokenizer for Stems {
@@ -82,12 +91,11 @@ impl Tokenizer for Stems {
         let (language, text) = languages::split_marker(marked);
         StemStream {
             text,
-            language,
+            language: language
+                .map(|language| (language, self.remembered.entry(language).or_default())),
             with_words: self.with_words,
             pieces: Pieces::new(text),
-            folded: String::new(),
-            lowered: String::new(),
-            stem_waits: false,
+            waiting: None,
             token: Token::default(),
         }
     }
@@ -95,56 +103,66 @@ impl Tokenizer for Stems {
 
 struct StemStream<'t> {
     text: &'t str,
-    language: Option<Language>,
+    language: Option<(Language, &'t mut HashMap<Box<str>, Option<Box<str>>>)>,
     with_words: bool,
     pieces: Pieces<'t>,
-    folded: String,
-    lowered: String,
-    /// The folded word has been given, and its stem comes next.
-    stem_waits: bool,
+    /// The piece whose word has been given, and whose stem comes next.
+    waiting: Option<Piece>,
     token: Token,
 }
 
 impl StemStream<'_> {
-    fn put_stem(&mut self) {
+    /// Makes the stem of a piece the token, if it has one that is not the word itself.
+    fn put_stem(&mut self, piece: &Piece) -> bool {
+        let Some((language, remembered)) = &mut self.language else { return false };
+        // Pairs are no words and have no stem.
+        if matches!(piece.kind, Kind::Pair | Kind::Last) {
+            return false;
+        }
+        let word = &self.text[piece.start..piece.end];
+        let term = match remembered.get(word) {
+            Some(Some(term)) => term,
+            Some(None) => return false,
+            None if remembered.len() >= REMEMBERED_MAX => {
+                let Some(term) = stem_term(*language, self.text, piece) else { return false };
+                self.token.text = term;
+                return true;
+            }
+            None => {
+                let term = stem_term(*language, self.text, piece).map(String::into_boxed_str);
+                let Some(term) = remembered.entry(word.into()).or_insert(term) else {
+                    return false;
+                };
+                term
+            }
+        };
         self.token.text.clear();
-        let term = &mut self.token.text;
-        languages::stem_term(self.language, &self.lowered, &self.folded, term);
+        self.token.text.push_str(term);
+        true
     }
 }
 
 impl TokenStream for StemStream<'_> {
     fn advance(&mut self) -> bool {
-        if mem::take(&mut self.stem_waits) {
-            self.put_stem();
+        if let Some(piece) = self.waiting.take()
+            && self.put_stem(&piece)
+        {
             return true;
         }
-        for piece in self.pieces.by_ref() {
-            // Pairs are no words and have no stem; they are found by themselves.
-            let has_stem = !matches!(piece.kind, Kind::Pair | Kind::Last);
-            if !has_stem && !self.with_words {
-                continue;
-            }
-            self.folded.clear();
-            piece.fold(self.text, &mut self.folded);
-            if self.folded.is_empty() {
-                continue;
-            }
+        while let Some(piece) = self.pieces.next() {
             self.token.position = piece.position;
             self.token.offset_from = piece.start;
             self.token.offset_to = piece.end;
-            if has_stem {
-                self.lowered.clear();
-                piece.lower(self.text, &mut self.lowered);
-            }
             if self.with_words {
                 self.token.text.clear();
-                self.token.text.push_str(&self.folded);
-                self.stem_waits = has_stem;
-            } else {
-                self.put_stem();
+                piece.fold(self.text, &mut self.token.text);
+                self.waiting = Some(piece);
+                if !self.token.text.is_empty() {
+                    return true;
+                }
+            } else if self.put_stem(&piece) {
+                return true;
             }
-            return true;
         }
         false
     }
@@ -156,4 +174,12 @@ impl TokenStream for StemStream<'_> {
     fn token_mut(&mut self) -> &mut Token {
         &mut self.token
     }
+}
+
+fn stem_term(language: Language, text: &str, piece: &Piece) -> Option<String> {
+    let (mut lowered, mut folded) = (String::new(), String::new());
+    piece.lower(text, &mut lowered);
+    piece.fold(text, &mut folded);
+    let mut term = String::from_iter(languages::stem_mark(language));
+    languages::stem(language, &lowered, &folded, &mut term).then_some(term)
 }

@@ -47,7 +47,7 @@ pub(super) fn corrected(
             *clause = exactly(&word);
         }
     }
-    Ok((!words.is_empty()).then(|| (corrected, Correction { words })))
+    Ok((!words.is_empty()).then_some((corrected, Correction { words })))
 }
 
 fn can_be_mistyped(clause: &Clause) -> bool {

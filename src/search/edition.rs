@@ -51,8 +51,8 @@ pub(super) struct Edition {
 /// The index at one moment; does not change while somebody reads it.
 pub(super) struct View {
     pub searcher: Searcher,
-    /// The languages its entries were stemmed in; none stands for no language.
-    pub languages: Vec<Option<Language>>,
+    /// The languages its entries were stemmed in.
+    pub languages: Vec<Language>,
     /// The change of the store up to which the entries are current.
     pub cursor: u64,
     pub generation: u64,
@@ -209,14 +209,14 @@ fn read_cursor(payload: Option<&str>) -> tantivy::Result<u64> {
     cursor.ok_or_else(|| TantivyError::SchemaError(format!("its cursor is {payload:?}")))
 }
 
-fn languages(searcher: &Searcher, fields: &Fields) -> tantivy::Result<Vec<Option<Language>>> {
+fn languages(searcher: &Searcher, fields: &Fields) -> tantivy::Result<Vec<Language>> {
     let mut languages = BTreeSet::new();
     for segment in searcher.segment_readers() {
         let index = segment.inverted_index(fields.language)?;
         let mut codes = index.terms().stream()?;
         while codes.advance() {
             let code = std::str::from_utf8(codes.key()).unwrap_or("");
-            languages.insert(Language::from_code(code));
+            languages.extend(Language::from_code(code));
         }
     }
     Ok(languages.into_iter().collect())

@@ -32,6 +32,9 @@ pub(super) fn composed(text: &str) -> Cow<'_, str> {
 
 /// Appends `word` to `folded` in its folded form, at most [`WORD_CHARS_MAX`] characters of it.
 pub(super) fn fold_word(word: &str, folded: &mut String) {
+    if word.is_ascii() {
+        return lower_ascii(word, folded);
+    }
     for letter in word.chars().take(WORD_CHARS_MAX) {
         fold_letter(letter, folded);
     }
@@ -39,6 +42,9 @@ pub(super) fn fold_word(word: &str, folded: &mut String) {
 
 /// Appends `word` to `lowered` in lower case with its accents, which is what stemmers expect.
 pub(super) fn lower_word(word: &str, lowered: &mut String) {
+    if word.is_ascii() {
+        return lower_ascii(word, lowered);
+    }
     for letter in word.chars().take(WORD_CHARS_MAX).filter(|&letter| !is_invisible(letter)) {
         if letter.is_ascii() {
             lowered.push(letter.to_ascii_lowercase());
@@ -52,6 +58,13 @@ pub(super) fn lower_word(word: &str, lowered: &mut String) {
 /// or a joiner that shapes the letters around it.
 pub(super) fn is_mark(letter: char) -> bool {
     is_invisible(letter) || CanonicalCombiningClassMapBorrowed::new().get_u8(letter) != 0
+}
+
+/// The usual case, without a look at each letter.
+fn lower_ascii(word: &str, lowered: &mut String) {
+    let start = lowered.len();
+    lowered.push_str(&word[..word.len().min(WORD_CHARS_MAX)]);
+    lowered[start..].make_ascii_lowercase();
 }
 
 fn fold_letter(letter: char, folded: &mut String) {

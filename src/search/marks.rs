@@ -25,7 +25,7 @@ pub(super) struct Mark {
 pub(super) struct Marker {
     patterns: Vec<Pattern>,
     elements: Vec<Element>,
-    languages: Vec<Option<Language>>,
+    languages: Vec<Language>,
     /// Which elements a folded word was found to match: most words of a text come again.
     remembered: HashMap<String, u64>,
 }
@@ -37,15 +37,15 @@ struct Pattern {
 
 struct Element {
     folded: String,
-    /// The stems of the word; empty when only the word itself will do.
-    stems: Vec<String>,
+    /// The stem of the word in each language; empty when only the word itself will do.
+    stems: Vec<(Language, String)>,
     begins: bool,
     is_character: bool,
 }
 
 impl Marker {
     /// `languages` are those in which the index holds stems.
-    pub fn new(typed: &Typed, languages: &[Option<Language>]) -> Self {
+    pub fn new(typed: &Typed, languages: &[Language]) -> Self {
         let mut marker = Marker {
             patterns: Vec::new(),
             elements: Vec::new(),
@@ -170,7 +170,7 @@ impl Marker {
                 || (element.may_share_stem(folded) && {
                     let word: &String = lowered_word
                         .get_or_insert_with(|| lowered.take().map_or_else(String::new, |l| l()));
-                    element.shares_stem(word, folded, &self.languages)
+                    element.shares_stem(word, folded)
                 });
             mask |= u64::from(is_match) << place;
         }
@@ -182,14 +182,11 @@ impl Marker {
 }
 
 impl Element {
-    fn new(word: &Word, begins: bool, any_form: bool, languages: &[Option<Language>]) -> Self {
+    fn new(word: &Word, begins: bool, any_form: bool, languages: &[Language]) -> Self {
         let mut stems = Vec::new();
         if let (Some(lowered), true) = (&word.lowered, any_form) {
-            for &language in languages.iter().filter(|language| language.is_some()) {
-                let mut stem = String::new();
-                languages::stem_term(language, lowered, &word.folded, &mut stem);
-                stems.push(stem);
-            }
+            let stem = |&language: &Language| (language, stem_of(language, lowered, &word.folded));
+            stems.extend(languages.iter().map(stem));
         }
         let is_character = word.lowered.is_none() && word.folded.chars().count() == 1;
         Element { folded: word.folded.clone(), stems, begins, is_character }
@@ -204,19 +201,13 @@ impl Element {
         !self.stems.is_empty() && folded.chars().next() == self.folded.chars().next()
     }
 
-    fn shares_stem(&self, lowered: &str, folded: &str, languages: &[Option<Language>]) -> bool {
-        let mut stem = String::new();
-        languages.iter().filter(|language| language.is_some()).any(|&language| {
-            stem.clear();
-            languages::stem_term(language, lowered, folded, &mut stem);
-            self.stems.contains(&stem)
-        })
+    fn shares_stem(&self, lowered: &str, folded: &str) -> bool {
+        self.stems.iter().any(|(language, stem)| *stem == stem_of(*language, lowered, folded))
     }
 
     fn lead(&self) -> &str {
         let mut lead = self.folded.as_str();
-        for stem in &self.stems {
-            let stem = languages::stem_of_term(stem);
+        for (_, stem) in &self.stems {
             let common = lead
                 .char_indices()
                 .zip(stem.chars())
@@ -226,4 +217,12 @@ impl Element {
         }
         lead
     }
+}
+
+fn stem_of(language: Language, lowered: &str, folded: &str) -> String {
+    let mut stem = String::new();
+    if !languages::stem(language, lowered, folded, &mut stem) {
+        stem.push_str(folded);
+    }
+    stem
 }

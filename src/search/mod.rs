@@ -11,8 +11,8 @@
 //! `facets` · `corrections` tries again when nothing was found · `marks` and `snippets` show where.
 //!
 //! A change goes through these: `entry` makes a document of it, cut into words by `words` and
-//! `fold`, stemmed by `languages` · `writer` commits it to the `edition` and merges segments as
-//! `merging` says · `folder` knows which edition counts.
+//! `fold`, stemmed by `languages` · `queue` keeps too many from waiting at once · `writer` commits
+//! it to the `edition` and merges segments as `merging` says · `folder` knows which edition counts.
 //!
 //! # What must stay true
 //!
@@ -48,6 +48,7 @@ mod fold;
 mod folder;
 mod languages;
 mod merging;
+mod queue;
 mod schema;
 mod words;
 mod writer;

@@ -47,8 +47,8 @@ const PHRASE_ENDINGS_MAX: usize = 64;
 pub(super) struct Planner<'s> {
     pub fields: &'s Fields,
     pub searcher: &'s Searcher,
-    /// Languages that entries of this index are stemmed in; none stands for no language.
-    pub languages: &'s [Option<Language>],
+    /// Languages that entries of this index are stemmed in.
+    pub languages: &'s [Language],
     pub scope: Scope,
 }
 
@@ -126,10 +126,10 @@ impl Planner<'_> {
             Scope::Everything => self.fields.stem,
             Scope::Title => self.fields.title,
         };
-        // The word itself, too: a stemmer may treat it otherwise with its accents than without.
         alternatives.push(matches_term(term(words, &word.folded)));
         if let (Some(lowered), false) = (&word.lowered, clause.is_quoted || clause.is_excluded) {
-            alternatives.extend(self.stem_terms(stems, lowered, &word.folded).map(matches_term));
+            let forms = self.other_forms(words, stems, lowered, &word.folded);
+            alternatives.extend(forms.into_iter().map(matches_term));
         }
         if clause.may_go_on {
             let is_short = word.folded.chars().count() < PREFIX_CHARS_MIN;
@@ -188,23 +188,29 @@ impl Planner<'_> {
         for (words, stems, weight) in weights {
             scoring.push(scores_term(term(words, &word.folded), weight));
             if let Some(lowered) = &word.lowered {
-                let stems = self.stem_terms(stems, lowered, &word.folded);
-                scoring.extend(stems.map(|stem| scores_term(stem, weight * STEM)));
+                let forms = self.other_forms(words, stems, lowered, &word.folded);
+                scoring.extend(forms.into_iter().map(|form| scores_term(form, weight * STEM)));
             }
         }
     }
 
-    /// The word's stem in every language of the index.
-    fn stem_terms(&self, field: Field, lowered: &str, folded: &str) -> impl Iterator<Item = Term> {
-        let mut stems: Vec<String> = Vec::with_capacity(self.languages.len() + 1);
+    /// What finds other forms of a word: its stem in every language of the index, as the stem of
+    /// longer words and, where it differs from the word, as a word.
+    fn other_forms(&self, words: Field, stems: Field, lowered: &str, folded: &str) -> Vec<Term> {
+        let mut forms: Vec<Term> = Vec::with_capacity(2 * self.languages.len());
         for &language in self.languages {
+            let mark = String::from_iter(languages::stem_mark(language));
             let mut stem = String::new();
-            languages::stem_term(language, lowered, folded, &mut stem);
-            if !stems.contains(&stem) {
-                stems.push(stem);
+            if languages::stem(language, lowered, folded, &mut stem) {
+                forms.push(term(words, &stem));
+            } else {
+                stem.push_str(folded);
             }
+            forms.push(term(stems, &(mark + &stem)));
         }
-        stems.into_iter().map(move |stem| term(field, &stem))
+        forms.sort_unstable();
+        forms.dedup();
+        forms
     }
 
     fn filters(&self, filters: &Filters) -> Vec<Box<dyn Query>> {

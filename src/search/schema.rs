@@ -31,7 +31,7 @@ pub(super) struct Fields {
 
     /// Every word of the entry with its position.
     pub text: Field,
-    /// Every stem of the entry.
+    /// The stem of every word that is not its own.
     pub stem: Field,
     pub title: Field,
     /// Category, tags, file name and person.

@@ -85,11 +85,13 @@ impl<'t> Pieces<'t> {
     }
 
     fn cut_word(&mut self, start: usize) -> Piece {
-        let end = self.end_of(start, Class::Letter);
+        let (end, may_change) = scan_word(self.text, start);
         let word = Piece { kind: Kind::Word, start, end, position: self.position };
         self.at = end;
         self.position += 1;
-        self.cut_parts(word);
+        if may_change && changes_inside(&self.text[start..end]) {
+            self.cut_parts(word);
+        }
         self.follow_chain(word);
         word
     }
@@ -109,23 +111,8 @@ impl<'t> Pieces<'t> {
         piece
     }
 
-    fn end_of(&self, start: usize, run: Class) -> usize {
-        let mut end = start;
-        while let Some(letter) = char_at(self.text, end) {
-            let class = class(letter);
-            if class != run && class != Class::Mark {
-                break;
-            }
-            end += letter.len_utf8();
-        }
-        end
-    }
-
     fn cut_parts(&mut self, word: Piece) {
         let text = &self.text[word.start..word.end];
-        if !changes_inside(text) {
-            return;
-        }
         let first_new = self.waiting.len();
         let mut pieces = 0;
         let mut start = 0;
@@ -173,12 +160,12 @@ impl<'t> Pieces<'t> {
             is_initials: false,
         });
         chain.words += 1;
-        if let Some(is_initials) = self.ties_on(word) {
-            if chain.words == 1 || chain.is_initials == is_initials {
-                chain.is_initials = is_initials;
-                self.chain = Some(chain);
-                return;
-            }
+        if let Some(is_initials) = self.ties_on(word)
+            && (chain.words == 1 || chain.is_initials == is_initials)
+        {
+            chain.is_initials = is_initials;
+            self.chain = Some(chain);
+            return;
         }
         let words_max = if chain.is_initials { INITIALS_MAX } else { JOINED_MAX };
         if (2..=words_max).contains(&chain.words) {
@@ -276,6 +263,35 @@ fn is_hyphen_or_apostrophe(letter: char) -> bool {
 fn is_one_letter(word: &str) -> bool {
     let mut letters = word.chars();
     letters.next().is_some_and(char::is_alphabetic) && letters.next().is_none()
+}
+
+/// Where the word ends that begins at `start`, and whether its inside may change at all.
+fn scan_word(text: &str, start: usize) -> (usize, bool) {
+    let bytes = text.as_bytes();
+    let (mut digits, mut capitals_inside, mut others, mut beyond_ascii) =
+        (false, false, false, false);
+    let mut end = start;
+    while let Some(&byte) = bytes.get(end) {
+        match byte {
+            b'a'..=b'z' => others = true,
+            b'A'..=b'Z' if end == start => others = true,
+            b'A'..=b'Z' => capitals_inside = true,
+            b'0'..=b'9' => digits = true,
+            0x80.. => {
+                let Some(letter) = char_at(text, end) else { break };
+                if !matches!(class(letter), Class::Letter | Class::Mark) {
+                    break;
+                }
+                beyond_ascii = true;
+                end += letter.len_utf8() - 1;
+            }
+            _ => break,
+        }
+        end += 1;
+    }
+    let may_change =
+        beyond_ascii || (digits && (others || capitals_inside)) || (capitals_inside && others);
+    (end, may_change)
 }
 
 /// Whether letters and digits, or small letters and capitals, meet inside this word.

@@ -24,12 +24,12 @@ use super::{
     edition::{Edition, View},
     entry::{self, BodyLimits, Change},
     merging,
+    queue::{Gate, Queued},
 };
 use crate::error::{Error, Result};
 
-/// Text that waits for one commit, in bytes. The library queues whole documents without asking how
-/// long they are.
-const COMMIT_BYTES_MAX: usize = 48 * 1024 * 1024;
+/// While an edition is built, a commit follows this many bytes of text, so that merging can begin.
+const BUILD_COMMIT_BYTES: usize = 128 * 1024 * 1024;
 /// How long to wait for another writer of this process to let go of the edition.
 const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
@@ -48,6 +48,7 @@ pub(super) struct Writer {
 struct Shared {
     edition: Arc<Edition>,
     options: WriterOptions,
+    gate: Gate,
     desk: Mutex<Desk>,
     /// Signals work for the keeper, and the end of a merge.
     changed: Condvar,
@@ -55,7 +56,7 @@ struct Shared {
 
 /// What one person at a time works at.
 struct Desk {
-    writer: Option<IndexWriter>,
+    writer: Option<IndexWriter<Queued>>,
     last_used: Instant,
     keeper_runs: bool,
     is_merging: bool,
@@ -83,14 +84,14 @@ impl Writer {
             shared: Arc::new(Shared {
                 edition,
                 options,
+                gate: Gate::default(),
                 desk: Mutex::new(desk),
                 changed: Condvar::new(),
             }),
         }
     }
 
-    /// Applies the changes to what is there and commits them with the cursor, all or nothing (but
-    /// see [`COMMIT_BYTES_MAX`]: of a very large batch a part may stay, with the old cursor).
+    /// Applies the changes to what is there and commits them with the cursor, all or nothing.
     pub fn apply(&self, after: u64, changes: Vec<Change>, cursor: u64) -> Result<()> {
         let mut desk = self.shared.desk();
         let view = self.shared.edition.view();
@@ -102,7 +103,7 @@ impl Writer {
         let is_unsure = desk.is_unsure;
         let is_known = |id: Uuid| is_unsure || is_in(&self.shared.edition, &view, id);
         let write = |desk: &mut Desk| -> tantivy::Result<()> {
-            self.shared.add(desk, last_of_each(changes), after, is_known)?;
+            self.shared.add(desk, last_of_each(changes), is_known)?;
             self.shared.commit(desk, cursor)?;
             self.shared.edition.refresh()
         };
@@ -115,7 +116,10 @@ impl Writer {
     /// `is_known` says which ids were added before.
     pub fn build(&self, changes: Vec<Change>, is_known: impl Fn(Uuid) -> bool) -> Result<()> {
         let mut desk = self.shared.desk();
-        let added = self.shared.add(&mut desk, last_of_each(changes), 0, is_known);
+        let added = self.shared.add(&mut desk, last_of_each(changes), is_known).and_then(|()| {
+            let is_enough = desk.waiting_bytes >= BUILD_COMMIT_BYTES;
+            if is_enough { self.shared.commit(&mut desk, 0) } else { Ok(()) }
+        });
         self.shared.leave(&mut desk, added.is_ok());
         Ok(added.context("building the search index")?)
     }
@@ -202,27 +206,26 @@ impl Shared {
         })
     }
 
-    /// Queues changes, with commits in between when they are long; those keep the cursor `after`.
+    /// Hands changes to the library, which begins to work on them.
     fn add(
         &self,
         desk: &mut Desk,
         changes: Vec<Change>,
-        after: u64,
         is_known: impl Fn(Uuid) -> bool,
     ) -> tantivy::Result<()> {
         let fields = &self.edition.fields;
         for change in changes {
-            if desk.waiting_bytes > COMMIT_BYTES_MAX {
-                self.commit(desk, after)?;
-            }
             desk.waiting_changes += 1;
-            desk.waiting_bytes += change.text_bytes();
+            let text_bytes = change.text_bytes();
+            desk.waiting_bytes += text_bytes;
             let writer = self.open(desk)?;
             if is_known(change.id()) {
                 writer.delete_term(entry::id_term(fields, change.id()));
             }
             if let Change::Put(put) = change {
-                writer.add_document(entry::document(&put, fields, self.options.bodies))?;
+                let document = entry::document(&put, fields, self.options.bodies);
+                // Its text is in there three times: as words, as stems, and to be stored.
+                writer.add_document(self.gate.queue(document, 3 * text_bytes))?;
             }
         }
         Ok(())
@@ -237,7 +240,7 @@ impl Shared {
         Ok(())
     }
 
-    fn open<'d>(&self, desk: &'d mut Desk) -> tantivy::Result<&'d mut IndexWriter> {
+    fn open<'d>(&self, desk: &'d mut Desk) -> tantivy::Result<&'d mut IndexWriter<Queued>> {
         if desk.is_closed {
             return Err(TantivyError::SystemError("the edition was closed".to_owned()));
         }
@@ -248,7 +251,7 @@ impl Shared {
         Ok(desk.writer.insert(writer))
     }
 
-    fn open_writer(&self) -> tantivy::Result<IndexWriter> {
+    fn open_writer(&self) -> tantivy::Result<IndexWriter<Queued>> {
         let options = IndexWriterOptions::builder()
             .memory_budget_per_thread(self.options.memory_bytes)
             .num_worker_threads(1)

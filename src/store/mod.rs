@@ -99,7 +99,7 @@ impl Store {
         F: FnOnce(&mut WriteTx) -> Result<T> + Send + 'static,
         T: Send + 'static,
     {
-        let (work, reply) = writer::Request::new(closure);
+        let (work, reply) = writer::Request::with_reply(closure);
         self.writer.queue()?.send(work).await.map_err(|_| writer_gone())?;
         receive(reply.await)
     }
@@ -110,7 +110,7 @@ impl Store {
         F: FnOnce(&mut WriteTx) -> Result<T> + Send + 'static,
         T: Send + 'static,
     {
-        let (work, reply) = writer::Request::new(closure);
+        let (work, reply) = writer::Request::with_reply(closure);
         self.writer.queue()?.blocking_send(work).map_err(|_| writer_gone())?;
         receive(reply.blocking_recv())
     }

@@ -45,7 +45,7 @@ where
     F: FnOnce(&mut WriteTx) -> Result<T> + Send + 'static,
     T: Send + 'static,
 {
-    pub fn new(closure: F) -> (Box<dyn Work>, oneshot::Receiver<Result<T>>) {
+    pub fn with_reply(closure: F) -> (Box<dyn Work>, oneshot::Receiver<Result<T>>) {
         let (reply, receiver) = oneshot::channel();
         (Box::new(Request { closure: Some(closure), result: None, reply }), receiver)
     }
@@ -106,7 +106,6 @@ pub(super) fn run(
 }
 
 /// Runs all of a batch and returns the sequence of the last change that is then in the log.
-
 fn run_batch(
     batch: &mut [Box<dyn Work>],
     writer: &mut dyn Writer,

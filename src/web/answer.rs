@@ -84,9 +84,9 @@ impl Refusal {
             return pages::to_sign_in(request);
         }
         match pages::error_page(request, self.status, &self.message, &self.request_id).await {
-            Ok(page) => HttpResponse::build(self.status)
-                .content_type("text/html; charset=utf-8")
-                .body(page),
+            Ok(page) => {
+                HttpResponse::build(self.status).content_type("text/html; charset=utf-8").body(page)
+            }
             // The page itself may be what fails.
             Err(fault) => {
                 tracing::error!(id = self.request_id, "no error page: {}", fault.0.chain());
@@ -104,9 +104,9 @@ impl Refusal {
         if self.needs_sign_in {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
-        response.content_type("application/problem+json").body(
-            serde_json::to_string(&problem).unwrap_or_else(|_| "{}".into()),
-        )
+        response
+            .content_type("application/problem+json")
+            .body(serde_json::to_string(&problem).unwrap_or_else(|_| "{}".into()))
     }
 }
 

@@ -4,7 +4,11 @@
 use std::collections::HashMap;
 
 use actix_multipart::{Field, Multipart};
-use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web::{Bytes, BytesMut}};
+use actix_web::{
+    FromRequest, HttpMessage, HttpRequest,
+    dev::Payload,
+    web::{Bytes, BytesMut},
+};
 use futures_util::{StreamExt, TryStreamExt, future::LocalBoxFuture};
 use serde::de::DeserializeOwned;
 
@@ -48,7 +52,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Form<T> {
                 #[serde(default)]
                 csrf: Option<String>,
             }
-            let in_form = serde_html_form::from_bytes::<Token>(&body).ok().and_then(|form| form.csrf);
+            let in_form =
+                serde_html_form::from_bytes::<Token>(&body).ok().and_then(|form| form.csrf);
             visitor.require_csrf(in_form.or_else(|| csrf_header(&request)).as_deref())?;
             let form = serde_html_form::from_bytes(&body)
                 .map_err(|fault| Error::invalid(format!("The form could not be read: {fault}.")))?;
@@ -135,7 +140,11 @@ pub struct Received {
 impl Received {
     /// The last value of a field; empty when it was not sent.
     pub fn text(&self, name: &str) -> &str {
-        self.fields.get(name).and_then(|values| values.last()).map(String::as_str).unwrap_or_default()
+        self.fields
+            .get(name)
+            .and_then(|values| values.last())
+            .map(String::as_str)
+            .unwrap_or_default()
     }
 
     /// All values of a field that repeats.
@@ -206,7 +215,8 @@ async fn receive_with(
     let mut field_count = 0;
     while let Some(field) = multipart.try_next().await.map_err(broken_form)? {
         let name = field.name().unwrap_or_default().to_owned();
-        let filename = field.content_disposition().and_then(|it| it.get_filename()).map(str::to_owned);
+        let filename =
+            field.content_disposition().and_then(|it| it.get_filename()).map(str::to_owned);
         match filename {
             Some(filename) if file_fields.contains(&name.as_str()) => {
                 if !is_trusted {
@@ -217,7 +227,9 @@ async fn receive_with(
                     continue;
                 }
                 if received.files.len() + received.refused.len() == FILES_MAX {
-                    return Err(Error::TooLarge(format!("Send at most {FILES_MAX} files at once.")));
+                    return Err(Error::TooLarge(format!(
+                        "Send at most {FILES_MAX} files at once."
+                    )));
                 }
                 let declared = match on_refusal {
                     OnRefusal::Stop { declared } => declared,
@@ -309,4 +321,3 @@ async fn read(payload: &mut Payload) -> AppResult<Bytes> {
 fn csrf_header(request: &HttpRequest) -> Option<String> {
     request.headers().get(CSRF_HEADER)?.to_str().ok().map(str::to_owned)
 }
-

@@ -15,7 +15,8 @@ pub fn address(request: &HttpRequest, config: &Config) -> Option<IpAddr> {
         return Some(peer);
     }
     let mut client = peer;
-    for value in request.headers().get_all("x-forwarded-for").collect::<Vec<_>>().into_iter().rev() {
+    for value in request.headers().get_all("x-forwarded-for").collect::<Vec<_>>().into_iter().rev()
+    {
         for hop in value.to_str().unwrap_or_default().rsplit(',') {
             let Ok(hop) = hop.trim().parse::<IpAddr>() else { return Some(client) };
             client = hop.to_canonical();

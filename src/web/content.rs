@@ -36,9 +36,20 @@ pub enum Caching {
 
 /// Types that a browser shows without running anything in them.
 const SHOWN: [&str; 14] = [
-    "application/pdf", "image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp",
-    "image/x-icon", "image/avif", "text/plain", "audio/mpeg", "audio/ogg", "audio/wav",
-    "video/mp4", "video/webm",
+    "application/pdf",
+    "image/png",
+    "image/jpeg",
+    "image/gif",
+    "image/webp",
+    "image/bmp",
+    "image/x-icon",
+    "image/avif",
+    "text/plain",
+    "audio/mpeg",
+    "audio/ogg",
+    "audio/wav",
+    "video/mp4",
+    "video/webm",
 ];
 
 /// Answers with a file (RFC 9110: conditional requests and single ranges).
@@ -130,12 +141,19 @@ fn set_headers(
     // The PDF viewers of browsers do not start inside a sandbox; what they show cannot reach the
     // page around it in any case.
     let policy = match media_type {
-        "application/pdf" if is_shown => "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'",
-        _ => "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'self'",
+        "application/pdf" if is_shown => {
+            "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'"
+        }
+        _ => {
+            "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'self'"
+        }
     };
     response
         .insert_header((header::CONTENT_TYPE, served_type))
-        .insert_header((header::CONTENT_DISPOSITION, content_disposition(kind, &content.file.filename)))
+        .insert_header((
+            header::CONTENT_DISPOSITION,
+            content_disposition(kind, &content.file.filename),
+        ))
         .insert_header((header::CONTENT_SECURITY_POLICY, policy))
         .insert_header((header::CACHE_CONTROL, caching.header()))
         .insert_header((header::ETAG, etag.to_owned()))
@@ -149,7 +167,13 @@ fn set_headers(
 pub fn content_disposition(kind: &str, filename: &str) -> String {
     let plain: String = filename
         .chars()
-        .map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%' | ';') || c == ' ' { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '%' | ';') || c == ' ' {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect();
     let full = percent_encoded(filename);
     format!("{kind}; filename=\"{plain}\"; filename*=UTF-8''{full}")

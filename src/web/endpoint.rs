@@ -77,12 +77,14 @@ impl Endpoint {
         F::Output: Responder + 'static,
     {
         let to = method.clone();
-        let route = Box::new(move || match to {
-            // Whatever can be got can be asked for its headers.
-            Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
-            _ => web::method(to.clone()),
-        }
-        .to(handler.clone()));
+        let route = Box::new(move || {
+            match to {
+                // Whatever can be got can be asked for its headers.
+                Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
+                _ => web::method(to.clone()),
+            }
+            .to(handler.clone())
+        });
         Endpoint { method, path, operation: None, route }
     }
 

@@ -47,7 +47,8 @@ pub async fn trace(
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
     }
-    let user = response.request().extensions().get::<Visitor>().and_then(|visitor| visitor.actor.user);
+    let user =
+        response.request().extensions().get::<Visitor>().and_then(|visitor| visitor.actor.user);
     let user = user.map(|user| user.to_string()).unwrap_or_default();
     let status = response.status().as_u16();
     let ms = began.elapsed().as_secs_f64() * 1_000.0;

@@ -3,8 +3,8 @@
 //! [`routes`] lists every URL. A handler parses, asks one verb of `domain` or one flow of `app`, and
 //! renders; what all requests share happens around it, in [`guard`] and [`answer`].
 
-pub mod routes;
 pub mod endpoint;
+pub mod routes;
 
 mod answer;
 mod auth;

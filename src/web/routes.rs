@@ -34,9 +34,10 @@ fn files() -> Vec<Endpoint> {
 }
 
 fn pages() -> Vec<Endpoint> {
-    use pages::{landing, setup, sign_in};
+    use pages::{api_reference, landing, setup, sign_in};
     let mut all = vec![
         get("/", landing::show),
+        get("/api/docs", api_reference::show),
         get("/setup/{token}", setup::show),
         post("/setup/{token}", setup::submit),
         get("/sign-in", sign_in::show),
@@ -309,6 +310,7 @@ fn documents_api() -> Vec<Endpoint> {
             .gives::<docs::TrashList>(200),
         delete("/api/trash/{id}", docs::delete_for_good)
             .about(GROUP, "Delete a document for good")
+            .conditional()
             .detail("Only from the trash.")
             .gives_nothing(204),
     ]
@@ -422,7 +424,9 @@ fn people_api() -> Vec<Endpoint> {
             .gives::<users::UserView>(200),
         delete("/api/admin/users/{id}", users::delete)
             .about(GROUP, "Delete an account and hand its documents over")
-            .detail("By a job: the account is locked at once and gone when its documents have moved.")
+            .detail(
+                "By a job: the account is locked at once and gone when its documents have moved.",
+            )
             .query::<users::Heir>()
             .gives_nothing(202),
         post("/api/admin/users/{id}/disable", users::disable)

@@ -2,11 +2,34 @@
 
 mod support;
 
-mod api_documents;
+// the base and the engines
 mod blobs;
 mod browser;
 mod gallery;
 mod pages;
+mod config;
+mod extract;
 mod search;
+mod store;
 mod store_engine;
+mod store_keys;
+
+// the meaning
+mod access;
+mod domain;
+
+// the edges
+mod api_access;
+mod api_account;
+mod api_description;
+mod api_documents;
+mod api_library;
+mod api_people;
+mod cli;
+mod control;
+mod gallery;
+mod integrity;
+mod pages;
+
+// the shape of the code
 mod tidy;

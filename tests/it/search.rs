@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     fs,
+    io::{BufRead, BufReader},
     path::Path,
     time::{Duration, Instant},
 };
@@ -17,6 +18,8 @@ use appliance::{
 use proptest::prelude::*;
 use uuid::Uuid;
 
+/// Where the child that is killed writes.
+const CHILD_FOLDER: &str = "APPLIANCE_TEST_INDEX_FOLDER";
 const TENANT: Uuid = Uuid::from_u128(0x7E4A);
 
 // ---- What is found -----------------------------------------------------------------------------
@@ -888,6 +891,61 @@ fn a_lock_left_by_a_dead_process_does_not_matter() {
     assert_eq!(index.opened(), &Opened::Existing);
     index.put([titled(2, "world")]);
     assert_eq!(index.find(""), [1, 2]);
+}
+
+/// The other half of the next test: writes until it is killed. Entry `n` is the change `n`.
+#[test]
+#[ignore = "runs as a child of another test"]
+fn writes_until_it_is_killed() {
+    let Some(folder) = std::env::var_os(CHILD_FOLDER) else { return };
+    let index = Index::open(Path::new(&folder), Options::default()).unwrap();
+    for cursor in index.cursor()..100_000 {
+        let next = cursor + 1;
+        index.apply(cursor, vec![put(titled(u128::from(next), "word"))], next).unwrap();
+        println!("\napplied {next}");
+    }
+}
+
+#[test]
+fn a_process_killed_at_any_moment_leaves_an_index_as_new_as_its_cursor() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut acknowledged = 0;
+    for round in 0..8_u64 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "search::writes_until_it_is_killed", "--ignored", "--nocapture"])
+            .env(CHILD_FOLDER, folder.path())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let until = acknowledged + 3 + round * 4;
+        for line in output.lines() {
+            if let Some(cursor) = line.unwrap().strip_prefix("applied ") {
+                acknowledged = cursor.parse().unwrap();
+                if acknowledged >= until {
+                    // Somewhere within the next commit, or in a merge beside it.
+                    std::thread::sleep(Duration::from_micros(round * 1_700));
+                    break;
+                }
+            }
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+
+        let index = Index::open(folder.path(), Options::default()).unwrap();
+        assert_eq!(index.opened(), &Opened::Existing);
+        let cursor = index.cursor();
+        assert!(cursor >= acknowledged, "{cursor} after {acknowledged}");
+        let found = all_pages(&index, &Request { limit: 500, ..request("word ") });
+        assert_eq!(found.len() as u64, cursor);
+        assert_eq!(
+            found.iter().copied().collect::<HashSet<_>>(),
+            (1..=u128::from(cursor)).collect()
+        );
+        assert!(index.damaged_files().unwrap().is_empty());
+        acknowledged = cursor;
+    }
 }
 
 #[test]

@@ -662,15 +662,15 @@ fn after_the_disk_was_full_redb_goes_on_by_itself() {
         let full = put_number(&engine, 2);
         disk.mend();
         let is_whole = numbers(&engine).contains(&2);
-        if full.is_ok() {
-            assert!(is_whole);
-        } else {
-            let is_recognized = full.unwrap_err().chain().any(|cause| {
+        if let Err(fault) = full {
+            let is_recognized = fault.chain().any(|cause| {
                 cause
                     .downcast_ref::<std::io::Error>()
                     .is_some_and(|cause| cause.kind() == std::io::ErrorKind::StorageFull)
             });
             assert!(is_recognized);
+        } else {
+            assert!(is_whole);
         }
         engine.write(&mut |tx| tx.remove(&[2, 0]).and(tx.remove(&[2, 1]))).unwrap();
         assert_eq!(numbers(&engine), [1]);

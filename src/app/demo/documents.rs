@@ -68,10 +68,11 @@ impl Library<'_> {
         let report = parse(include_str!("texts/quarterly-report.md"));
         let first_page: Vec<Block> =
             report.iter().take_while(|block| **block != Block::NewPage).cloned().collect();
-        let mut new = paper("Quarterly report, third quarter 2026", "Reports", "quarterly, 2026, fund");
-        new.description = "How the fund did between July and September, and what comes next.".into();
-        let id =
-            self.file(&people.tomas, new, "q3-2026-preliminary.pdf", set(&first_page)).await?;
+        let mut new =
+            paper("Quarterly report, third quarter 2026", "Reports", "quarterly, 2026, fund");
+        new.description =
+            "How the fund did between July and September, and what comes next.".into();
+        let id = self.file(&people.tomas, new, "q3-2026-preliminary.pdf", set(&first_page)).await?;
         self.version(&people.tomas, id, "q3-2026.pdf", set(&report)).await?;
 
         let text = include_str!("texts/letter.txt");
@@ -86,7 +87,8 @@ impl Library<'_> {
         let committee = || restricted(&[people.committee], &[]);
 
         let minutes = office::docx(&parse(include_str!("texts/minutes.md")))?;
-        let mut new = paper("Minutes of the committee, 12 October", "Minutes", "committee, borgholm");
+        let mut new =
+            paper("Minutes of the committee, 12 October", "Minutes", "committee, borgholm");
         new.visibility = committee();
         self.file(&people.jonas, new, "minutes-2026-10-12.docx", minutes).await?;
 
@@ -114,7 +116,8 @@ impl Library<'_> {
         let new = design("Logo of the house", Kind::Logo, "logo, brand");
         self.file(ines, new, "alder-loom.png", pictures::logo()?).await?;
 
-        let mut new = design("Herringbone No. 4, banner for the fair", Kind::Banner, "wool, green, fair");
+        let mut new =
+            design("Herringbone No. 4, banner for the fair", Kind::Banner, "wool, green, fair");
         new.visibility = restricted(&[people.studio], &[]);
         self.file(ines, new, "herringbone-banner.png", pictures::herringbone()?).await?;
 
@@ -129,7 +132,8 @@ impl Library<'_> {
         self.file(ines, new, "orchard.png", pictures::orchard()?).await?;
 
         let mut new = design("Tidal", Kind::Poster, "waves, blue, poster");
-        new.description = "For the opening of the workshop. Printed in three blues and a saffron.".into();
+        new.description =
+            "For the opening of the workshop. Printed in three blues and a saffron.".into();
         new.visibility = Visibility::Public;
         self.file(ines, new, "tidal.png", pictures::tidal()?).await?;
         Ok(())
@@ -223,10 +227,7 @@ fn design(title: &str, kind: Kind, tags: &str) -> NewDocument {
     NewDocument { kind, ..paper(title, "Designs", tags) }
 }
 
-fn restricted(
-    groups: &[Id<crate::domain::groups::Group>],
-    people: &[Id<User>],
-) -> Visibility {
+fn restricted(groups: &[Id<crate::domain::groups::Group>], people: &[Id<User>]) -> Visibility {
     Visibility::Restricted { groups: groups.to_vec(), people: people.to_vec() }
 }
 

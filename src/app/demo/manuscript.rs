@@ -67,7 +67,8 @@ fn bar((name, value): (&str, &str)) -> Option<(String, f32)> {
 }
 
 fn swatch((name, color): (&str, &str)) -> Option<(String, [u8; 3])> {
-    let [_, red, green, blue] = u32::from_str_radix(color.strip_prefix('#')?, 16).ok()?.to_be_bytes();
+    let [_, red, green, blue] =
+        u32::from_str_radix(color.strip_prefix('#')?, 16).ok()?.to_be_bytes();
     Some((name.into(), [red, green, blue]))
 }
 

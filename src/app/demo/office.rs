@@ -53,9 +53,8 @@ pub(super) fn xlsx(name: &str, rows: &[&[&str]]) -> Result<Vec<u8>> {
         }
         data.push_str("</row>");
     }
-    let sheet = format!(
-        r#"{HEAD}<worksheet xmlns="{SHEET}"><sheetData>{data}</sheetData></worksheet>"#
-    );
+    let sheet =
+        format!(r#"{HEAD}<worksheet xmlns="{SHEET}"><sheetData>{data}</sheetData></worksheet>"#);
     let workbook = format!(
         r#"{HEAD}<workbook xmlns="{SHEET}" xmlns:r="{RELATION}"><sheets><sheet name="{}" sheetId="1" r:id="r1"/></sheets></workbook>"#,
         escaped(name)

@@ -274,7 +274,7 @@ fn assemble(pages: &[String], title: &str, footer: &str) -> Vec<u8> {
     let table = file.len();
     let _ = write!(file, "xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1);
     for begin in begins {
-        let _ = write!(file, "{begin:010} 00000 n \n");
+        let _ = writeln!(file, "{begin:010} 00000 n ");
     }
     let _ = write!(
         file,

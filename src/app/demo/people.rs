@@ -62,7 +62,7 @@ pub(super) async fn add(app: &Arc<App>, password: &str) -> Result<People> {
             let (organization, clara) = setup::run(tx, first)?;
             let organization = organization.id;
             let actor = Actor::load(tx, &clara, Some(organization))?;
-            let mut join = |tx: &mut WriteTx, username, full_name, role| {
+            let join = |tx: &mut WriteTx, username, full_name, role| {
                 users::create(tx, &actor, organization, member(username, full_name, role))
             };
             let tomas = join(tx, "tomas", "Tomas Berg", Role::Manager)?;

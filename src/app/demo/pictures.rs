@@ -22,8 +22,16 @@ pub(super) fn tidal() -> Result<Vec<u8>> {
         let is_sun = from_sun_x.hypot(from_sun_y) < 90.0;
         let depth = (y - 300.0 + 26.0 * (x / 62.0 + y / 180.0).sin()) / 62.0;
         match depth {
-            depth if depth < 0.0 => if is_sun { SAFFRON } else { LINEN },
-            depth => mixed(SKY, FJORD, ((depth.floor() * 0.37).sin() * 0.5 + 0.5 + depth / 16.0) / 1.5),
+            depth if depth < 0.0 => {
+                if is_sun {
+                    SAFFRON
+                } else {
+                    LINEN
+                }
+            }
+            depth => {
+                mixed(SKY, FJORD, ((depth.floor() * 0.37).sin() * 0.5 + 0.5 + depth / 16.0) / 1.5)
+            }
         }
     })
 }
@@ -51,7 +59,13 @@ pub(super) fn herringbone() -> Result<Vec<u8>> {
         let lane = (x / 75.0).floor();
         let along = if lane % 2.0 == 0.0 { x + y } else { y - x };
         let stripe = (along / 15.0).floor().rem_euclid(3.0);
-        if stripe == 0.0 { CHARCOAL } else if stripe == 1.0 { MOSS } else { mixed(MOSS, LINEN, 0.5) }
+        if stripe == 0.0 {
+            CHARCOAL
+        } else if stripe == 1.0 {
+            MOSS
+        } else {
+            mixed(MOSS, LINEN, 0.5)
+        }
     })
 }
 
@@ -65,12 +79,15 @@ pub(super) fn logo() -> Result<Vec<u8>> {
         if distance > 218.0 {
             return FJORD;
         }
-        let is_thread = |at: f32| (at - 76.0).rem_euclid(120.0) < 60.0;
-        let is_above = ((x / 60.0).floor() + (y / 60.0).floor()) % 2.0 == 0.0;
-        match (is_thread(x), is_thread(y)) {
-            (true, true) if is_above => FJORD,
-            (true, true) | (false, true) => SAFFRON,
+        // Threads as wide as the gaps between them; where two cross, they take turns.
+        let thread =
+            |at: f32| (((at - 46.0) / 120.0).floor(), (at - 46.0).rem_euclid(120.0) < 60.0);
+        let ((column, is_upright), (row, is_level)) = (thread(x), thread(y));
+        let is_upright_above = (column + row).rem_euclid(2.0) == 0.0;
+        match (is_upright, is_level) {
+            (true, true) if is_upright_above => FJORD,
             (true, false) => FJORD,
+            (_, true) => SAFFRON,
             (false, false) => LINEN,
         }
     })

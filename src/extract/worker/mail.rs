@@ -3,7 +3,7 @@
 use mail_parser::{Address, Message, MessageParser, MimeHeaders, PartType};
 
 use super::super::error::Refusal;
-use super::markup;
+use super::html;
 use super::output::{Output, Stop};
 
 /// A message beyond this is read up to here; bodies come before attachments.
@@ -43,7 +43,7 @@ fn push_message(message: &Message<'_>, depth: usize, output: &mut Output) -> Res
             PartType::Text(text) => {
                 output.push(text)?;
             }
-            PartType::Html(html) => markup::push_html(html, output)?,
+            PartType::Html(html) => html::push(html, output)?,
             _ => {}
         }
         output.push("\n")?;

@@ -6,12 +6,14 @@
 //! them. They do bound what grows with the input, because a partial result is worth more than a
 //! death.
 
+mod budget;
+mod html;
 mod image;
 mod input;
 mod language;
 mod legacy;
 mod mail;
-mod markup;
+mod markdown;
 mod normalize;
 mod office;
 mod output;
@@ -23,7 +25,6 @@ mod sandbox;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use super::error::Refusal;
 use super::format::Format;
@@ -109,9 +110,9 @@ fn extract(
         }
         Format::Doc | Format::Xls | Format::Ppt | Format::Msg => legacy::extract(bytes, output),
         Format::Rtf => rtf::extract(bytes, output),
-        Format::Html => markup::extract_html(bytes, output),
-        Format::Markdown => markup::extract_markdown(bytes, output),
-        Format::Svg => markup::extract_svg(bytes, output),
+        Format::Html => html::extract(bytes, output),
+        Format::Markdown => markdown::extract(bytes, output),
+        Format::Svg => html::extract_svg(bytes, output),
         Format::Csv | Format::Text | Format::Json | Format::Xml => plain::extract(bytes, output),
         Format::Eml => mail::extract(bytes, output),
         Format::Jpeg
@@ -123,11 +124,4 @@ fn extract(
         | Format::Ico => image::extract(bytes, format, pictures, request, output),
         Format::Other => Err(Refusal::Unsupported.into()),
     }
-}
-
-/// The shares of the time limit after which no new page of text and no new picture is begun, so
-/// that the answer is complete before the parent's patience ends.
-fn deadline(request: &Request, percent: u64) -> Duration {
-    let whole = request.wall_ms.min(request.cpu_s.saturating_mul(1000));
-    Duration::from_millis(whole / 100 * percent)
 }

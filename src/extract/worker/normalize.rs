@@ -1,14 +1,18 @@
 //! Text as it should be stored and searched: composed (NFC), without control characters, with
 //! single blanks and at most one empty line in a row.
 
+use std::borrow::Cow;
+
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 /// Works piece by piece; remembers what the previous piece ended with.
 pub struct Normalizer {
     composer: ComposingNormalizerBorrowed<'static>,
-    /// Line ends at the end of what was given out so far; a page starts as if after many.
-    line_ends: usize,
-    /// A blank that is only given out if something follows on the same line.
+    simplifier: ComposingNormalizerBorrowed<'static>,
+    /// Nothing visible has come on this page yet.
+    is_page_start: bool,
+    /// Line ends and a blank that are only given out if something visible follows.
+    line_ends_due: usize,
     blank_is_due: bool,
 }
 
@@ -16,39 +20,37 @@ impl Default for Normalizer {
     fn default() -> Self {
         Normalizer {
             composer: ComposingNormalizerBorrowed::new_nfc(),
-            line_ends: LINE_ENDS_MAX,
+            simplifier: ComposingNormalizerBorrowed::new_nfkc(),
+            is_page_start: true,
+            line_ends_due: 0,
             blank_is_due: false,
         }
     }
 }
 
+/// One empty line in a row.
 const LINE_ENDS_MAX: usize = 2;
 
 impl Normalizer {
-    /// Forgets the previous page, so that the next begins without blanks and empty lines.
+    /// Forgets the previous page: none begins or ends with blanks or empty lines.
     pub fn start_page(&mut self) {
-        self.line_ends = LINE_ENDS_MAX;
+        self.is_page_start = true;
+        self.line_ends_due = 0;
         self.blank_is_due = false;
     }
 
     pub fn normalize(&mut self, raw: &str) -> String {
-        let composed = self.composer.normalize(raw);
+        let plain = self.plain_letters(raw);
+        let composed = self.composer.normalize(&plain);
         let mut text = String::with_capacity(composed.len());
         let mut previous = '\0';
         for character in composed.chars() {
             match character {
                 '\n' if previous == '\r' => {}
                 '\n' | '\r' | '\x0b' | '\x0c' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
-                    self.line_end(&mut text);
+                    self.line_ends_due = LINE_ENDS_MAX.min(self.line_ends_due + 1);
                 }
-                blank if blank.is_whitespace() => self.blank_is_due = self.line_ends == 0,
-                // Ligatures that fonts bring along (U+FB00 to FB06): people search for letters.
-                '\u{fb00}' => self.visible(&mut text, "ff"),
-                '\u{fb01}' => self.visible(&mut text, "fi"),
-                '\u{fb02}' => self.visible(&mut text, "fl"),
-                '\u{fb03}' => self.visible(&mut text, "ffi"),
-                '\u{fb04}' => self.visible(&mut text, "ffl"),
-                '\u{fb05}' | '\u{fb06}' => self.visible(&mut text, "st"),
+                blank if blank.is_whitespace() => self.blank_is_due = true,
                 dropped if is_invisible(dropped) => {}
                 other => self.visible(&mut text, other.encode_utf8(&mut [0; 4])),
             }
@@ -57,22 +59,42 @@ impl Normalizer {
         text
     }
 
-    fn line_end(&mut self, text: &mut String) {
-        self.blank_is_due = false;
-        if self.line_ends < LINE_ENDS_MAX {
-            self.line_ends += 1;
-            text.push('\n');
+    /// Ligatures (ﬁ), Arabic letters in the form of their place, letters of full or half width: what
+    /// fonts and old encodings tell apart, people search as one.
+    fn plain_letters<'a>(&self, raw: &'a str) -> Cow<'a, str> {
+        if !raw.contains(is_presentation_form) {
+            return Cow::Borrowed(raw);
         }
+        let mut plain = String::with_capacity(raw.len());
+        let mut rest = raw;
+        while let Some(start) = rest.find(is_presentation_form) {
+            let (before, forms) = rest.split_at(start);
+            let end = forms.find(|c| !is_presentation_form(c)).unwrap_or(forms.len());
+            let (forms, after) = forms.split_at(end);
+            plain.push_str(before);
+            plain.push_str(&self.simplifier.normalize(forms));
+            rest = after;
+        }
+        plain.push_str(rest);
+        Cow::Owned(plain)
     }
 
     fn visible(&mut self, text: &mut String, characters: &str) {
-        if self.blank_is_due {
+        if self.is_page_start {
+            self.is_page_start = false;
+        } else if self.line_ends_due > 0 {
+            text.push_str(&"\n\n"[..self.line_ends_due]);
+        } else if self.blank_is_due {
             text.push(' ');
-            self.blank_is_due = false;
         }
-        self.line_ends = 0;
+        self.line_ends_due = 0;
+        self.blank_is_due = false;
         text.push_str(characters);
     }
+}
+
+fn is_presentation_form(character: char) -> bool {
+    matches!(character, '\u{fb00}'..='\u{fdff}' | '\u{fe70}'..='\u{fefe}' | '\u{ff01}'..='\u{ffef}')
 }
 
 /// Controls, soft hyphens, zero-width blanks, direction marks, byte order marks, replacement
@@ -110,7 +132,8 @@ mod tests {
 
     #[test]
     fn letters_are_composed_and_ligatures_opened() {
-        assert_eq!(normalize("Gro\u{308}ße ﬁnden"), "Größe finden");
+        assert_eq!(normalize("Gro\u{308}ße ﬁnden, Stoﬀe"), "Größe finden, Stoffe");
+        assert_eq!(normalize("ﻻ ｶﾞ Ｆｕｌｌ"), "لا ガ Full");
     }
 
     #[test]
@@ -121,8 +144,10 @@ mod tests {
     #[test]
     fn pieces_join_as_if_they_were_one() {
         let mut normalizer = Normalizer::default();
-        let joined: String =
-            ["a ", " b\n", "\n\n", " c"].iter().map(|piece| normalizer.normalize(piece)).collect();
+        let joined: String = ["a ", " b\n", "\n\n", " c", "\n \n"]
+            .iter()
+            .map(|piece| normalizer.normalize(piece))
+            .collect();
         assert_eq!(joined, "a b\n\nc");
     }
 }

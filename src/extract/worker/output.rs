@@ -2,6 +2,7 @@
 //! to the parent as soon as it is whole.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 
 use super::super::error::Refusal;
 use super::super::protocol::{
@@ -59,6 +60,7 @@ pub struct Output {
     is_cut: bool,
     /// What the file says of itself; the text's own testimony goes first.
     declared_language: Option<String>,
+    text_is_finished: bool,
 }
 
 impl Output {
@@ -72,6 +74,7 @@ impl Output {
             is_full: false,
             is_cut: false,
             declared_language: None,
+            text_is_finished: false,
         }
     }
 
@@ -111,6 +114,11 @@ impl Output {
 
     pub fn is_full(&self) -> bool {
         self.is_full
+    }
+
+    /// The same, for readers that are called back.
+    pub fn flow(&self) -> ControlFlow<()> {
+        if self.is_full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     pub fn page_count(&mut self, page_count: usize) -> Result<(), Lost> {
@@ -155,8 +163,12 @@ impl Output {
         self.send(&Frame::Picture(head, picture.bytes.clone()))
     }
 
-    /// Sends what is left of the text, and what the whole of it tells.
+    /// Sends what is left of the text, and what the whole of it tells. Readers call it before they
+    /// turn to pictures; for all others it is called at the end.
     pub fn finish_text(&mut self) -> Result<(), Lost> {
+        if std::mem::replace(&mut self.text_is_finished, true) {
+            return Ok(());
+        }
         self.send_raw(true)?;
         let language = language::detect(&self.sample).map(str::to_owned);
         let facts = Facts {

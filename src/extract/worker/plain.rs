@@ -34,6 +34,17 @@ pub fn decode<'a>(bytes: &'a [u8], declared: Option<&'static Encoding>) -> Cow<'
     encoding_of(bytes, declared).decode(bytes).0
 }
 
+/// Markup beyond this is not looked at; its text alone would exceed the limit for text.
+const MARKUP_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// As much of a markup file as is read at all.
+pub fn beginning<'a>(bytes: &'a [u8], output: &mut Output) -> &'a [u8] {
+    if bytes.len() > MARKUP_BYTES_MAX {
+        output.will_be_cut();
+    }
+    &bytes[..bytes.len().min(MARKUP_BYTES_MAX)]
+}
+
 /// The encoding: by its mark, else UTF-8 if it is (nearly) valid, else as declared inside the file,
 /// else the likeliest.
 fn encoding_of(bytes: &[u8], declared: Option<&'static Encoding>) -> &'static Encoding {

@@ -93,9 +93,7 @@ pub async fn create(
     let (actor, organization) = (member.actor(), member.organization);
     let category = app
         .store
-        .write(move |tx| {
-            categories::create(tx, &actor, organization, &new.name, &new.description)
-        })
+        .write(move |tx| categories::create(tx, &actor, organization, &new.name, &new.description))
         .await?;
     Ok(created(format!("/api/admin/categories/{}", category.id), &CategoryView::of(category)))
 }
@@ -146,7 +144,8 @@ pub async fn delete(
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MergeForm {
-    /// The category that the documents move to; `null`: they stand in none.
+    /// The category that the documents move to; `null`: they stand in none. To be said either way.
+    #[serde(deserialize_with = "Option::deserialize")]
     into: Option<Id<Category>>,
 }
 
@@ -158,8 +157,6 @@ pub async fn merge(
     Json(form): Json<MergeForm>,
 ) -> Result<HttpResponse> {
     let (actor, organization, id) = (member.actor(), member.organization, id.into_inner());
-    app.store
-        .write(move |tx| categories::merge(tx, &actor, organization, id, form.into))
-        .await?;
+    app.store.write(move |tx| categories::merge(tx, &actor, organization, id, form.into)).await?;
     Ok(HttpResponse::Accepted().finish())
 }

@@ -83,10 +83,8 @@ pub async fn list(
         until: parts::to_time("to", wanted.to.as_deref())?,
         after: parts::place(wanted.after.as_deref())?,
     };
-    let (page, next) = app
-        .store
-        .read(move |tx| events::list(tx, &actor, organization, &filter, limit))
-        .await?;
+    let (page, next) =
+        app.store.read(move |tx| events::list(tx, &actor, organization, &filter, limit)).await?;
     let events = page.into_iter().map(EventView::of).collect();
     Ok(Answer(EventList { events, next: next.map(|place| parts::cursor(&place)) }))
 }

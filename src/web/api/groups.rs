@@ -200,8 +200,7 @@ pub async fn remove_member(
     ids: Path<(Id<Group>, Id<User>)>,
     _: NoBody,
 ) -> Result<HttpResponse> {
-    let (actor, organization, (id, user)) =
-        (member.actor(), member.organization, ids.into_inner());
+    let (actor, organization, (id, user)) = (member.actor(), member.organization, ids.into_inner());
     app.store.write(move |tx| groups::remove_member(tx, &actor, organization, id, user)).await?;
     Ok(done())
 }

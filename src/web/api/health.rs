@@ -4,6 +4,8 @@ use actix_web::web::Json as Answer;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::openapi::ADDRESS;
+
 /// That the portal answers, and where to read on.
 #[derive(Serialize, JsonSchema)]
 pub struct Health {
@@ -14,5 +16,5 @@ pub struct Health {
 }
 
 pub async fn show() -> Answer<Health> {
-    Answer(Health { status: "ok", documentation: "/api/docs", openapi: "/api/openapi.json" })
+    Answer(Health { status: "ok", documentation: "/api/docs", openapi: ADDRESS })
 }

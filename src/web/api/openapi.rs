@@ -2,10 +2,7 @@
 //! what is described.
 
 use actix_web::{HttpResponse, http::Method};
-use schemars::{
-    Schema, SchemaGenerator,
-    generate::SchemaSettings,
-};
+use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use crate::web::{
@@ -30,6 +27,9 @@ is at fault, `request_id` stands in the log.
 **Lists** that grow have a cursor: send `next` as `after` for the next page.
 
 **Times** are RFC 3339, ids are UUIDs. `HEAD` works wherever `GET` does.";
+
+/// Where it is served.
+pub const ADDRESS: &str = "/api/openapi.json";
 
 pub async fn serve() -> HttpResponse {
     HttpResponse::Ok().json(document(&routes::endpoints()))
@@ -177,7 +177,8 @@ impl Schemas {
             Answer::File(media_types) => {
                 let bytes = json!({ media_types: { "schema": {} } });
                 success["content"] = bytes.clone();
-                responses["206"] = json!({ "description": "The part asked for.", "content": bytes });
+                responses["206"] =
+                    json!({ "description": "The part asked for.", "content": bytes });
                 responses["304"] = json!({ "description": "Unchanged." });
                 responses["416"] = json!({ "description": "There is no such part." });
             }

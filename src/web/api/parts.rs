@@ -131,8 +131,10 @@ impl FromRequest for IfMatch {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let headers = request.headers().get_all(header::IF_MATCH);
-        let tags: Vec<&str> =
-            headers.filter_map(|tags| tags.to_str().ok()).flat_map(|tags| tags.split(',')).collect();
+        let tags: Vec<&str> = headers
+            .filter_map(|tags| tags.to_str().ok())
+            .flat_map(|tags| tags.split(','))
+            .collect();
         if tags.is_empty() || tags.iter().any(|tag| tag.trim() == "*") {
             return std::future::ready(Ok(IfMatch(None)));
         }

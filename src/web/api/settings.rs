@@ -14,11 +14,10 @@ use crate::{
     app::App,
     domain::{
         access::{Action, Actor, decide},
-        blobs,
-        organizations::{self, Accent, Logo, Organization},
+        organizations::{self, Accent, Organization},
         settings::{self, SettingsEdit},
     },
-    error::{Error, Result as AppResult},
+    error::Result as AppResult,
     id::Id,
     store::ReadTx,
     web::{
@@ -27,11 +26,6 @@ use crate::{
         fault::Result,
     },
 };
-
-/// Images that every browser shows.
-const LOGO_TYPES: [&str; 5] =
-    ["image/png", "image/jpeg", "image/webp", "image/gif", "image/svg+xml"];
-const LOGO_BYTES_MAX: u64 = 2_000_000;
 
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Settings")]
@@ -144,7 +138,7 @@ pub async fn edit(
 #[derive(JsonSchema)]
 #[allow(dead_code, reason = "described here, read field by field")]
 pub struct LogoForm {
-    /// A PNG, JPEG, WebP, GIF or SVG image of at most 2 MB.
+    /// A PNG, JPEG, WebP or GIF picture of at most 1 MB.
     #[schemars(extend("format" = "binary"))]
     file: String,
 }
@@ -158,23 +152,10 @@ pub async fn set_logo(
     let (actor, organization) = (member.actor(), member.organization);
     // Before a byte is received.
     decide(&actor, Action::Govern(organization))?;
-    let mut received =
-        body::receive(&app, &request, &member.visitor, multipart, &["file"]).await?;
+    let mut received = body::receive(&app, &request, &member.visitor, multipart, &["file"]).await?;
     only_known_fields(&received, &[])?;
-    let blob = received.one_file()?.blob;
-    if !LOGO_TYPES.contains(&blob.media_type.as_str()) || blob.size_bytes > LOGO_BYTES_MAX {
-        let message = "A logo is a PNG, JPEG, WebP, GIF or SVG image of at most 2 MB.";
-        return Err(Error::invalid_field("file", message).into());
-    }
-    let view = app
-        .store
-        .write(move |tx| {
-            let logo = Logo { blob: blob.hash, media_type: blob.media_type.clone() };
-            blobs::adopt(tx, blob)?;
-            organizations::present(tx, &actor, organization, None, None, Some(Some(logo)))?;
-            SettingsView::of(tx, &actor, organization)
-        })
-        .await?;
+    app.set_logo(actor.clone(), organization, received.one_file()?).await?;
+    let view = app.store.read(move |tx| SettingsView::of(tx, &actor, organization)).await?;
     Ok(Answer(view))
 }
 

@@ -33,6 +33,7 @@ pub struct LoginForm {
 
 /// What to send as `Authorization: Bearer …` from now on.
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Token")]
 pub struct TokenView {
     access_token: String,
     /// Always `bearer`.

@@ -75,10 +75,8 @@ pub async fn create(
     Json(new): Json<NewApiToken>,
 ) -> Result<HttpResponse> {
     let actor = member.actor();
-    let (token, revealed) = app
-        .store
-        .write(move |tx| tokens::create(tx, &actor, &new.name, new.expires_at))
-        .await?;
+    let (token, revealed) =
+        app.store.write(move |tx| tokens::create(tx, &actor, &new.name, new.expires_at)).await?;
     let location = format!("/api/users/me/tokens/{}", token.id);
     Ok(created(location, &ApiTokenView::of(token, Some(revealed))))
 }

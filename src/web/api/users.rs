@@ -357,6 +357,7 @@ pub struct PeopleWanted {
 }
 
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Person")]
 pub struct PersonView {
     id: Id<User>,
     username: String,

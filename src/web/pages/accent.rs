@@ -275,6 +275,44 @@ mod tests {
     }
 
     #[test]
+    fn the_words_of_the_pages_are_readable_on_every_surface() {
+        let tokens = include_str!("../../../assets/styles/tokens.css");
+        let pair = |name: &str| -> [Rgb; 2] {
+            let start = tokens.find(&format!("--{name}: light-dark(")).unwrap();
+            let colors = tokens[start..].split('#').skip(1).take(2);
+            let colors: Vec<Rgb> =
+                colors.map(|rest| Accent::parse(&rest[..6]).unwrap().0).collect();
+            [colors[0], colors[1]]
+        };
+        let words = "text muted faint good warning bad red orange green blue purple gray";
+        for name in words.split(' ') {
+            for surface in ["canvas", "surface", "raised", "sunken", "hover"] {
+                for (word, ground) in pair(name).into_iter().zip(pair(surface)) {
+                    assert!(contrast(word, ground) >= 4.5, "--{name} on --{surface}: {word}");
+                }
+            }
+        }
+        for (name, ground) in [
+            ("good", "good-soft"),
+            ("warning", "warning-soft"),
+            ("bad", "bad-soft"),
+            ("text", "mark"),
+            ("text", "bad-soft"),
+            ("text", "warning-soft"),
+            ("muted", "accent-soft"),
+        ] {
+            for (word, ground) in pair(name).into_iter().zip(pair(ground)) {
+                assert!(contrast(word, ground) >= 4.5, "--{name} on {ground}");
+            }
+        }
+        for surface in ["canvas", "surface", "raised"] {
+            for (line, ground) in pair("control-line").into_iter().zip(pair(surface)) {
+                assert!(contrast(line, ground) >= 3.0, "--control-line on --{surface}");
+            }
+        }
+    }
+
+    #[test]
     fn only_six_hexadecimal_digits_are_a_color() {
         assert_eq!(Accent::parse("#1D6B5C"), Some(Accent::DEFAULT));
         assert_eq!(Accent::DEFAULT.to_string(), "1d6b5c");

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, fmt::Display};
 
-use askama::{Result, Values};
+use askama::{Result, Values, filters::Safe};
 
 use super::format;
 use crate::web::assets;
@@ -65,6 +65,12 @@ pub fn duration(milliseconds: impl Count, _: &dyn Values) -> Result<String> {
 #[askama::filter_fn]
 pub fn initials(name: impl Display, _: &dyn Values) -> Result<String> {
     Ok(format::initials(&name.to_string()))
+}
+
+/// Text that somebody wrote as paragraphs, with `code` between backticks.
+#[askama::filter_fn]
+pub fn prose(text: impl Display, _: &dyn Values) -> Result<Safe<String>> {
+    Ok(Safe(format::prose(&text.to_string())))
 }
 
 /// `?q={{ text|query_value }}`.

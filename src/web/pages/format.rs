@@ -102,6 +102,42 @@ pub fn initials(name: &str) -> String {
     if letters.is_empty() { "?".to_owned() } else { letters }
 }
 
+/// Paragraphs, separated by empty lines, as HTML; what stands between backticks becomes `<code>`.
+/// Everything else is escaped: it shows what was written and nothing more.
+pub fn prose(text: &str) -> String {
+    let text = text.replace("\r\n", "\n");
+    let mut html = String::with_capacity(text.len() + 16);
+    for paragraph in text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty()) {
+        html.push_str("<p>");
+        let mut parts = paragraph.split('`').peekable();
+        let mut is_code = false;
+        while let Some(part) = parts.next() {
+            // A backtick without a second one is only a backtick.
+            let opens = is_code && parts.peek().is_some();
+            html.push_str(if opens {
+                "<code>"
+            } else if is_code {
+                "`"
+            } else {
+                ""
+            });
+            for letter in part.chars() {
+                match letter {
+                    '&' => html.push_str("&amp;"),
+                    '<' => html.push_str("&lt;"),
+                    '>' => html.push_str("&gt;"),
+                    '\n' => html.push_str("<br>"),
+                    _ => html.push(letter),
+                }
+            }
+            html.push_str(if opens { "</code>" } else { "" });
+            is_code = !is_code;
+        }
+        html.push_str("</p>");
+    }
+    html
+}
+
 /// Percent-encodes a value for a query string (RFC 3986: only unreserved characters stay).
 pub fn query_value(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
@@ -211,6 +247,20 @@ mod tests {
         assert_eq!(initials("øyvind"), "Ø");
         assert_eq!(initials("(Li) Wei"), "LW");
         assert_eq!(initials(" - "), "?");
+    }
+
+    #[test]
+    fn prose_is_escaped_and_knows_paragraphs_and_code() {
+        assert_eq!(
+            prose("One\ntwo.\r\n\r\n\n<b> & `a < b`"),
+            "<p>One<br>two.</p><p>&lt;b&gt; &amp; <code>a &lt; b</code></p>"
+        );
+        assert_eq!(
+            prose("A ` alone, `b` and ` again"),
+            "<p>A <code> alone, </code>b<code> and </code> again</p>"
+        );
+        assert_eq!(prose("Only one ` here"), "<p>Only one ` here</p>");
+        assert_eq!(prose(" \n\n "), "");
     }
 
     #[test]

@@ -21,7 +21,10 @@ use super::{
 use crate::{
     domain::{access::Role, organizations},
     error::Result,
-    web::{auth::{self, Visitor}, fault},
+    web::{
+        auth::{self, Visitor},
+        fault,
+    },
 };
 
 const FLASH_COOKIE: &str = "flash";
@@ -82,7 +85,8 @@ pub async fn page(request: &HttpRequest, visitor: &Visitor, place: Place) -> Res
             .as_ref()
             .and_then(|organization| organization.accent.as_ref())
             .and_then(|accent| super::accent::Accent::parse(accent.as_str())),
-        organization: organization.map_or_else(|| "Appliance".into(), |organization| organization.name),
+        organization: organization
+            .map_or_else(|| "Appliance".into(), |organization| organization.name),
         person: visitor.user.as_ref().map(|user| {
             let role = visitor.actor.organization.and_then(|id| visitor.actor.role_in(id));
             Person {

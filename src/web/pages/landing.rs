@@ -20,11 +20,7 @@ pub struct LandingPage {
 }
 
 /// The library for those who are signed in, a word of welcome for others.
-pub async fn show(
-    app: Data<App>,
-    request: HttpRequest,
-    visitor: Visitor,
-) -> Result<HttpResponse> {
+pub async fn show(app: Data<App>, request: HttpRequest, visitor: Visitor) -> Result<HttpResponse> {
     if visitor.user.is_some() {
         return Ok(Go::to("/documents").response());
     }

@@ -93,11 +93,7 @@ mod tests {
     fn text_comes_out_as_it_was_before_escaping() {
         assert_eq!(
             read("&lt;b&gt; &amp;amp; <mark>R&amp;D</mark> &#39;x&#x27; &quot;y&quot; & &unknown;"),
-            [
-                span("<b> &amp; ", false),
-                span("R&D", true),
-                span(" 'x' \"y\" & &unknown;", false)
-            ]
+            [span("<b> &amp; ", false), span("R&D", true), span(" 'x' \"y\" & &unknown;", false)]
         );
     }
 

@@ -211,17 +211,18 @@ fn labels(tags: &[Tag]) -> Vec<String> {
         }
         match tag.name.as_str() {
             "input" if tag.get("type") == Some("hidden") => {}
-            "input" | "select" | "textarea" | "meter" | "progress" if !has_label => {
+            "input" | "select" | "textarea" | "meter" | "progress"
                 // Progress inside <template> gets its name from the script.
-                if !(tag.name == "progress" && tag.get("hidden").is_some()) {
-                    faults.push(format!("<{}> has no label: {:?}", tag.name, tag.attributes));
-                }
+                if !has_label && (tag.name != "progress" || tag.get("hidden").is_none()) =>
+            {
+                faults.push(format!("<{}> has no label: {:?}", tag.name, tag.attributes));
             }
-            "button" | "a" | "summary" if !is_named && text_within(tags, index).is_empty() => {
+            "button" | "a" | "summary"
+                if !is_named && text_within(tags, index).is_empty()
                 // The script names the cancel button of a transfer.
-                if tag.get("data-cancel").is_none() {
-                    faults.push(format!("<{}> has no text: {:?}", tag.name, tag.attributes));
-                }
+                && tag.get("data-cancel").is_none() =>
+            {
+                faults.push(format!("<{}> has no text: {:?}", tag.name, tag.attributes));
             }
             "img" if tag.get("alt").is_none() => faults.push("<img> lacks alt".to_owned()),
             "object" | "iframe" if !is_named => faults.push(format!("<{}> has no name", tag.name)),

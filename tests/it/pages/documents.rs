@@ -16,7 +16,11 @@ async fn an_upload_leads_to_its_document() {
     let shown =
         ada.upload("/documents/upload", &fields, &[("annual_report.txt", b"Revenue grew.")]).await;
     assert_eq!(shown.status, 200);
-    shown.says("“annual report” is in the library.").says("For the board").says("Reports").says("#a");
+    shown
+        .says("“annual report” is in the library.")
+        .says("For the board")
+        .says("Reports")
+        .says("#a");
     app.settle().await;
     let id = shown.address.trim_start_matches("/documents/").to_owned();
     ada.get(&format!("/documents/{id}")).await.says("Revenue grew.");
@@ -78,7 +82,7 @@ async fn a_file_beyond_the_limit_is_refused_with_the_limit() {
     let large = vec![b'x'; (1 << 20) + 1];
     let shown = ada.upload("/documents/upload", &[], &[("large.txt", &large)]).await;
     assert_eq!(shown.status, 413);
-    shown.says("large.txt This file is larger than 1 MB, which is the limit here.");
+    shown.says("larger than 1 MB");
 }
 
 #[tokio::test]
@@ -90,7 +94,9 @@ async fn downloads_carry_name_type_ranges_and_etags() {
     let whole = ada.get(&path).await;
     assert_eq!(whole.html, "0123456789");
     assert_eq!(whole.header("content-type"), "text/plain; charset=utf-8");
-    assert!(whole.header("content-disposition").contains("filename*=UTF-8''%C3%9Cbersicht%202026.txt"));
+    assert!(
+        whole.header("content-disposition").contains("filename*=UTF-8''%C3%9Cbersicht%202026.txt")
+    );
     let part = ada.request("GET", &path).header("range", "bytes=2-4").send().await.expect("a part");
     assert_eq!(part.status(), 206);
     assert_eq!(part.headers()["content-range"], "bytes 2-4/10");
@@ -99,7 +105,9 @@ async fn downloads_carry_name_type_ranges_and_etags() {
     assert_eq!(known.send().await.expect("an answer").status(), 304);
     let head = ada.request("HEAD", &path).send().await.expect("headers");
     assert_eq!(head.headers()["content-length"], "10");
-    assert!(head.headers()["content-disposition"].to_str().expect("text").starts_with("attachment"));
+    assert!(
+        head.headers()["content-disposition"].to_str().expect("text").starts_with("attachment")
+    );
     ada.get(&format!("/documents/{id}")).await.says("downloaded version 1");
 }
 
@@ -109,7 +117,10 @@ async fn files_of_users_cannot_run_as_the_portal() {
     let ada = app.person("ada").await;
     let hostile: [(&str, &[u8]); 3] = [
         ("page.html", b"<!doctype html><html><script>parent.alert(1)</script></html>"),
-        ("drawing.svg", b"<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>"),
+        (
+            "drawing.svg",
+            b"<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>",
+        ),
         ("code.js", b"alert(document.cookie)"),
     ];
     for (name, content) in hostile {
@@ -122,9 +133,11 @@ async fn files_of_users_cannot_run_as_the_portal() {
             let policy = shown.header("content-security-policy");
             assert!(policy.contains("default-src 'none'") && policy.contains("sandbox"), "{name}");
             assert!(!policy.contains("allow-"), "{name}: {policy}");
-            let is_plain = shown.header("content-type").starts_with("text/plain");
+            // What is served as plain text shows its markup and runs nothing.
+            let is_text =
+                path == "content" && shown.header("content-type").starts_with("text/plain");
             let is_saved = shown.header("content-disposition").starts_with("attachment");
-            assert!(is_plain || is_saved, "{name}");
+            assert!(is_text || is_saved, "{name}");
         }
         let page = ada.get(&format!("/documents/{id}")).await;
         assert!(!page.html.contains("<script>"), "{name} stands in the page as it is");
@@ -150,7 +163,8 @@ async fn pages_carry_the_headers_that_keep_them_safe() {
 async fn a_link_is_a_document_that_leads_elsewhere() {
     let app = TestApp::spawn().await;
     let ada = app.person("ada").await;
-    let bad = ada.send("/documents/link", &[("url", "javascript:alert(1)"), ("title", "Bad")]).await;
+    let bad =
+        ada.send("/documents/link", &[("url", "javascript:alert(1)"), ("title", "Bad")]).await;
     assert_eq!(bad.status, 422);
     bad.says("A link begins with https:// or http://.");
     assert!(bad.html.contains("value=\"Bad\""));

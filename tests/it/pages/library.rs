@@ -9,7 +9,8 @@ use crate::support::TestApp;
 async fn the_library_shows_what_was_uploaded_and_finds_it_by_its_text() {
     let app = TestApp::spawn().await;
     let ada = app.person("ada").await;
-    ada.add("annual report.txt", b"Revenue grew in every region.", &[("category", "Reports")]).await;
+    ada.add("annual report.txt", b"Revenue grew in every region.", &[("category", "Reports")])
+        .await;
     ada.add("minutes.md", b"# Minutes\n\nThe board met <b>twice</b>.", &[("tags", "board")]).await;
     app.settle().await;
     ada.get("/documents").await.says("annual report").says("minutes").says("2 documents");
@@ -39,7 +40,9 @@ async fn filters_are_links_that_narrow_and_widen() {
     let poster = ada.get(&all.link("Poster 1")).await;
     poster.says("1 document").says("Kind Poster");
     let nothing = ada.get("/documents?q=zzzzzz&kind=poster").await;
-    nothing.says("Nothing found").says("No document matches the search together with these filters.");
+    nothing
+        .says("Nothing found")
+        .says("No document matches the search together with these filters.");
 }
 
 #[tokio::test]

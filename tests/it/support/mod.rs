@@ -2,6 +2,7 @@
 
 mod chromium;
 mod person;
+pub mod program;
 
 use std::{net::TcpListener, path::PathBuf, sync::Arc};
 
@@ -22,8 +23,11 @@ use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-pub use chromium::{Chromium, Tab};
-pub use person::filled_in;
+pub use self::{
+    chromium::{Chromium, Tab},
+    person::filled_in,
+    program::{Shell, finish},
+};
 
 /// The password of everybody in a test world.
 pub const PASSWORD: &str = "a tall green kettle";
@@ -99,6 +103,11 @@ impl TestApp {
             .await;
         let token = answer["access_token"].as_str().expect("a token").to_owned();
         Api { client: Client::new(), url: self.url.clone(), token: Some(token) }
+    }
+
+    /// A program that has a token.
+    pub fn with_token(&self, token: &str) -> Api {
+        Api { token: Some(token.to_owned()), ..self.stranger() }
     }
 
     /// A program that is not signed in.

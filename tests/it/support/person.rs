@@ -181,8 +181,17 @@ impl Shown {
             text.push_str(piece.split_once('>').map_or(piece, |(_, text)| text));
             text.push(' ');
         }
-        let entities = [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&#38;", "&")];
-        let text = entities.iter().fold(text, |text, (entity, plain)| text.replace(entity, plain));
+        let text = text
+            .replace("&quot;", "\"")
+            .replace("&#34;", "\"")
+            .replace("&#38;", "&")
+            .replace("&#39;", "'");
+        let text = text
+            .replace("&lt;", "<")
+            .replace("&#60;", "<")
+            .replace("&gt;", ">")
+            .replace("&#62;", ">");
+        let text = text.replace("&amp;", "&");
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 

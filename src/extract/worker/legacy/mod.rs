@@ -22,8 +22,15 @@ pub fn is_compound_file(bytes: &[u8]) -> bool {
 
 /// Reads the file by the streams that are in it, whatever its name said.
 pub fn extract(bytes: &[u8], output: &mut Output) -> Result<(), Stop> {
-    let mut file = CompoundFile::open(Cursor::new(bytes))
-        .map_err(|_| Refusal::broken("its directory cannot be read"))?;
+    let Ok(mut file) = CompoundFile::open(Cursor::new(bytes)) else {
+        // The reader of tables has a directory reader of its own, which forgives more.
+        return sheets::extract_xls(bytes, output).map_err(|stop| match stop {
+            Stop::Refused(Refusal::Broken(_)) => {
+                Refusal::broken("its directory cannot be read").into()
+            }
+            other => other,
+        });
+    };
     // MS-OFFCRYPTO 1.3.2: a protected file of today; 2.3.7.1: a protected presentation of old.
     if file.is_stream("/EncryptedPackage") || file.is_stream("/EncryptedSummary") {
         return Err(Refusal::Encrypted.into());

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::super::markup;
+use super::super::html;
 use super::super::output::{Output, Stop};
 use super::super::plain;
 use super::container::Container;
 use super::slides::resolve;
-use super::xml::{self, Node};
+use super::xml;
 use crate::extract::error::Refusal;
 
 const CHAPTERS_MAX: usize = 10_000;
@@ -28,7 +28,7 @@ pub fn extract(container: &mut Container<'_>, output: &mut Output) -> Result<(),
             break;
         }
         if let Some(part) = container.read(chapter)? {
-            markup::push_html(&plain::decode(&part, None), output)?;
+            html::push(&plain::decode(&part, None), output)?;
             output.push("\n\n")?;
         }
     }
@@ -57,14 +57,10 @@ impl Book {
         let missing = || Refusal::broken("its list of chapters is missing");
         let start = container.read("META-INF/container.xml")?.ok_or_else(missing)?;
         let mut package = None;
-        let _ = xml::read::<()>(&start, |node| {
-            if let Node::Open(element) = node
-                && element.name() == "rootfile"
-                && package.is_none()
-            {
+        xml::each_element(&start, |element| {
+            if element.name() == "rootfile" && package.is_none() {
                 package = element.attribute("full-path");
             }
-            Ok(())
         });
         let package = package.ok_or_else(missing)?;
         let folder = package.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
@@ -83,31 +79,26 @@ impl Book {
                 _ => {}
             }
         }
-        let _ = xml::read::<()>(package, |node| {
-            let Node::Open(element) = node else { return Ok(()) };
-            match element.name() {
-                "item" if parts.len() < CHAPTERS_MAX => {
-                    if let (Some(id), Some(href)) =
-                        (element.attribute("id"), element.attribute("href"))
-                    {
-                        let part = resolve(folder, &unescaped(&href));
-                        let properties = element.attribute("properties").unwrap_or_default();
-                        if properties.split(' ').any(|property| property == "cover-image") {
-                            book.cover = Some(part.clone());
-                        }
-                        parts.insert(id, part);
+        xml::each_element(package, |element| match element.name() {
+            "item" if parts.len() < CHAPTERS_MAX => {
+                if let (Some(id), Some(href)) = (element.attribute("id"), element.attribute("href"))
+                {
+                    let part = resolve(folder, &unescaped(&href));
+                    let properties = element.attribute("properties").unwrap_or_default();
+                    if properties.split(' ').any(|property| property == "cover-image") {
+                        book.cover = Some(part.clone());
                     }
+                    parts.insert(id, part);
                 }
-                "meta" if element.attribute("name").as_deref() == Some("cover") => {
-                    cover_id = element.attribute("content");
-                }
-                "itemref" if book.chapters.len() < CHAPTERS_MAX => {
-                    let part = element.attribute("idref").and_then(|id| parts.get(&id));
-                    book.chapters.extend(part.cloned());
-                }
-                _ => {}
             }
-            Ok(())
+            "meta" if element.attribute("name").as_deref() == Some("cover") => {
+                cover_id = element.attribute("content");
+            }
+            "itemref" if book.chapters.len() < CHAPTERS_MAX => {
+                let part = element.attribute("idref").and_then(|id| parts.get(&id));
+                book.chapters.extend(part.cloned());
+            }
+            _ => {}
         });
         if book.cover.is_none() {
             book.cover = cover_id.and_then(|id| parts.remove(&id));

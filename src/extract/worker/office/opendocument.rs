@@ -38,11 +38,9 @@ pub fn extract(
 /// The manifest lists for each part how it is encrypted (ODF 1.2 part 3, 4.8).
 fn is_encrypted(container: &mut Container<'_>) -> Result<bool, Stop> {
     let Some(manifest) = container.read("META-INF/manifest.xml")? else { return Ok(false) };
-    let whole = xml::read(&manifest, |node| match node {
-        Node::Open(element) if element.name() == "encryption-data" => Err(()),
-        _ => Ok(()),
-    });
-    Ok(whole.is_err())
+    let mut is_encrypted = false;
+    xml::each_element(&manifest, |element| is_encrypted |= element.name() == "encryption-data");
+    Ok(is_encrypted)
 }
 
 fn push_facts(
@@ -59,13 +57,10 @@ fn push_facts(
         }
     }
     let mut pages = None;
-    let _ = xml::read::<()>(&meta, |node| {
-        if let Node::Open(element) = node
-            && element.name() == "document-statistic"
-        {
+    xml::each_element(&meta, |element| {
+        if element.name() == "document-statistic" {
             pages = element.attribute("page-count").and_then(|count| count.parse().ok());
         }
-        Ok(())
     });
     if let Some(pages) = pages.filter(|pages| format == Format::Odt && *pages > 0) {
         output.page_count(pages)?;
@@ -131,7 +126,7 @@ fn push_content(part: &[u8], format: Format, output: &mut Output) -> Result<usiz
             }
             Node::Text(_) => {}
         }
-        Ok::<(), Lost>(())
+        Ok::<_, Lost>(output.flow())
     })?;
     Ok(slides)
 }

@@ -43,16 +43,14 @@ fn slides_in_order(container: &mut Container<'_>) -> Result<Vec<String>, Stop> {
     let related = related(container, "ppt/presentation.xml")?;
     let mut slides = Vec::new();
     if let Some(presentation) = container.read("ppt/presentation.xml")? {
-        let _ = xml::read::<()>(&presentation, |node| {
-            if let Node::Open(element) = node
-                && element.name() == "sldId"
-                && let Some(target) =
-                    element.prefixed_attribute("id").and_then(|id| related.get(&id))
+        xml::each_element(&presentation, |element| {
+            if element.name() == "sldId"
+                && let Some(id) = element.prefixed_attribute("id")
+                && let Some(target) = related.get(&id)
                 && slides.len() < SLIDES_MAX
             {
                 slides.push(target.clone());
             }
-            Ok(())
         });
     }
     if slides.is_empty() {
@@ -73,20 +71,16 @@ fn slide_number(name: &str) -> Option<u32> {
 
 /// The relations of a part (ECMA-376 part 2, 9): identifier → name of the other part.
 fn related(container: &mut Container<'_>, part: &str) -> Result<HashMap<String, String>, Stop> {
-    const RELATIONS_MAX: usize = 20_000;
     let (folder, file) = part.rsplit_once('/').unwrap_or(("", part));
     let mut related = HashMap::new();
     if let Some(relations) = container.read(&format!("{folder}/_rels/{file}.rels"))? {
-        let _ = xml::read::<()>(&relations, |node| {
-            if let Node::Open(element) = node
-                && element.name() == "Relationship"
+        xml::each_element(&relations, |element| {
+            if element.name() == "Relationship"
                 && let (Some(id), Some(target)) =
                     (element.attribute("Id"), element.attribute("Target"))
-                && related.len() < RELATIONS_MAX
             {
                 related.insert(id, resolve(folder, &target));
             }
-            Ok(())
         });
     }
     Ok(related)
@@ -146,7 +140,7 @@ fn push_part(part: &[u8], output: &mut Output) -> Result<(), Lost> {
             }
             Node::Text(_) => {}
         }
-        Ok::<(), Lost>(())
+        Ok::<_, Lost>(output.flow())
     })?;
     Ok(())
 }

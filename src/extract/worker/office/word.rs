@@ -94,7 +94,7 @@ fn push_part(part: &[u8], output: &mut Output) -> Result<(), Lost> {
             }
             Node::Text(_) => {}
         }
-        Ok::<(), Lost>(())
+        Ok::<_, Lost>(output.flow())
     })?;
     Ok(())
 }

@@ -3,6 +3,8 @@
 //! Entities that a document declares itself are never expanded, so they cannot multiply.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
+use std::ops::ControlFlow;
 
 use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesStart, Event};
@@ -50,42 +52,64 @@ impl Element<'_> {
     }
 }
 
-/// Calls `visit` for each node until it returns an error or the document ends. A damaged document
-/// is read up to the damage; the return value tells whether it was whole.
-pub fn read<E>(bytes: &[u8], mut visit: impl FnMut(Node<'_>) -> Result<(), E>) -> Result<bool, E> {
+/// Calls `visit` for each node until it breaks, fails, or the document ends. A damaged document is
+/// read up to the damage.
+pub fn read<E>(
+    bytes: &[u8],
+    mut visit: impl FnMut(Node<'_>) -> Result<ControlFlow<()>, E>,
+) -> Result<(), E> {
     let source = decoded(bytes);
     let mut reader = Reader::from_str(&source);
     reader.config_mut().check_end_names = false;
     loop {
-        match reader.read_event() {
+        let flow = match reader.read_event() {
             Ok(Event::Start(start)) => visit(Node::Open(Element { start: &start }))?,
-            Ok(Event::Empty(start)) => {
-                visit(Node::Open(Element { start: &start }))?;
-                visit(Node::Close(start.local_name().into_inner()))?;
-            }
+            Ok(Event::Empty(start)) => match visit(Node::Open(Element { start: &start }))? {
+                ControlFlow::Continue(()) => visit(Node::Close(start.local_name().into_inner()))?,
+                stop => stop,
+            },
             Ok(Event::End(end)) => visit(Node::Close(end.local_name().into_inner()))?,
             Ok(Event::Text(text)) => visit(Node::Text(&text))?,
             Ok(Event::CData(text)) => visit(Node::Text(&text))?,
             Ok(Event::GeneralRef(reference)) => {
                 if let Ok(Some(character)) = reference.resolve_char_ref() {
-                    visit(Node::Text(character.encode_utf8(&mut [0; 4])))?;
+                    visit(Node::Text(character.encode_utf8(&mut [0; 4])))?
                 } else if let Some(known) = resolve_xml_entity(&reference) {
-                    visit(Node::Text(known))?;
+                    visit(Node::Text(known))?
+                } else {
+                    CONTINUE
                 }
             }
-            Ok(Event::Eof) => return Ok(true),
-            Ok(_) => {}
-            Err(_) => return Ok(false),
+            Ok(Event::Eof) | Err(_) => ControlFlow::Break(()),
+            Ok(_) => CONTINUE,
+        };
+        if flow.is_break() {
+            return Ok(());
         }
     }
 }
+
+/// Looks at every element as it opens; for small parts that list things.
+pub fn each_element(bytes: &[u8], mut visit: impl FnMut(&Element<'_>)) {
+    const ELEMENTS_MAX: usize = 200_000;
+    let mut count = 0;
+    let Ok(()) = read::<Infallible>(bytes, |node| {
+        if let Node::Open(element) = node {
+            visit(&element);
+            count += 1;
+        }
+        Ok(if count < ELEMENTS_MAX { CONTINUE } else { ControlFlow::Break(()) })
+    });
+}
+
+pub const CONTINUE: ControlFlow<()> = ControlFlow::Continue(());
 
 /// Name and text of every element that contains only text; for small parts with properties.
 pub fn leaves(bytes: &[u8]) -> Vec<(String, String)> {
     const LEAVES_MAX: usize = 1000;
     let mut leaves = Vec::new();
     let mut open: Option<(String, String)> = None;
-    let _ = read::<()>(bytes, |node| {
+    let Ok(()) = read::<Infallible>(bytes, |node| {
         match node {
             Node::Open(element) => open = Some((element.name().to_owned(), String::new())),
             Node::Text(text) => {
@@ -95,7 +119,7 @@ pub fn leaves(bytes: &[u8]) -> Vec<(String, String)> {
             }
             Node::Close(_) => leaves.extend(open.take()),
         }
-        if leaves.len() < LEAVES_MAX { Ok(()) } else { Err(()) }
+        Ok(if leaves.len() < LEAVES_MAX { CONTINUE } else { ControlFlow::Break(()) })
     });
     leaves
 }

@@ -6,17 +6,17 @@
 
 mod render;
 mod text;
+mod words;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
 
 use hayro::hayro_syntax::{LoadPdfError, Pdf};
 
 use super::super::error::Refusal;
 use super::super::protocol::Request;
 use super::Pictures;
-use super::deadline;
+use super::budget::Budget;
 use super::image;
 use super::input::Input;
 use super::output::{Lost, Output, Stop};
@@ -30,7 +30,7 @@ pub fn extract(
     request: &Request,
     output: &mut Output,
 ) -> Result<(), Stop> {
-    let started = Instant::now();
+    let budget = Budget::new(request);
     let pdf = open(input)?;
     if pdf.pages().is_empty() {
         return Err(Refusal::broken("it has no readable pages").into());
@@ -41,13 +41,13 @@ pub fn extract(
     }
     let mut refusal = None;
     if output.want_text {
-        push_text(&pdf, started, request, output)?;
+        push_text(&pdf, budget, output)?;
         output.finish_text()?;
     }
     let previews_max = (pictures.previews_max as usize).min(pdf.pages().len());
     let pages = previews_max.max(usize::from(pictures.thumbnail));
     for page_index in 0..pages {
-        if started.elapsed() > deadline(request, 80) {
+        if budget.is_spent_for_pictures() {
             break;
         }
         let drawn =
@@ -95,16 +95,10 @@ fn open(input: &Input) -> Result<Pdf, Refusal> {
     })
 }
 
-fn push_text(
-    pdf: &Pdf,
-    started: Instant,
-    request: &Request,
-    output: &mut Output,
-) -> Result<(), Lost> {
-    let stop_at = started + deadline(request, 60);
-    let mut reader = text::PageReader::new(pdf, stop_at);
+fn push_text(pdf: &Pdf, budget: Budget, output: &mut Output) -> Result<(), Lost> {
+    let mut reader = text::PageReader::new(pdf, budget);
     for (page_index, page) in pdf.pages().iter().enumerate() {
-        if page_index == PAGES_MAX || Instant::now() > stop_at {
+        if page_index == PAGES_MAX || budget.is_spent_for_text() {
             output.cut_text();
         }
         if output.is_full() {

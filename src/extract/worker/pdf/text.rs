@@ -7,7 +7,6 @@
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::Instant;
 
 use hayro::hayro_interpret::font::{Glyph, GlyphRun};
 use hayro::hayro_interpret::hayro_cmap::{BfString, WritingMode};
@@ -19,25 +18,28 @@ use hayro::hayro_syntax::Pdf;
 use hayro::hayro_syntax::page::Page;
 use hayro::kurbo::{Affine, BezPath, Point, Rect, Vec2};
 
+use super::super::budget::Budget;
+use super::words::{Joint, Words};
+
 /// Reads page after page of one document; fonts are loaded once.
 pub struct PageReader<'a> {
     pdf: &'a Pdf,
     cache: InterpreterCache<'a>,
     settings: InterpreterSettings,
-    stop_at: Instant,
+    budget: Budget,
 }
 
 impl<'a> PageReader<'a> {
-    /// Pages are cut short at `stop_at`.
-    pub fn new(pdf: &'a Pdf, stop_at: Instant) -> Self {
+    /// Pages are cut short when the share of the time for text is used.
+    pub fn new(pdf: &'a Pdf, budget: Budget) -> Self {
         let (cache, settings) = (InterpreterCache::new(), InterpreterSettings::default());
-        PageReader { pdf, cache, settings, stop_at }
+        PageReader { pdf, cache, settings, budget }
     }
 
     /// The text of a page, and whether all of it was read: an endless page is left when its time
     /// or its room is used up, and one that the interpreter falls over keeps what came before.
     pub fn read(&mut self, page: &'a Page<'a>) -> (String, bool) {
-        let mut collector = Collector::new(self.stop_at);
+        let mut collector = Collector::new(self.budget);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let anywhere = Rect::new(0.0, 0.0, 1.0, 1.0);
             let (xref, settings) = (self.pdf.xref(), self.settings.clone());
@@ -48,7 +50,7 @@ impl<'a> PageReader<'a> {
             // It may have been left in the middle of a change.
             self.cache = InterpreterCache::new();
         }
-        (join_hyphenated(&collector.text), outcome.is_ok())
+        (join_hyphenated(&collector.words.finish()), outcome.is_ok())
     }
 }
 
@@ -56,8 +58,8 @@ impl<'a> PageReader<'a> {
 const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 struct Collector {
-    text: String,
-    stop_at: Instant,
+    words: Words,
+    budget: Budget,
     calls: u32,
     last: Option<Placed>,
     /// The run before, to recognize one that is drawn twice to look bold.
@@ -69,22 +71,23 @@ struct Placed {
     end: Point,
     direction: Vec2,
     size: f64,
+    width: f64,
 }
 
 /// Thrown to leave the interpreter, which offers no other way out.
 struct Enough;
 
 impl Collector {
-    fn new(stop_at: Instant) -> Self {
-        Collector { text: String::new(), stop_at, calls: 0, last: None, last_run: None }
+    fn new(budget: Budget) -> Self {
+        Collector { words: Words::default(), budget, calls: 0, last: None, last_run: None }
     }
 
     /// Ends the page if it has had its share. Looking at the clock at every call would cost more
     /// than the calls.
     fn check_share(&mut self) {
         self.calls = self.calls.wrapping_add(1);
-        let is_late = self.calls.is_multiple_of(1024) && Instant::now() > self.stop_at;
-        if is_late || self.text.len() > PAGE_BYTES_MAX {
+        let is_late = self.calls.is_multiple_of(4096) && self.budget.is_spent_for_text();
+        if is_late || self.words.len() > PAGE_BYTES_MAX {
             resume_unwind(Box::new(Enough));
         }
     }
@@ -97,10 +100,12 @@ impl Collector {
         }
         for glyph in glyphs {
             let Some(unicode) = glyph.as_unicode() else { continue };
-            self.place(transform * glyph.transform(), advance(glyph, is_vertical));
+            let joint = self.place(transform * glyph.transform(), advance(glyph, is_vertical));
             match unicode {
-                BfString::Char(character) => self.text.push(character),
-                BfString::String(characters) => self.text.push_str(&characters),
+                BfString::Char(character) => {
+                    self.words.push(character.encode_utf8(&mut [0; 4]), joint);
+                }
+                BfString::String(characters) => self.words.push(&characters, joint),
             }
         }
     }
@@ -128,9 +133,8 @@ impl Collector {
         repeats
     }
 
-    /// Adds the blank or line end that lies between the last glyph and this one. Glyph space has
-    /// 1000 units to the em.
-    fn place(&mut self, transform: Affine, advance: Vec2) {
+    /// How this glyph lies to the last one. Glyph space has 1000 units to the em.
+    fn place(&mut self, transform: Affine, advance: Vec2) -> Joint {
         let start = transform * Point::ZERO;
         let step = transform * advance.to_point() - start;
         let across =
@@ -142,23 +146,28 @@ impl Collector {
             self.last.as_ref().map_or(Vec2::new(1.0, 0.0), |last| last.direction)
         };
         if !(start.is_finite() && step.is_finite() && size.is_finite()) {
-            return;
+            return Joint::Close;
         }
-        if let Some(last) = &self.last {
+        let joint = self.last.as_ref().map_or(Joint::Close, |last| {
             let gap = start - last.end;
             let along = gap.dot(last.direction);
             let beside = gap.cross(last.direction).abs();
-            let larger = last.size.max(size);
-            let is_elsewhere = beside > 0.45 * larger
-                || along < -1.2 * larger
-                || last.direction.dot(direction) < 0.9;
-            if is_elsewhere {
-                self.text.push('\n');
-            } else if along > 0.17 * last.size.min(size) {
-                self.text.push(' ');
+            let (smaller, larger) = (last.size.min(size), last.size.max(size));
+            let is_turned = last.direction.dot(direction) < 0.9;
+            // From one glyph back to the left of it: its own width and the last one's.
+            let back = -(last.width + step.hypot()) - 0.17 * larger;
+            if beside > 0.45 * larger || is_turned || along < back.min(-1.2 * larger) {
+                Joint::Elsewhere
+            } else if along < -0.4 * (last.width + step.hypot()) && along < -0.2 * smaller {
+                Joint::Back
+            } else if along > 0.17 * smaller {
+                Joint::Gap
+            } else {
+                Joint::Close
             }
-        }
-        self.last = Some(Placed { end: start + step, direction, size });
+        });
+        self.last = Some(Placed { end: start + step, direction, size, width: step.hypot() });
+        joint
     }
 }
 

@@ -1,7 +1,11 @@
 //! Adding documents: files and links.
 
 use actix_multipart::Multipart;
-use actix_web::{HttpRequest, HttpResponse, http::{StatusCode, header}, web::Data};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header},
+    web::Data,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -51,8 +55,18 @@ pub struct UploadForm {
 
 /// Every field of [`UploadForm`]; some clients mark a field that repeats with brackets.
 const FIELDS: [&str; 12] = [
-    "title", "description", "category", "tags", "tags[]", "kind", "status", "visibility", "groups",
-    "groups[]", "people", "people[]",
+    "title",
+    "description",
+    "category",
+    "tags",
+    "tags[]",
+    "kind",
+    "status",
+    "visibility",
+    "groups",
+    "groups[]",
+    "people",
+    "people[]",
 ];
 
 pub async fn upload(
@@ -64,8 +78,7 @@ pub async fn upload(
     let (actor, organization) = (member.actor(), member.organization);
     // Before a byte is received.
     decide(&actor, Action::Upload(organization))?;
-    let mut received =
-        body::receive(&app, &request, &member.visitor, multipart, &["file"]).await?;
+    let mut received = body::receive(&app, &request, &member.visitor, multipart, &["file"]).await?;
     only_known_fields(&received, &FIELDS)?;
     let new = described(&received)?;
     let file = received.one_file()?;

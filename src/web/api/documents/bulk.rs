@@ -79,16 +79,17 @@ pub async fn bulk(
     let change = Change::of(form.change)?;
     let changes_access = !matches!(change, Change::Category(_));
     let actor = member.actor();
-    let results = stream::iter(form.documents)
-        .map(|id| {
-            let (store, actor, change) = (app.store.clone(), actor.clone(), change.clone());
-            async move {
-                BulkResult::of(id, store.write(move |tx| change.apply(tx, &actor, id)).await)
-            }
-        })
-        .buffered(TOGETHER)
-        .collect::<Vec<_>>()
-        .await;
+    let results =
+        stream::iter(form.documents)
+            .map(|id| {
+                let (store, actor, change) = (app.store.clone(), actor.clone(), change.clone());
+                async move {
+                    BulkResult::of(id, store.write(move |tx| change.apply(tx, &actor, id)).await)
+                }
+            })
+            .buffered(TOGETHER)
+            .collect::<Vec<_>>()
+            .await;
     if changes_access {
         app.wait_for_index().await;
     }

@@ -15,11 +15,14 @@ use super::{
 use crate::{
     app::App,
     domain::{
+        access::{Action, Actor, decide},
         documents::{self, Document, DocumentEdit, Kind},
         groups::Group,
         users::User,
     },
+    error::Result as AppResult,
     id::Id,
+    store::ReadTx,
     web::{
         api::parts::{IfMatch, present, tagged},
         auth::Visitor,
@@ -93,12 +96,26 @@ pub async fn edit(
     let view = app
         .store
         .write(move |tx| {
-            if_match.check(documents::editable(tx, &actor, id)?.revision)?;
+            require_edit(tx, &actor, id, &if_match)?;
             let document = documents::edit(tx, &actor, id, edit, None)?;
             DocumentView::of(tx, &actor, document)
         })
         .await?;
     Ok(tagged(StatusCode::OK, view.revision(), &view))
+}
+
+/// # Errors
+/// As [`decide`] first, so that nobody learns a revision who may not change the document; then
+/// `Stale` when the client has seen another one.
+pub(super) fn require_edit(
+    tx: &ReadTx,
+    actor: &Actor,
+    id: Id<Document>,
+    if_match: &IfMatch,
+) -> AppResult<()> {
+    let document = documents::readable(tx, actor, id)?;
+    decide(actor, Action::Edit(&document))?;
+    if_match.check(document.revision)
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -126,7 +143,7 @@ pub async fn set_visibility(
     let view = app
         .store
         .write(move |tx| {
-            if_match.check(documents::editable(tx, &actor, id)?.revision)?;
+            require_edit(tx, &actor, id, &if_match)?;
             let document = documents::set_visibility(tx, &actor, id, visibility)?;
             DocumentView::of(tx, &actor, document)
         })

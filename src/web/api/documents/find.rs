@@ -128,6 +128,7 @@ pub struct NamedCount {
 }
 
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{T}Count")]
 pub struct Count<T> {
     value: T,
     count: u64,
@@ -158,9 +159,19 @@ pub async fn designs(
     member: Member,
     Query(mut wanted): Query<DocumentsWanted>,
 ) -> Result<Answer<DocumentList>> {
-    wanted.kind.retain(|kind| DESIGNS.contains(kind));
     if wanted.kind.is_empty() {
         wanted.kind = DESIGNS.to_vec();
+    }
+    wanted.kind.retain(|kind| DESIGNS.contains(kind));
+    if wanted.kind.is_empty() {
+        // Asked for what no design is; without a kind the search would find everything.
+        return Ok(Answer(DocumentList {
+            documents: Vec::new(),
+            next: None,
+            total: 0,
+            facets: None,
+            corrections: Vec::new(),
+        }));
     }
     find(&app, member, wanted).await
 }
@@ -197,8 +208,7 @@ async fn category(
     if let Ok(id) = wanted.trim().parse() {
         return Ok(Some(id));
     }
-    let known =
-        app.store.read(move |tx| categories::by_name(tx, organization, &wanted)).await?;
+    let known = app.store.read(move |tx| categories::by_name(tx, organization, &wanted)).await?;
     Ok(Some(known.map_or(Id::from_uuid(Uuid::nil()), |category| category.id)))
 }
 
@@ -222,10 +232,18 @@ impl FacetsView {
     fn of(facets: crate::app::Facets) -> Self {
         let named = |id: Uuid, name, count| NamedCount { named: Named::new(id, name), count };
         FacetsView {
-            categories: facets.categories.into_iter().map(|(id, name, n)| named(id.uuid(), name, n)).collect(),
+            categories: facets
+                .categories
+                .into_iter()
+                .map(|(id, name, n)| named(id.uuid(), name, n))
+                .collect(),
             kinds: counts(facets.kinds),
             tags: counts(facets.tags),
-            people: facets.people.into_iter().map(|(id, name, n)| named(id.uuid(), name, n)).collect(),
+            people: facets
+                .people
+                .into_iter()
+                .map(|(id, name, n)| named(id.uuid(), name, n))
+                .collect(),
             years: counts(facets.years),
         }
     }

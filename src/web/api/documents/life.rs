@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::view::DocumentView;
+use super::{change::require_edit, view::DocumentView};
 use crate::{
     app::{self, App},
     domain::{
@@ -64,7 +64,7 @@ async fn step(
     let view = app
         .store
         .write(move |tx| {
-            if_match.check(documents::readable(tx, &actor, id)?.revision)?;
+            require_edit(tx, &actor, id, &if_match)?;
             let document = step(tx, &actor, id)?;
             DocumentView::of(tx, &actor, document)
         })
@@ -89,10 +89,16 @@ pub async fn delete_for_good(
     app: Data<App>,
     visitor: Visitor,
     id: Path<Id<Document>>,
+    if_match: IfMatch,
     _: NoBody,
 ) -> Result<HttpResponse> {
     let (actor, id) = (visitor.actor(), id.into_inner());
-    app.store.write(move |tx| documents::delete(tx, &actor, id)).await?;
+    app.store
+        .write(move |tx| {
+            require_edit(tx, &actor, id, &if_match)?;
+            documents::delete(tx, &actor, id)
+        })
+        .await?;
     app.wait_for_index().await;
     Ok(done())
 }
@@ -102,12 +108,17 @@ pub struct TrashWanted {
     /// Between 1 and 200; 50 when it is left out.
     #[serde(default)]
     limit: Option<u32>,
+    /// `next` of the page before.
+    #[serde(default)]
+    after: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub struct TrashList {
     /// What you may restore, the latest first.
     documents: Vec<DocumentView>,
+    /// What to send as `after` for the next page; `null` on the last one.
+    next: Option<String>,
 }
 
 pub async fn list_trash(
@@ -117,18 +128,23 @@ pub async fn list_trash(
 ) -> Result<Answer<TrashList>> {
     let (actor, organization) = (member.actor(), member.organization);
     let limit = parts::limit(wanted.limit)?;
-    let documents = app
+    let after = parts::place(wanted.after.as_deref())?;
+    let list = app
         .store
         .read(move |tx| {
-            let trashed = documents::in_trash(tx, &actor, organization, limit)?;
+            let (trashed, next) =
+                documents::in_trash_after(tx, &actor, organization, after, limit)?;
             let view = |document| {
                 let found = app::with_surroundings(tx, document)?;
                 Ok(DocumentView::in_list(&actor, found, tx.now()))
             };
-            trashed.into_iter().map(view).collect()
+            Ok(TrashList {
+                documents: trashed.into_iter().map(view).collect::<AppResult<_>>()?,
+                next: next.map(|place| parts::cursor(&place)),
+            })
         })
         .await?;
-    Ok(Answer(TrashList { documents }))
+    Ok(Answer(list))
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{add::only_known_fields, view::DocumentView};
+use super::{add::only_known_fields, change::require_edit, view::DocumentView};
 use crate::{
     app::{self, App},
     domain::{
@@ -107,7 +107,7 @@ pub async fn add_version(
     let view = app
         .store
         .write(move |tx| {
-            if_match.check(documents::editable(tx, &actor, id)?.revision)?;
+            require_edit(tx, &actor, id, &if_match)?;
             let (document, _) = versions::add(tx, &actor, id, file)?;
             DocumentView::of(tx, &actor, document)
         })
@@ -126,7 +126,7 @@ pub async fn make_current(
     let view = app
         .store
         .write(move |tx| {
-            if_match.check(documents::readable(tx, &actor, id)?.revision)?;
+            require_edit(tx, &actor, id, &if_match)?;
             let document = versions::make_current(tx, &actor, id, version)?;
             DocumentView::of(tx, &actor, document)
         })

@@ -148,7 +148,8 @@ impl DocumentView {
     pub fn of(tx: &ReadTx, actor: &Actor, document: Document) -> Result<Self> {
         let description = Some(document.description.clone());
         let visibility = document.visibility.clone();
-        let mut view = DocumentView::in_list(actor, app::with_surroundings(tx, document)?, tx.now());
+        let mut view =
+            DocumentView::in_list(actor, app::with_surroundings(tx, document)?, tx.now());
         view.description = description;
         if view.permissions.can_edit
             && let Visibility::Restricted { groups, people } = visibility

@@ -55,9 +55,7 @@ async fn change(app: &App, member: &Member, form: PasswordForm) -> crate::error:
     let hash = app.hash_password(form.password).await?;
     let (actor, organization, id) = (member.actor(), member.organization, user.id);
     let keep = member.session.as_ref().map(|session| session.id);
-    app.store
-        .write(move |tx| users::set_password(tx, &actor, organization, id, hash, keep))
-        .await
+    app.store.write(move |tx| users::set_password(tx, &actor, organization, id, hash, keep)).await
 }
 
 async fn password_page(

@@ -32,10 +32,8 @@ pub struct ProfileForm {
 }
 
 pub async fn show(app: Data<App>, request: HttpRequest, member: Member) -> Result<HttpResponse> {
-    let form = ProfileForm {
-        full_name: member.user.full_name.clone(),
-        email: member.user.email.clone(),
-    };
+    let form =
+        ProfileForm { full_name: member.user.full_name.clone(), email: member.user.email.clone() };
     let shown = profile_page(&app, &request, &member, form, FormErrors::none()).await?;
     Html(shown).with_status(StatusCode::OK)
 }
@@ -52,8 +50,7 @@ pub async fn submit(
         full_name: Some(form.full_name.clone()),
         ..UserEdit::default()
     };
-    let edited =
-        app.store.write(move |tx| users::edit(tx, &actor, organization, id, edit)).await;
+    let edited = app.store.write(move |tx| users::edit(tx, &actor, organization, id, edit)).await;
     match edited {
         Ok(_) => Ok(Go::to("/account").saying("Your profile is saved.").response()),
         Err(error) => {

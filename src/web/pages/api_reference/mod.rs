@@ -6,9 +6,14 @@ mod openapi;
 #[cfg(test)]
 mod tests;
 
+use actix_web::{HttpRequest, web::Data};
 use askama::Template;
 
-use super::{Page, filters};
+use super::{Html, Page, Place, filters, page};
+use crate::{
+    app::App,
+    web::{api, auth::Visitor, client, fault::Result, routes},
+};
 
 /// `GET /api/docs`, for everybody: knowing the addresses opens none of them.
 #[derive(Clone, Debug, Template)]
@@ -16,6 +21,18 @@ use super::{Page, filters};
 pub struct ApiReferencePage {
     pub page: Page,
     pub reference: Reference,
+}
+
+pub async fn show(
+    app: Data<App>,
+    request: HttpRequest,
+    visitor: Visitor,
+) -> Result<Html<ApiReferencePage>> {
+    let page = page(&request, &visitor, Place::ApiReference).await?;
+    let origin = client::origin(&request, &app.config);
+    let document = api::openapi::document(&routes::endpoints());
+    let reference = Reference::from_openapi(&document, &origin, api::openapi::ADDRESS);
+    Ok(Html(ApiReferencePage { page, reference }))
 }
 
 /// An OpenAPI document, in the order of reading. Made by [`Reference::from_openapi`].

@@ -27,10 +27,7 @@ use crate::{
 };
 
 /// Answers when lists and counts know what was done.
-async fn shown(
-    app: &App,
-    done: impl Future<Output = DomainResult<Document>>,
-) -> Result<Document> {
+async fn shown(app: &App, done: impl Future<Output = DomainResult<Document>>) -> Result<Document> {
     let document = done.await?;
     app.wait_for_index().await;
     Ok(document)

@@ -66,11 +66,14 @@ pub async fn submit(
     match save(&app, &member, &document, &form).await {
         Ok(saved) => {
             app.wait_for_index().await;
-            Ok(Go::to(format!("/documents/{id}")).saying(format!("“{}” is saved.", saved.title)).response())
+            Ok(Go::to(format!("/documents/{id}"))
+                .saying(format!("“{}” is saved.", saved.title))
+                .response())
         }
         Err(error) => {
             let (errors, status) = FormErrors::refusing(error)?;
-            Html(edit_page(&app, &request, &member, &document, &form, errors).await?).with_status(status)
+            Html(edit_page(&app, &request, &member, &document, &form, errors).await?)
+                .with_status(status)
         }
     }
 }

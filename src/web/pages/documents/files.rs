@@ -1,6 +1,9 @@
 //! What a document consists of, for browsers: the file to save, the file to show, its pictures.
 
-use actix_web::{HttpRequest, HttpResponse, web::{Data, Path}};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Path},
+};
 
 use crate::{
     app::App,

@@ -167,7 +167,9 @@ pub fn kinds_of_files() -> Vec<Kind> {
 fn ids<T>(field: &'static str, texts: &[String]) -> Result<Vec<Id<T>>> {
     texts
         .iter()
-        .map(|text| text.parse().map_err(|_| Error::invalid_field(field, "This is not in the list.")))
+        .map(|text| {
+            text.parse().map_err(|_| Error::invalid_field(field, "This is not in the list."))
+        })
         .collect()
 }
 

@@ -30,11 +30,13 @@ use crate::{
     },
 };
 
-/// `GET /documents/upload`; posts `multipart/form-data` to the same address: `csrf`, the details,
-/// `status`, the visibility, then `file` (repeated).
+/// `GET /documents/upload`; posts `multipart/form-data` to the same address: `csrf` first, `file`
+/// (repeated), the details, `status`, the visibility. Without the script the files come before the
+/// details, because that is how people fill it in: spool them, then read on.
 ///
-/// The script posts one file at a time to the same address with `Accept: application/json` and the
-/// header `X-CSRF-Token`; it expects `201` with `{"title", "url"}`, or a problem with `detail`.
+/// The script posts one file at a time, as the last part, to the same address with `Accept:
+/// application/json` and the header `X-CSRF-Token`; it expects `201` with `{"title", "url"}`, or a
+/// problem with `detail`.
 #[derive(Clone, Debug, Template)]
 #[template(path = "documents/upload.html")]
 pub struct UploadPage {
@@ -76,8 +78,7 @@ pub struct Stored {
 pub async fn show(app: Data<App>, request: HttpRequest, member: Member) -> Result<HttpResponse> {
     decide(&member.actor(), Action::Upload(member.organization))?;
     let form = DocumentForm::default();
-    let shown =
-        upload_page(&app, &request, &member, &form, FormErrors::none(), Vec::new()).await?;
+    let shown = upload_page(&app, &request, &member, &form, FormErrors::none(), Vec::new()).await?;
     Html(shown).with_status(StatusCode::OK)
 }
 

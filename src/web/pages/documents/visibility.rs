@@ -73,7 +73,8 @@ pub async fn submit(
         }
         Err(error) => {
             let (errors, status) = FormErrors::refusing(error)?;
-            Html(visibility_page(&app, &request, &member, &document, &form, errors).await?).with_status(status)
+            Html(visibility_page(&app, &request, &member, &document, &form, errors).await?)
+                .with_status(status)
         }
     }
 }

@@ -15,9 +15,7 @@ use crate::{
         auth::Member,
         body::Query,
         fault::Result,
-        pages::{
-            ChoiceLink, Html, Moment, Page, Pager, Place, SearchBox, page,
-        },
+        pages::{ChoiceLink, Html, Moment, Page, Pager, Place, SearchBox, page},
     },
 };
 
@@ -77,7 +75,10 @@ async fn found(app: &App, member: &Member, address: Address) -> Result<Results> 
         clear_href: cleared(&address).href(),
         pager: Pager {
             first_href: (!address.after.is_empty()).then(|| address.with(|_| {})),
-            next_href: found.next.clone().map(|next| Address { after: next, ..address.clone() }.href()),
+            next_href: found
+                .next
+                .clone()
+                .map(|next| Address { after: next, ..address.clone() }.href()),
         },
         can_upload,
         documents: cards(found, &address, now),

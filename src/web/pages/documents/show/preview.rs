@@ -22,7 +22,13 @@ const PAGE_PX: (u32, u32) = (1_000, 1_414);
 /// Pictures that every browser shows as they are. A drawing with scripts in it (SVG) runs none of
 /// them as a picture, and is only ever sent as a download otherwise.
 const PICTURES: [&str; 8] = [
-    "image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp", "image/x-icon", "image/avif",
+    "image/png",
+    "image/jpeg",
+    "image/gif",
+    "image/webp",
+    "image/bmp",
+    "image/x-icon",
+    "image/avif",
     "image/svg+xml",
 ];
 

@@ -1,6 +1,9 @@
 //! The handlers of a document's page: what the store knows, as the page shows it.
 
-use actix_web::{HttpRequest, web::{Data, Path}};
+use actix_web::{
+    HttpRequest,
+    web::{Data, Path},
+};
 use jiff::Timestamp;
 
 use super::{
@@ -86,9 +89,10 @@ fn details(reading: Reading, now: Timestamp) -> DocumentDetails {
         href: address.href(),
         ..ChoiceLink::default()
     };
-    let category = found.category.zip(document.category).map(|(name, id)| {
-        link(&name, Address { category: id.to_string(), ..Address::default() })
-    });
+    let category = found
+        .category
+        .zip(document.category)
+        .map(|(name, id)| link(&name, Address { category: id.to_string(), ..Address::default() }));
     let tags = document.tags.iter();
     let tags = tags.map(|tag| link(tag, Address { tag: vec![tag.clone()], ..Address::default() }));
     let file = document.current.as_ref();
