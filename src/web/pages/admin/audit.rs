@@ -140,11 +140,11 @@ impl AuditAddress {
     fn href(&self, after: String) -> String {
         let fields = [
             ("person", self.person.as_str()),
-            ("action", &self.action),
-            ("document", &self.document),
-            ("from", &self.from),
-            ("to", &self.to),
-            ("after", &after),
+            ("action", self.action.as_str()),
+            ("document", self.document.as_str()),
+            ("from", self.from.as_str()),
+            ("to", self.to.as_str()),
+            ("after", after.as_str()),
         ];
         format::address("/admin/audit", &fields)
     }

@@ -21,8 +21,8 @@ use crate::{
         body::Form,
         fault::Result,
         pages::{
-            FormErrors, Go, Html, Page, Place,
-            confirm::{Confirmation, Question},
+            FormErrors, Go, HiddenField, Html, Page, Place,
+            confirm::Question,
             documents::library::Address,
             filters, page,
             sign_in::Empty,
@@ -58,12 +58,11 @@ pub struct NameForm {
     name: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub struct MergeForm {
-    #[serde(default)]
     into: String,
-    #[serde(flatten)]
-    asked: Confirmation,
+    confirmed: String,
 }
 
 pub async fn show(app: Data<App>, request: HttpRequest, member: Member) -> Result<HttpResponse> {
@@ -120,13 +119,13 @@ pub async fn merge(
         Ok(ends) => ends,
         Err(error) => return shown(&app, &request, &member, String::new(), Err(error)).await,
     };
-    if !form.asked.is_confirmed() {
+    if form.confirmed != "1" {
         return Question {
             question: format!("Merge “{}” into “{}”?", from.name, into.name),
             detail: "All its documents move into the other category, and this one goes away.".into(),
             button: "Merge".into(),
             action: format!("/admin/categories/{id}/merge"),
-            fields: vec![crate::web::pages::HiddenField::new("into", form.into)],
+            fields: vec![HiddenField::new("into", form.into)],
             back_href: "/admin/categories".into(),
         }
         .ask(&request, &member.visitor, Place::Categories)

@@ -88,7 +88,7 @@ async fn save(app: &App, member: &Member, form: &SettingsForm) -> DomainResult<(
     };
     app.store
         .write(move |tx| {
-            organizations::present(tx, &actor, organization, Some(&name), Some(accent), None)?;
+            organizations::present(tx, &actor, organization, Some(name.as_str()), Some(accent), None)?;
             if let Some(limits) = limits {
                 settings::edit(tx, &actor, limits)?;
             }

@@ -140,8 +140,8 @@ impl DocumentsAddress {
         let fields = [
             ("q", self.q.as_str()),
             ("status", status),
-            ("visibility", &self.visibility),
-            ("category", &self.category),
+            ("visibility", self.visibility.as_str()),
+            ("category", self.category.as_str()),
             ("after", after),
         ];
         format::address("/admin/documents", &fields)

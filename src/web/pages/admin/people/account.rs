@@ -231,8 +231,7 @@ pub async fn enable(
 #[serde(default)]
 pub struct DeleteForm {
     heir: String,
-    #[serde(flatten)]
-    asked: Confirmation,
+    confirmed: String,
 }
 
 /// Deletes the account; a job hands its documents over. Asks first where no script has asked.
@@ -245,7 +244,7 @@ pub async fn delete(
 ) -> Result<HttpResponse> {
     let id = *id;
     let name = name(&app, &member, id).await?;
-    if !form.asked.is_confirmed() {
+    if form.confirmed != "1" {
         return Question {
             question: format!("Delete {name}?"),
             detail: "The account is removed for good. Documents are handed over.".into(),

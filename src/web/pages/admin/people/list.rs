@@ -82,7 +82,12 @@ pub async fn show(
 impl PeopleAddress {
     fn href(&self, state: &str, skip: usize) -> String {
         let after = if skip == 0 { String::new() } else { skip.to_string() };
-        let fields = [("q", self.q.as_str()), ("role", &self.role), ("state", state), ("after", &after)];
+        let fields = [
+            ("q", self.q.as_str()),
+            ("role", self.role.as_str()),
+            ("state", state),
+            ("after", after.as_str()),
+        ];
         format::address("/admin/people", &fields)
     }
 }
