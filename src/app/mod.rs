@@ -4,6 +4,7 @@
 //! [`App`] holds the engines. Its flows are in one file each; the background tasks
 //! ([`indexer`], [`worker`], [`keeper`]) run between [`App::start`] and [`Background::stop`].
 
+mod bulk;
 mod check;
 mod choices;
 mod demo;
@@ -14,36 +15,44 @@ mod indexer;
 mod keeper;
 mod library;
 mod logo;
+mod people;
 mod progress;
 mod reading;
 mod setup_link;
 mod sign_in;
+mod storage;
 mod tasks;
 mod throttle;
 mod trash;
 mod upload;
+mod work;
 mod worker;
 
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use tokio::{
     sync::{Semaphore, watch},
     task::JoinSet,
 };
 
 pub use self::{
+    bulk::{BULK_MAX, BulkChange},
     check::{Damage, Report},
     choices::{Audience, Proposals},
     demo::{Demo, Sample},
     doctor::{Finding, Level},
     download::{Content, Image},
     library::{Facets, Find, Found, Page, Sort, Statistics, names_of, with_surroundings},
+    people::{People, PeopleWanted, Person, PersonDetails},
     progress::{Reporter, Step},
     reading::Reading,
     setup_link::{SetupForm, SetupLink},
     sign_in::{Credentials, Token},
+    storage::Storage,
+    work::Work,
 };
 pub use crate::search::{Snippet, Source as SnippetSource};
 use crate::{
@@ -66,11 +75,13 @@ pub struct App {
     pub index: Index,
     pub extractor: Extractor,
     pub setup_link: SetupLink,
+    pub started_at: Timestamp,
     /// A copy for where a transaction would be too much; see [`App::refresh_settings`].
     settings: ArcSwap<Settings>,
     /// The sequence of the last change that the search index shows.
     indexed: watch::Sender<u64>,
     counts: library::CountCache,
+    storage: storage::StorageCache,
     throttle: throttle::Throttle,
     /// Password hashes in the making: each takes 19 MiB and a core.
     hashing: Semaphore,
@@ -118,9 +129,11 @@ impl App {
         let (indexed, _) = watch::channel(index.cursor());
         Ok(Arc::new(App {
             setup_link: SetupLink::new(clock.clone()),
+            started_at: clock.now(),
             throttle: throttle::Throttle::new(clock.clone()),
             settings: ArcSwap::from_pointee(settings),
             counts: library::CountCache::new(10_000),
+            storage: storage::cache(),
             hashing: Semaphore::new(2),
             index,
             indexed,

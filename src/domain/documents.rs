@@ -703,6 +703,20 @@ pub fn created_by(
     scan.keys()?.take(limit).map(|entry| Ok(entry?.1)).collect()
 }
 
+/// How many documents a user created, the trash included.
+pub fn created_count(tx: &ReadTx, user: Id<User>) -> Result<u64> {
+    tx.index(&BY_CREATOR).within(&user).count()
+}
+
+/// How many documents a group can see because it was chosen for them.
+pub fn shown_to_group_count(
+    tx: &ReadTx,
+    organization: Id<Organization>,
+    group: Id<Group>,
+) -> Result<u64> {
+    tx.index(&BY_TERM).within(&(organization, Term::Group(group))).count()
+}
+
 /// Puts up to `limit` documents of a category on another shelf. Returns how many; 0 when done.
 pub fn recategorize(
     tx: &mut WriteTx,

@@ -159,6 +159,8 @@ pub fn record<T>(
 pub struct Filter {
     pub verb: Option<Verb>,
     pub user: Option<Id<User>>,
+    /// What it was done to.
+    pub subject: Option<Uuid>,
     pub from: Option<Timestamp>,
     pub until: Option<Timestamp>,
     /// Only events older than this one.
@@ -177,13 +179,10 @@ pub fn list(
     limit: usize,
 ) -> Result<(Vec<Event>, Option<Id<Event>>)> {
     decide(actor, Action::Govern(organization))?;
-    let mut scan = tx.index(&BY_ORGANIZATION).within(&organization).backward();
-    if let Some(after) = filter.after {
-        scan = scan.after(&(organization, after));
-    }
+    let events = matching(tx, organization, filter)?;
     let mut page: Vec<Event> = Vec::new();
     let mut last_seen = None;
-    for (looked_at, event) in scan.records()?.enumerate() {
+    for (looked_at, event) in events.enumerate() {
         let event = event?;
         if filter.from.is_some_and(|from| event.at < from) {
             break;
@@ -192,11 +191,31 @@ pub fn list(
             return Ok((page, last_seen));
         }
         last_seen = Some(event.id);
-        if filter.admits(&event) {
+        if event.organization == Some(organization) && filter.admits(&event) {
             page.push(event);
         }
     }
     Ok((page, None))
+}
+
+/// The events that come into question, the latest first: those about one subject, or all.
+fn matching<'tx>(
+    tx: &'tx ReadTx,
+    organization: Id<Organization>,
+    filter: &Filter,
+) -> Result<Box<dyn Iterator<Item = Result<Event>> + 'tx>> {
+    if let Some(subject) = filter.subject {
+        let mut scan = tx.index(&BY_SUBJECT).within(&subject).backward();
+        if let Some(after) = filter.after {
+            scan = scan.after(&(subject, after));
+        }
+        return Ok(Box::new(scan.records()?));
+    }
+    let mut scan = tx.index(&BY_ORGANIZATION).within(&organization).backward();
+    if let Some(after) = filter.after {
+        scan = scan.after(&(organization, after));
+    }
+    Ok(Box::new(scan.records()?))
 }
 
 impl Filter {

@@ -212,6 +212,45 @@ pub fn remove_member(
     )
 }
 
+/// Makes exactly these people the members of a group.
+pub fn set_members(
+    tx: &mut WriteTx,
+    actor: &Actor,
+    organization: Id<Organization>,
+    id: Id<Group>,
+    wanted: &BTreeSet<Id<User>>,
+) -> Result<Group> {
+    decide(actor, Action::Curate(organization))?;
+    let group = get(tx, organization, id)?;
+    let before: BTreeSet<Id<User>> = members(tx, id)?.into_iter().map(|member| member.id).collect();
+    for user in before.difference(wanted) {
+        remove_member(tx, actor, organization, id, *user)?;
+    }
+    for user in wanted.difference(&before) {
+        add_member(tx, actor, organization, id, *user)?;
+    }
+    Ok(group)
+}
+
+/// Makes a person a member of exactly these groups.
+pub fn set_groups_of(
+    tx: &mut WriteTx,
+    actor: &Actor,
+    organization: Id<Organization>,
+    user: Id<User>,
+    wanted: &BTreeSet<Id<Group>>,
+) -> Result<()> {
+    decide(actor, Action::Curate(organization))?;
+    let before = groups_of(tx, organization, user)?;
+    for group in before.difference(wanted) {
+        remove_member(tx, actor, organization, *group, user)?;
+    }
+    for group in wanted.difference(&before) {
+        add_member(tx, actor, organization, *group, user)?;
+    }
+    Ok(())
+}
+
 /// Takes a user out of every group of an organization.
 pub fn leave_all(tx: &mut WriteTx, organization: Id<Organization>, user: Id<User>) -> Result<()> {
     for group in groups_of(tx, organization, user)? {

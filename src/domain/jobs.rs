@@ -80,6 +80,13 @@ pub struct Job {
     pub finished_at: Option<Timestamp>,
 }
 
+impl Job {
+    /// Whether it waits, and the library stays whole without it.
+    pub fn can_be_cancelled(&self) -> bool {
+        self.state == State::Queued && matches!(self.task, Task::ExtractBlob { .. })
+    }
+}
+
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -316,12 +323,14 @@ pub fn page(
     Ok((page, None))
 }
 
+/// How many jobs are in one state.
+pub fn count(tx: &ReadTx, state: State) -> Result<u64> {
+    tx.index(&BY_STATE).within(&state).count()
+}
+
 /// How many jobs are in each state.
 pub fn counts(tx: &ReadTx) -> Result<Vec<(State, u64)>> {
-    State::ALL
-        .into_iter()
-        .map(|state| Ok((state, tx.index(&BY_STATE).within(&state).count()?)))
-        .collect()
+    State::ALL.into_iter().map(|state| Ok((state, count(tx, state)?))).collect()
 }
 
 /// True when nothing is waiting to run now or running.
@@ -360,7 +369,7 @@ pub fn cancel(tx: &mut WriteTx, actor: &Actor, id: Id<Job>) -> Result<Job> {
     if job.state != State::Queued {
         return Err(Error::conflict("Only a job that waits can be cancelled."));
     }
-    if !matches!(job.task, Task::ExtractBlob { .. }) {
+    if !job.can_be_cancelled() {
         return Err(Error::conflict(
             "This job keeps the library consistent and cannot be cancelled.",
         ));

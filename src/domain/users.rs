@@ -411,6 +411,15 @@ fn require_governance(
     Ok(())
 }
 
+/// False for somebody without whom the instance, or an organization, would have no administrator.
+pub fn is_replaceable(tx: &ReadTx, user: &User) -> Result<bool> {
+    match require_replaceable(tx, user) {
+        Ok(()) => Ok(true),
+        Err(Error::Conflict(_)) => Ok(false),
+        Err(fault) => Err(fault),
+    }
+}
+
 /// # Errors
 /// `Conflict` when the instance, or an organization, would be left without an administrator.
 fn require_replaceable(tx: &ReadTx, user: &User) -> Result<()> {

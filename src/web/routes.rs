@@ -46,6 +46,8 @@ fn pages() -> Vec<Endpoint> {
     ];
     all.extend(document_pages());
     all.extend(account_pages());
+    all.extend(admin_pages());
+    all.extend(people_pages());
     all
 }
 
@@ -100,6 +102,61 @@ fn account_pages() -> Vec<Endpoint> {
         post("/account/tokens/{id}/revoke", tokens::revoke),
         get("/trash", trash::show),
         post("/trash/empty", trash::empty),
+    ]
+}
+
+fn admin_pages() -> Vec<Endpoint> {
+    use pages::admin::{
+        audit, categories, dashboard,
+        documents::{bulk, list},
+        jobs, settings,
+    };
+    vec![
+        get("/admin", dashboard::show),
+        get("/admin/", dashboard::show),
+        get("/admin/categories", categories::show),
+        post("/admin/categories", categories::create),
+        post("/admin/categories/{id}/rename", categories::rename),
+        post("/admin/categories/{id}/merge", categories::merge),
+        post("/admin/categories/{id}/delete", categories::delete),
+        get("/admin/documents", list::show),
+        post("/admin/documents/bulk", bulk::submit),
+        post("/admin/documents/visibility", bulk::set_visibility),
+        get("/admin/jobs", jobs::show),
+        get("/admin/jobs/rows", jobs::rows),
+        post("/admin/jobs/retry-failed", jobs::retry_failed),
+        post("/admin/jobs/{id}/retry", jobs::retry),
+        post("/admin/jobs/{id}/cancel", jobs::cancel),
+        get("/admin/audit", audit::show),
+        get("/admin/settings", settings::show),
+        post("/admin/settings", settings::submit),
+        post("/admin/settings/logo", settings::set_logo),
+        post("/admin/settings/logo/remove", settings::remove_logo),
+    ]
+}
+
+fn people_pages() -> Vec<Endpoint> {
+    use pages::admin::{
+        groups,
+        people::{account, list},
+    };
+    vec![
+        get("/admin/people", list::show),
+        get("/admin/people/new", account::show_new),
+        post("/admin/people/new", account::create),
+        get("/admin/people/{id}", account::show),
+        post("/admin/people/{id}", account::edit),
+        post("/admin/people/{id}/password", account::reset_password),
+        post("/admin/people/{id}/sign-out", account::sign_out),
+        post("/admin/people/{id}/disable", account::disable),
+        post("/admin/people/{id}/enable", account::enable),
+        post("/admin/people/{id}/delete", account::delete),
+        get("/admin/groups", groups::list),
+        post("/admin/groups", groups::create),
+        get("/admin/groups/{id}", groups::show),
+        post("/admin/groups/{id}", groups::edit),
+        post("/admin/groups/{id}/members", groups::set_members),
+        post("/admin/groups/{id}/delete", groups::delete),
     ]
 }
 

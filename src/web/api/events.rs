@@ -78,6 +78,7 @@ pub async fn list(
     let filter = Filter {
         verb: wanted.verb,
         user: wanted.user,
+        subject: None,
         from: parts::from_time("from", wanted.from.as_deref())?,
         until: parts::to_time("to", wanted.to.as_deref())?,
         after: parts::place(wanted.after.as_deref())?,

@@ -44,12 +44,30 @@ impl FormErrors {
         }
     }
 
+    /// [`refusing`](Self::refusing), or nothing to complain about.
+    pub fn after(outcome: crate::error::Result<()>) -> Result<(Self, StatusCode)> {
+        match outcome {
+            Ok(()) => Ok((FormErrors::none(), StatusCode::OK)),
+            Err(error) => FormErrors::refusing(error),
+        }
+    }
+
     pub fn add(&mut self, field: &'static str, message: impl Into<String>) {
         self.entries.push((Some(field), message.into()));
     }
 
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Moves what was said about one field to another: the form has its own names.
+    pub fn renamed(mut self, from: &str, to: Option<&'static str>) -> Self {
+        for (field, _) in &mut self.entries {
+            if *field == Some(from) {
+                *field = to;
+            }
+        }
+        self
     }
 
     /// What is wrong with the form as a whole.

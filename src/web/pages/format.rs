@@ -152,6 +152,16 @@ pub fn query_value(text: &str) -> String {
     encoded
 }
 
+/// An address with the fields that are not empty behind its `?`.
+pub fn address(path: &str, fields: &[(&str, &str)]) -> String {
+    let mut address = path.to_owned();
+    for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
+        address.push(if address.len() == path.len() { '?' } else { '&' });
+        address.push_str(&format!("{name}={}", query_value(value)));
+    }
+    address
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -76,10 +76,10 @@ async fn a_long_list_goes_on_page_by_page() {
 async fn a_mistyped_word_finds_what_was_meant() {
     let app = TestApp::spawn().await;
     let ada = app.person("ada").await;
-    ada.add("covenant.txt", b"The covenant holds.", &[]).await;
+    ada.add("kettle.txt", b"The kettle is green.", &[]).await;
     app.settle().await;
-    let shown = ada.get("/documents?q=covnant").await;
-    shown.says("Nothing matches “covnant” exactly. Here is what matches covenant");
+    let shown = ada.get("/documents?q=kettel").await;
+    shown.says("Nothing matches “kettel” exactly. Here is what matches kettle");
 }
 
 #[tokio::test]

@@ -7,7 +7,6 @@ use super::PasswordPage;
 use crate::{
     app::App,
     domain::{passwords, users},
-    error::Error,
     web::{
         auth::Member,
         body::Form,
@@ -42,6 +41,7 @@ pub async fn submit(
         }
         Err(error) => {
             let (errors, status) = FormErrors::refusing(error)?;
+            let errors = errors.renamed("current_password", Some("current"));
             let shown = password_page(&request, &member, errors).await?;
             Html(shown).with_status(status)
         }
@@ -50,20 +50,12 @@ pub async fn submit(
 
 async fn change(app: &App, member: &Member, form: PasswordForm) -> crate::error::Result<()> {
     let user = &member.user;
-    app.confirm_password(user, form.current).await.map_err(beside_its_field)?;
+    app.confirm_password(user, form.current).await?;
     passwords::accept(&form.password, &[&user.username, &user.email])?;
     let hash = app.hash_password(form.password).await?;
     let (actor, organization, id) = (member.actor(), member.organization, user.id);
     let keep = member.session.as_ref().map(|session| session.id);
     app.store.write(move |tx| users::set_password(tx, &actor, organization, id, hash, keep)).await
-}
-
-/// The form calls the field by another name than the API.
-fn beside_its_field(error: Error) -> Error {
-    match error {
-        Error::Invalid { message, .. } => Error::invalid_field("current", message),
-        other => other,
-    }
 }
 
 async fn password_page(

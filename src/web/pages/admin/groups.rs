@@ -1,9 +1,37 @@
 //! Groups: names for sets of people, to share documents with.
 
+use std::collections::BTreeSet;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    web::{Data, Path},
+};
 use askama::Template;
+use serde::Deserialize;
 
 use super::Sidebar;
-use crate::web::pages::{Choice, FormErrors, Page, filters};
+use crate::{
+    app::App,
+    domain::{
+        access::{Action, decide},
+        documents,
+        groups::{self, Group},
+        memberships,
+        users::User,
+    },
+    error::{Error, Result as DomainResult},
+    id::Id,
+    web::{
+        auth::Member,
+        body::Form,
+        fault::Result,
+        pages::{
+            Choice, FormErrors, Go, Html, Page, Place,
+            confirm::{Confirmation, Question},
+            filters, page,
+        },
+    },
+};
 
 /// `GET` and `POST /admin/groups`: `name`, `description` make a new one.
 #[derive(Clone, Debug, Template)]
@@ -46,4 +74,215 @@ pub struct GroupPage {
     pub members: u64,
     /// Documents that are shared with this group.
     pub documents: u64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct GroupForm {
+    name: String,
+    description: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct MembersForm {
+    people: Vec<String>,
+}
+
+pub async fn list(app: Data<App>, request: HttpRequest, member: Member) -> Result<HttpResponse> {
+    listed(&app, &request, &member, GroupForm::default(), Ok(())).await
+}
+
+pub async fn create(
+    app: Data<App>,
+    request: HttpRequest,
+    member: Member,
+    Form(form): Form<GroupForm>,
+) -> Result<HttpResponse> {
+    let (actor, organization) = (member.actor(), member.organization);
+    let (name, description) = (form.name.clone(), form.description.clone());
+    let made = app
+        .store
+        .write(move |tx| groups::create(tx, &actor, organization, &name, &description))
+        .await;
+    match made {
+        Ok(group) => {
+            Ok(said(group.id, format!("The group “{}” is made. Choose its members.", group.name)))
+        }
+        Err(error) => listed(&app, &request, &member, form, Err(error)).await,
+    }
+}
+
+async fn listed(
+    app: &App,
+    request: &HttpRequest,
+    member: &Member,
+    form: GroupForm,
+    outcome: DomainResult<()>,
+) -> Result<HttpResponse> {
+    let (errors, status) = FormErrors::after(outcome)?;
+    let (actor, organization) = (member.actor(), member.organization);
+    let groups = app
+        .store
+        .read(move |tx| {
+            decide(&actor, Action::Curate(organization))?;
+            groups::list(tx, organization)?
+                .into_iter()
+                .map(|group| {
+                    Ok(GroupRow {
+                        members: groups::member_count(tx, group.id)?,
+                        documents: documents::shown_to_group_count(tx, organization, group.id)?,
+                        id: group.id.to_string(),
+                        name: group.name,
+                        description: group.description,
+                    })
+                })
+                .collect::<DomainResult<Vec<_>>>()
+        })
+        .await?;
+    Html(GroupsPage {
+        page: page(request, &member.visitor, Place::Groups).await?,
+        sidebar: Sidebar::of(app, member).await?,
+        errors,
+        name: form.name,
+        description: form.description,
+        groups,
+    })
+    .with_status(status)
+}
+
+pub async fn show(
+    app: Data<App>,
+    request: HttpRequest,
+    member: Member,
+    id: Path<Id<Group>>,
+) -> Result<HttpResponse> {
+    shown(&app, &request, &member, *id, None, Ok(())).await
+}
+
+pub async fn edit(
+    app: Data<App>,
+    request: HttpRequest,
+    member: Member,
+    id: Path<Id<Group>>,
+    Form(form): Form<GroupForm>,
+) -> Result<HttpResponse> {
+    let (actor, organization, id) = (member.actor(), member.organization, *id);
+    let (name, description) = (form.name.clone(), form.description.clone());
+    let edited = app
+        .store
+        .write(move |tx| groups::edit(tx, &actor, organization, id, &name, &description))
+        .await;
+    match edited {
+        Ok(_) => Ok(said(id, "The group is saved.".into())),
+        Err(error) => shown(&app, &request, &member, id, Some(form), Err(error)).await,
+    }
+}
+
+pub async fn set_members(
+    app: Data<App>,
+    request: HttpRequest,
+    member: Member,
+    id: Path<Id<Group>>,
+    Form(form): Form<MembersForm>,
+) -> Result<HttpResponse> {
+    let (actor, organization, id) = (member.actor(), member.organization, *id);
+    let wanted: Result<BTreeSet<Id<User>>, _> = form.people.iter().map(|id| id.parse()).collect();
+    let Ok(wanted) = wanted else {
+        let error = Error::invalid("One of the people does not exist.");
+        return shown(&app, &request, &member, id, None, Err(error)).await;
+    };
+    let set =
+        app.store.write(move |tx| groups::set_members(tx, &actor, organization, id, &wanted)).await;
+    match set {
+        Ok(_) => Ok(said(id, "The members are saved.".into())),
+        Err(error) => shown(&app, &request, &member, id, None, Err(error)).await,
+    }
+}
+
+/// Asks first where no script has asked.
+pub async fn delete(
+    app: Data<App>,
+    request: HttpRequest,
+    member: Member,
+    id: Path<Id<Group>>,
+    Form(asked): Form<Confirmation>,
+) -> Result<HttpResponse> {
+    let (actor, organization, id) = (member.actor(), member.organization, *id);
+    if !asked.is_confirmed() {
+        let group = app
+            .store
+            .read(move |tx| {
+                decide(&actor, Action::Curate(organization))?;
+                groups::get(tx, organization, id)
+            })
+            .await?;
+        return Question {
+            question: format!("Delete the group “{}”?", group.name),
+            detail: "Its members lose access to what was shared with this group alone.".into(),
+            button: "Delete the group".into(),
+            action: format!("/admin/groups/{id}/delete"),
+            back_href: format!("/admin/groups/{id}"),
+            ..Question::default()
+        }
+        .ask(&request, &member.visitor, Place::Groups)
+        .await;
+    }
+    app.store.write(move |tx| groups::delete(tx, &actor, organization, id)).await?;
+    Ok(Go::to("/admin/groups").saying("The group is deleted.").response())
+}
+
+async fn shown(
+    app: &App,
+    request: &HttpRequest,
+    member: &Member,
+    id: Id<Group>,
+    form: Option<GroupForm>,
+    outcome: DomainResult<()>,
+) -> Result<HttpResponse> {
+    let (errors, status) = FormErrors::after(outcome)?;
+    let (actor, organization) = (member.actor(), member.organization);
+    let (group, chosen, everybody, documents) = app
+        .store
+        .read(move |tx| {
+            decide(&actor, Action::Curate(organization))?;
+            let group = groups::get(tx, organization, id)?;
+            let chosen: BTreeSet<_> =
+                groups::members(tx, id)?.into_iter().map(|member| member.id).collect();
+            let everybody = memberships::members(tx, organization)?;
+            let documents = documents::shown_to_group_count(tx, organization, id)?;
+            Ok((group, chosen, everybody, documents))
+        })
+        .await?;
+    let mut people: Vec<Choice> = everybody
+        .into_iter()
+        .map(|(user, _)| Choice {
+            value: user.id.to_string(),
+            selected: chosen.contains(&user.id),
+            label: user.display_name().to_owned(),
+            detail: user.email,
+        })
+        .collect();
+    people.sort_by_cached_key(|choice| (!choice.selected, choice.label.to_lowercase()));
+    let form = form.unwrap_or_else(|| GroupForm {
+        name: group.name.clone(),
+        description: group.description.clone(),
+    });
+    Html(GroupPage {
+        page: page(request, &member.visitor, Place::Groups).await?,
+        sidebar: Sidebar::of(app, member).await?,
+        errors,
+        id: id.to_string(),
+        title: group.name,
+        name: form.name,
+        description: form.description,
+        people,
+        members: chosen.len() as u64,
+        documents,
+    })
+    .with_status(status)
+}
+
+fn said(id: Id<Group>, text: String) -> HttpResponse {
+    Go::to(format!("/admin/groups/{id}")).saying(text).response()
 }

@@ -1,9 +1,31 @@
 //! The work in the background: what runs, what waits, what failed and why.
 
+use actix_web::{
+    HttpRequest,
+    web::{Data, Path},
+};
 use askama::Template;
+use jiff::Timestamp;
+use serde::Deserialize;
 
 use super::Sidebar;
-use crate::web::pages::{ChoiceLink, Moment, Page, Pager, Tone, filters};
+use crate::{
+    app::{App, Work},
+    domain::{
+        access::{Action, decide},
+        jobs::{self, Job, State},
+    },
+    id::Id,
+    web::{
+        auth::Member,
+        body::{Form, Query},
+        fault::Result,
+        pages::{
+            ChoiceLink, Go, Html, Moment, Page, Pager, Place, Tone, back, filters, format, page,
+            sign_in::Empty,
+        },
+    },
+};
 
 /// `GET /admin/jobs` with `state`, `after`. Acts post to `/admin/jobs/{id}/retry`, `/cancel`, and
 /// `/admin/jobs/retry-failed`.
@@ -48,6 +70,7 @@ pub struct JobRow {
     /// When it is tried again.
     pub next_try: Option<Moment>,
     pub duration_ms: Option<u64>,
+    pub can_cancel: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,8 +110,166 @@ impl JobState {
     pub fn can_retry(self) -> bool {
         matches!(self, JobState::Failed | JobState::Cancelled)
     }
+}
 
-    pub fn can_cancel(self) -> bool {
-        self.is_pending()
+impl From<State> for JobState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Queued => JobState::Queued,
+            State::Running => JobState::Running,
+            State::Done => JobState::Done,
+            State::Failed => JobState::Failed,
+            State::Cancelled => JobState::Cancelled,
+        }
     }
+}
+
+const LIMIT: usize = 50;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct JobsAddress {
+    state: String,
+    after: String,
+}
+
+pub async fn show(
+    app: Data<App>,
+    request: HttpRequest,
+    member: Member,
+    Query(wanted): Query<JobsAddress>,
+) -> Result<Html<JobsPage>> {
+    let (jobs, next) = found(&app, &member, &wanted).await?;
+    let actor = member.actor();
+    let counts = app
+        .store
+        .read(move |tx| {
+            decide(&actor, Action::Operate)?;
+            jobs::counts(tx)
+        })
+        .await?;
+    let count = |wanted| counts.iter().find(|(state, _)| *state == wanted).map_or(0, |one| one.1);
+    let tab = |label: &str, state: Option<State>| {
+        let key = state.map_or("", State::name);
+        ChoiceLink {
+            label: label.into(),
+            href: wanted.href("/admin/jobs", key, ""),
+            selected: wanted.state == key,
+            count: state.map(count),
+        }
+    };
+    Ok(Html(JobsPage {
+        page: page(&request, &member.visitor, Place::Jobs).await?,
+        sidebar: Sidebar::of(&app, &member).await?,
+        states: vec![
+            tab("All", None),
+            tab("Running", Some(State::Running)),
+            tab("Waiting", Some(State::Queued)),
+            tab("Failed", Some(State::Failed)),
+            tab("Done", Some(State::Done)),
+            tab("Cancelled", Some(State::Cancelled)),
+        ],
+        jobs,
+        rows_href: wanted.href("/admin/jobs/rows", &wanted.state, &wanted.after),
+        can_retry_failed: count(State::Failed) > 0,
+        pager: Pager {
+            first_href: (!wanted.after.is_empty())
+                .then(|| wanted.href("/admin/jobs", &wanted.state, "")),
+            next_href: next.map(|next| wanted.href("/admin/jobs", &wanted.state, &next)),
+        },
+    }))
+}
+
+pub async fn rows(
+    app: Data<App>,
+    request: HttpRequest,
+    member: Member,
+    Query(wanted): Query<JobsAddress>,
+) -> Result<Html<JobRowsFragment>> {
+    let (jobs, _) = found(&app, &member, &wanted).await?;
+    let page = page(&request, &member.visitor, Place::Jobs).await?;
+    Ok(Html(JobRowsFragment { page, jobs }))
+}
+
+async fn found(
+    app: &App,
+    member: &Member,
+    wanted: &JobsAddress,
+) -> Result<(Vec<JobRow>, Option<String>)> {
+    let (state, after) = (State::from_name(&wanted.state), place(&wanted.after));
+    let (work, next) = app.work(member.actor(), state, after, LIMIT).await?;
+    let now = app.clock.now();
+    let rows = work.into_iter().map(|work| row(work, now)).collect();
+    Ok((rows, next.map(|(at, id)| format!("{}.{id}", at.as_millisecond()))))
+}
+
+fn place(after: &str) -> Option<jobs::Place> {
+    let (ms, id) = after.split_once('.')?;
+    Some((Timestamp::from_millisecond(ms.parse().ok()?).ok()?, id.parse().ok()?))
+}
+
+impl JobsAddress {
+    fn href(&self, path: &str, state: &str, after: &str) -> String {
+        format::address(path, &[("state", state), ("after", after)])
+    }
+}
+
+pub fn row(work: Work, now: Timestamp) -> JobRow {
+    let Work { job, subject, document } = work;
+    let percent = job.progress.and_then(|progress| {
+        let total = progress.total.filter(|total| *total > 0)?;
+        Some((progress.done.min(total) * 100 / total) as u32)
+    });
+    let duration = job.started_at.zip(job.finished_at);
+    let duration = duration.map(|(from, to)| to.duration_since(from).as_millis().max(0) as u64);
+    let is_waiting = job.state == State::Queued && job.run_at > now;
+    JobRow {
+        can_cancel: job.can_be_cancelled(),
+        id: job.id.to_string(),
+        task: job.task.title().into(),
+        subject,
+        subject_href: document.map(|id| format!("/documents/{id}")),
+        state: job.state.into(),
+        percent,
+        attempts: job.attempts,
+        error: job.error,
+        created: Moment::new(job.created_at, now),
+        next_try: is_waiting.then(|| Moment::new(job.run_at, now)),
+        duration_ms: duration.filter(|_| matches!(job.state, State::Done | State::Failed)),
+    }
+}
+
+pub async fn retry(
+    app: Data<App>,
+    request: HttpRequest,
+    member: Member,
+    id: Path<Id<Job>>,
+    _form: Form<Empty>,
+) -> Result<Go> {
+    let (actor, id) = (member.actor(), *id);
+    app.store.write(move |tx| jobs::retry(tx, &actor, id)).await?;
+    Ok(Go::to(back(&request, "/admin/jobs")).saying("The job starts over."))
+}
+
+pub async fn cancel(
+    app: Data<App>,
+    request: HttpRequest,
+    member: Member,
+    id: Path<Id<Job>>,
+    _form: Form<Empty>,
+) -> Result<Go> {
+    let (actor, id) = (member.actor(), *id);
+    let to = Go::to(back(&request, "/admin/jobs"));
+    // It may have begun since the page was made: that is no error to be shown as a whole page.
+    match app.store.write(move |tx| jobs::cancel(tx, &actor, id)).await {
+        Ok(_) => Ok(to.saying("The job is cancelled.")),
+        Err(crate::error::Error::Conflict(message)) => Ok(to.complaining(message)),
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+pub async fn retry_failed(app: Data<App>, member: Member, _form: Form<Empty>) -> Result<Go> {
+    let count = app.retry_failed(member.actor()).await?;
+    let said = format!("{} again.", format::count(count, "job starts", "jobs start"));
+    Ok(Go::to("/admin/jobs").saying(said))
 }

@@ -12,8 +12,42 @@ pub mod jobs;
 pub mod people;
 pub mod settings;
 
-/// What the navigation of the administration shows beside its entries.
+use crate::{
+    app::App,
+    domain::{
+        access::Action,
+        jobs::{State, count},
+    },
+    web::{auth::Member, fault::Result},
+};
+
+/// What the navigation of the administration shows: to managers less than to administrators.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sidebar {
     pub failed_jobs: u64,
+    /// People, the audit log, settings.
+    pub may_govern: bool,
+    /// Jobs.
+    pub may_operate: bool,
+}
+
+impl Sidebar {
+    pub async fn of(app: &App, member: &Member) -> Result<Self> {
+        let may_operate = member.may(Action::Operate);
+        let failed_jobs = match may_operate {
+            true => app.store.read(|tx| count(tx, State::Failed)).await?,
+            false => 0,
+        };
+        let may_govern = member.may(Action::Govern(member.organization));
+        Ok(Sidebar { failed_jobs, may_govern, may_operate })
+    }
+
+    /// Whether to show the entry for a place.
+    pub fn shows(&self, key: &str) -> bool {
+        match key {
+            "dashboard" | "people" | "audit" | "settings" => self.may_govern,
+            "jobs" => self.may_operate,
+            _ => true,
+        }
+    }
 }

@@ -5,6 +5,7 @@ pub mod acts;
 pub mod card;
 pub mod edit;
 pub mod files;
+pub mod form;
 pub mod library;
 pub mod link;
 pub mod show;
@@ -13,7 +14,6 @@ pub mod versions;
 pub mod visibility;
 
 mod face;
-mod form;
 
 pub use face::FileFace;
 

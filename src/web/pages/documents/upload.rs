@@ -147,9 +147,10 @@ async fn submit_all(
     }
     app.wait_for_index().await;
     if let Some(error) = failure {
+        // What is wrong with a file stands beside its name already.
+        let is_of_file = !matches!(&error, Error::Invalid { field: Some(it), .. } if *it != "file");
         let (errors, status) = FormErrors::refusing(error)?;
-        // The sentences stand beside their files when there are several.
-        let errors = if count > 1 { FormErrors::none() } else { errors };
+        let errors = if is_of_file { FormErrors::none() } else { errors };
         let shown = upload_page(app, request, member, &form, errors, outcomes).await?;
         return Html(shown).with_status(status);
     }

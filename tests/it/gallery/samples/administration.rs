@@ -41,7 +41,7 @@ pub fn all() -> Vec<Exhibit> {
 }
 
 fn sidebar() -> Sidebar {
-    Sidebar { failed_jobs: 3 }
+    Sidebar { failed_jobs: 3, may_govern: true, may_operate: true }
 }
 
 fn tab(label: &str, count: u64, selected: bool) -> ChoiceLink {
@@ -118,6 +118,7 @@ fn jobs() -> Vec<JobRow> {
         created: minutes_ago(4),
         next_try: None,
         duration_ms: None,
+        can_cancel: state == JobState::Queued,
     };
     vec![
         JobRow {

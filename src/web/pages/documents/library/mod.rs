@@ -2,7 +2,8 @@
 //! (`q`, `category`, `kind`, `tag`, `person`, `from`, `to`, `status`, `sort`, `view`, `after`), so
 //! every filter is a link; the page's script only fetches the results without the frame.
 
-mod address;
+pub mod address;
+
 mod finding;
 mod narrowing;
 

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     app::{App, Reading},
     domain::{
+        access::{Action, decide},
         blobs::Extraction,
         documents::{Document, Status, TRASH_KEPT},
         events::{Event, Verb},
@@ -51,7 +52,8 @@ pub async fn document_page(
     let now = app.clock.now();
     let page = page(request, visitor, Place::Library).await?;
     let preview = preview_of(app, visitor.actor(), &reading).await?;
-    let is_administrator = page.can_administer();
+    let organization = reading.found.document.organization;
+    let may_audit = decide(&visitor.actor, Action::Govern(organization)).is_ok();
     let current = reading.found.document.current.as_ref().map(|file| file.version);
     let versions = reading.versions.iter();
     Ok(DocumentPage {
@@ -60,7 +62,7 @@ pub async fn document_page(
             .map(|(version, by)| version_row(version, by, current == Some(version.id), now))
             .collect(),
         activity: reading.activity.iter().map(|event| activity_row(event, now)).collect(),
-        more_activity_href: is_administrator.then(|| format!("/admin/audit?subject={id}")),
+        more_activity_href: may_audit.then(|| format!("/admin/audit?document={id}")),
         allowed: allowed(&reading),
         preview,
         document: details(reading, now),

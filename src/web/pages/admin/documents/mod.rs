@@ -1,5 +1,8 @@
 //! Every document of the organization, to act on many at once.
 
+pub mod bulk;
+pub mod list;
+
 use askama::Template;
 
 use super::Sidebar;

@@ -1,5 +1,10 @@
 //! The people of the organization and their accounts.
 
+pub mod account;
+pub mod list;
+
+mod form;
+
 use askama::Template;
 
 use super::Sidebar;

@@ -1,0 +1,80 @@
+//! How much room everything takes, for the administrator. Files are counted one by one, so the
+//! answer is kept for a while.
+
+use std::{fs, path::Path, time::Duration};
+
+use moka::sync::Cache;
+
+use super::App;
+use crate::{
+    domain::access::{Action, Actor, decide},
+    error::{Error, Result},
+    host::disk,
+};
+
+/// Room in bytes, each part by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Storage {
+    /// The files of all versions.
+    pub files_bytes: u64,
+    /// What is made from them: text, thumbnails, page images.
+    pub derived_bytes: u64,
+    pub records_bytes: u64,
+    pub index_bytes: u64,
+    /// What the disk of the data folder still takes.
+    pub free_bytes: u64,
+}
+
+/// A million files take a while to count.
+const KEPT: Duration = Duration::from_secs(5 * 60);
+/// Small portals are counted at once, and theirs should be fresh.
+const FILES_KEPT_MIN: u64 = 10_000;
+
+pub(super) type StorageCache = Cache<(), Storage>;
+
+pub(super) fn cache() -> StorageCache {
+    Cache::builder().max_capacity(1).time_to_live(KEPT).build()
+}
+
+impl App {
+    pub async fn storage(&self, actor: &Actor) -> Result<Storage> {
+        decide(actor, Action::Operate)?;
+        if let Some(known) = self.storage.get(&()) {
+            return Ok(known);
+        }
+        let usage = self.blobs.usage().await?;
+        let data = self.config.data.clone();
+        let beside = tokio::task::spawn_blocking(move || {
+            let records_bytes = fs::metadata(data.join(App::DATABASE))?.len();
+            let index_bytes = folder_bytes(&data.join("index"))?;
+            Ok::<_, Error>((records_bytes, index_bytes, disk::space(&data)?.free_bytes))
+        });
+        let (records_bytes, index_bytes, free_bytes) =
+            beside.await.map_err(|fault| Error::Internal(fault.into()))??;
+        let storage = Storage {
+            files_bytes: usage.spooled.bytes + usage.stored.bytes,
+            derived_bytes: usage.derived.bytes,
+            records_bytes,
+            index_bytes,
+            free_bytes,
+        };
+        if usage.stored.files + usage.derived.files > FILES_KEPT_MIN {
+            self.storage.insert((), storage);
+        }
+        Ok(storage)
+    }
+}
+
+/// The files of the index come and go while they are counted.
+fn folder_bytes(folder: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.metadata() {
+            Ok(found) if found.is_dir() => bytes += folder_bytes(&entry.path())?,
+            Ok(found) => bytes += found.len(),
+            Err(_) => {}
+        }
+    }
+    Ok(bytes)
+}
