@@ -51,8 +51,7 @@ impl App {
     pub async fn retry_failed(&self, actor: Actor) -> Result<u64> {
         self.store
             .write(move |tx| {
-                let (failed, _) =
-                    jobs::page(tx, &actor, Some(State::Failed), None, RETRIED_MAX)?;
+                let (failed, _) = jobs::page(tx, &actor, Some(State::Failed), None, RETRIED_MAX)?;
                 for job in &failed {
                     jobs::retry(tx, &actor, job.id)?;
                 }

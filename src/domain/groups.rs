@@ -222,8 +222,7 @@ pub fn set_members(
 ) -> Result<Group> {
     decide(actor, Action::Curate(organization))?;
     let group = get(tx, organization, id)?;
-    let before: BTreeSet<Id<User>> =
-        members(tx, id)?.into_iter().map(|member| member.id).collect();
+    let before: BTreeSet<Id<User>> = members(tx, id)?.into_iter().map(|member| member.id).collect();
     for user in before.difference(wanted) {
         remove_member(tx, actor, organization, id, *user)?;
     }

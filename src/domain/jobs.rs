@@ -330,10 +330,7 @@ pub fn count(tx: &ReadTx, state: State) -> Result<u64> {
 
 /// How many jobs are in each state.
 pub fn counts(tx: &ReadTx) -> Result<Vec<(State, u64)>> {
-    State::ALL
-        .into_iter()
-        .map(|state| Ok((state, count(tx, state)?)))
-        .collect()
+    State::ALL.into_iter().map(|state| Ok((state, count(tx, state)?))).collect()
 }
 
 /// True when nothing is waiting to run now or running.

@@ -4,9 +4,6 @@ mod support;
 
 // the base and the engines
 mod blobs;
-mod browser;
-mod gallery;
-mod pages;
 mod config;
 mod extract;
 mod search;
@@ -30,6 +27,7 @@ mod control;
 mod gallery;
 mod integrity;
 mod pages;
+mod browser;
 
 // the shape of the code
 mod tidy;

@@ -181,17 +181,9 @@ impl Shown {
             text.push_str(piece.split_once('>').map_or(piece, |(_, text)| text));
             text.push(' ');
         }
-        let text = text
-            .replace("&quot;", "\"")
-            .replace("&#34;", "\"")
-            .replace("&#38;", "&")
-            .replace("&#39;", "'");
-        let text = text
-            .replace("&lt;", "<")
-            .replace("&#60;", "<")
-            .replace("&gt;", ">")
-            .replace("&#62;", ">");
-        let text = text.replace("&amp;", "&");
+        let entities =
+            [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&#38;", "&")];
+        let text = entities.iter().fold(text, |text, (entity, plain)| text.replace(entity, plain));
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 

@@ -140,11 +140,11 @@ impl AuditAddress {
     fn href(&self, after: String) -> String {
         let fields = [
             ("person", self.person.as_str()),
-            ("action", self.action.as_str()),
-            ("document", self.document.as_str()),
-            ("from", self.from.as_str()),
-            ("to", self.to.as_str()),
-            ("after", after.as_str()),
+            ("action", &self.action),
+            ("document", &self.document),
+            ("from", &self.from),
+            ("to", &self.to),
+            ("after", &after),
         ];
         format::address("/admin/audit", &fields)
     }
@@ -158,7 +158,8 @@ fn actions(chosen: &str) -> Vec<Choice> {
         let first = letters.next().map(|letter| letter.to_uppercase().to_string());
         format!("{}{}", first.unwrap_or_default(), letters.as_str())
     };
-    let all = Verb::ALL.iter().map(|verb| Choice::new(verb.name(), words(verb), verb.name() == chosen));
+    let all =
+        Verb::ALL.iter().map(|verb| Choice::new(verb.name(), words(verb), verb.name() == chosen));
     std::iter::once(Choice::new("", "Anything", chosen.is_empty())).chain(all).collect()
 }
 
@@ -179,7 +180,10 @@ pub fn row(event: Event, now: Timestamp) -> AuditRow {
 fn subject_href(event: &Event) -> Option<String> {
     let subject = event.subject;
     match event.verb {
-        Verb::DocumentDeleted | Verb::CategoryDeleted | Verb::GroupDeleted | Verb::PersonDeleted => None,
+        Verb::DocumentDeleted
+        | Verb::CategoryDeleted
+        | Verb::GroupDeleted
+        | Verb::PersonDeleted => None,
         verb => match verb.name().split('_').next() {
             Some("document" | "version" | "visibility") => Some(format!("/documents/{subject}")),
             Some("group") => Some(format!("/admin/groups/{subject}")),

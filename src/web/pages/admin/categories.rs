@@ -122,7 +122,8 @@ pub async fn merge(
     if form.confirmed != "1" {
         return Question {
             question: format!("Merge “{}” into “{}”?", from.name, into.name),
-            detail: "All its documents move into the other category, and this one goes away.".into(),
+            detail: "All its documents move into the other category, and this one goes away."
+                .into(),
             button: "Merge".into(),
             action: format!("/admin/categories/{id}/merge"),
             fields: vec![HiddenField::new("into", form.into)],
@@ -152,10 +153,7 @@ async fn ends(
     app.store
         .read(move |tx| {
             decide(&actor, Action::Curate(organization))?;
-            Ok((
-                categories::get(tx, organization, from)?,
-                categories::get(tx, organization, into)?,
-            ))
+            Ok((categories::get(tx, organization, from)?, categories::get(tx, organization, into)?))
         })
         .await
 }
@@ -168,8 +166,7 @@ pub async fn delete(
     _form: Form<Empty>,
 ) -> Result<HttpResponse> {
     let (actor, organization, id) = (member.actor(), member.organization, *id);
-    let deleted =
-        app.store.write(move |tx| categories::delete(tx, &actor, organization, id)).await;
+    let deleted = app.store.write(move |tx| categories::delete(tx, &actor, organization, id)).await;
     match deleted {
         Ok(()) => Ok(said("The category is deleted.".into())),
         Err(error) => shown(&app, &request, &member, String::new(), Err(error)).await,

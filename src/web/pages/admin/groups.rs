@@ -106,7 +106,9 @@ pub async fn create(
         .write(move |tx| groups::create(tx, &actor, organization, &name, &description))
         .await;
     match made {
-        Ok(group) => Ok(said(group.id, format!("The group “{}” is made. Choose its members.", group.name))),
+        Ok(group) => {
+            Ok(said(group.id, format!("The group “{}” is made. Choose its members.", group.name)))
+        }
         Err(error) => listed(&app, &request, &member, form, Err(error)).await,
     }
 }
@@ -190,10 +192,8 @@ pub async fn set_members(
         let error = Error::invalid("One of the people does not exist.");
         return shown(&app, &request, &member, id, None, Err(error)).await;
     };
-    let set = app
-        .store
-        .write(move |tx| groups::set_members(tx, &actor, organization, id, &wanted))
-        .await;
+    let set =
+        app.store.write(move |tx| groups::set_members(tx, &actor, organization, id, &wanted)).await;
     match set {
         Ok(_) => Ok(said(id, "The members are saved.".into())),
         Err(error) => shown(&app, &request, &member, id, None, Err(error)).await,

@@ -18,9 +18,7 @@ use crate::{
         auth::Member,
         body::{self, Form},
         fault::Result,
-        pages::{
-            FormErrors, Go, Html, Page, Place, accent::Accent, filters, page, sign_in::Empty,
-        },
+        pages::{FormErrors, Go, Html, Page, Place, accent::Accent, filters, page, sign_in::Empty},
     },
 };
 
@@ -88,7 +86,7 @@ async fn save(app: &App, member: &Member, form: &SettingsForm) -> DomainResult<(
     };
     app.store
         .write(move |tx| {
-            organizations::present(tx, &actor, organization, Some(name.as_str()), Some(accent), None)?;
+            organizations::present(tx, &actor, organization, Some(&name), Some(accent), None)?;
             if let Some(limits) = limits {
                 settings::edit(tx, &actor, limits)?;
             }
@@ -110,7 +108,11 @@ impl SettingsForm {
         let settings = app.settings();
         Ok(SettingsForm {
             name: organization.name,
-            use_default_accent: if organization.accent.is_none() { "1".into() } else { String::new() },
+            use_default_accent: if organization.accent.is_none() {
+                "1".into()
+            } else {
+                String::new()
+            },
             accent: organization.accent.map(|it| it.as_str().to_owned()).unwrap_or_default(),
             upload_limit_mb: in_mb(&settings),
             session_days: settings.session_days.to_string(),
@@ -167,9 +169,7 @@ pub async fn set_logo(
 pub async fn remove_logo(app: Data<App>, member: Member, _form: Form<Empty>) -> Result<Go> {
     let (actor, organization) = (member.actor(), member.organization);
     app.store
-        .write(move |tx| {
-            organizations::present(tx, &actor, organization, None, None, Some(None))
-        })
+        .write(move |tx| organizations::present(tx, &actor, organization, None, None, Some(None)))
         .await?;
     Ok(Go::to("/admin/settings").saying("The logo is removed."))
 }

@@ -91,9 +91,7 @@ pub async fn set_visibility(
             let change = BulkChange::Visibility(visibility);
             change_all(&app, &member, ids, change, "changed", PAGE.into()).await
         }
-        Err(error) => {
-            ask_visibility(&app, &request, &member, &form.id, &asked, Err(error)).await
-        }
+        Err(error) => ask_visibility(&app, &request, &member, &form.id, &asked, Err(error)).await,
     }
 }
 

@@ -75,9 +75,10 @@ pub async fn show(
     let mut targets = vec![Choice::new("", "No category", true)];
     targets.extend(category(""));
     let mut visibilities = vec![Choice::new("", "Anybody", wanted.visibility.is_empty())];
-    visibilities.extend(Visibility::all().map(|one| {
-        Choice::new(one.key(), one.label(), one.key() == wanted.visibility)
-    }));
+    visibilities.extend(
+        Visibility::all()
+            .map(|one| Choice::new(one.key(), one.label(), one.key() == wanted.visibility)),
+    );
     Ok(Html(DocumentsPage {
         page: page(&request, &member.visitor, Place::Documents).await?,
         sidebar: Sidebar::of(&app, &member).await?,
@@ -140,8 +141,8 @@ impl DocumentsAddress {
         let fields = [
             ("q", self.q.as_str()),
             ("status", status),
-            ("visibility", self.visibility.as_str()),
-            ("category", self.category.as_str()),
+            ("visibility", &self.visibility),
+            ("category", &self.category),
             ("after", after),
         ];
         format::address("/admin/documents", &fields)

@@ -119,12 +119,7 @@ pub async fn edit(
     }
 }
 
-async fn change(
-    app: &App,
-    member: &Member,
-    id: Id<User>,
-    form: &AccountForm,
-) -> DomainResult<()> {
+async fn change(app: &App, member: &Member, id: Id<User>, form: &AccountForm) -> DomainResult<()> {
     let (role, chosen) = (form.role()?, form.groups()?);
     let edit = UserEdit {
         username: Some(form.username.clone()),
@@ -190,10 +185,8 @@ pub async fn sign_out(
     _form: Form<Empty>,
 ) -> Result<HttpResponse> {
     let (actor, organization, id) = (member.actor(), member.organization, *id);
-    let ended = app
-        .store
-        .write(move |tx| users::sign_out_everywhere(tx, &actor, organization, id))
-        .await?;
+    let ended =
+        app.store.write(move |tx| users::sign_out_everywhere(tx, &actor, organization, id)).await?;
     Ok(said(id, &format!("{} ended.", format::count(ended as u64, "session has", "sessions have"))))
 }
 
@@ -278,8 +271,7 @@ pub async fn delete(
 
 async fn name(app: &App, member: &Member, id: Id<User>) -> DomainResult<String> {
     let (actor, organization) = (member.actor(), member.organization);
-    let (user, _) =
-        app.store.read(move |tx| users::governed(tx, &actor, organization, id)).await?;
+    let (user, _) = app.store.read(move |tx| users::governed(tx, &actor, organization, id)).await?;
     Ok(user.display_name().to_owned())
 }
 

@@ -55,9 +55,7 @@ pub async fn show(
         count: Some(count),
     };
     let mut roles = vec![Choice::new("", "Any role", role.is_none())];
-    roles.extend(
-        Role::ALL.map(|one| Choice::new(one.name(), role_label(one), Some(one) == role)),
-    );
+    roles.extend(Role::ALL.map(|one| Choice::new(one.name(), role_label(one), Some(one) == role)));
     let has_more = (skip + found.people.len()) < found.total as usize;
     let now = app.clock.now();
     Ok(Html(PeoplePage {
@@ -82,12 +80,8 @@ pub async fn show(
 impl PeopleAddress {
     fn href(&self, state: &str, skip: usize) -> String {
         let after = if skip == 0 { String::new() } else { skip.to_string() };
-        let fields = [
-            ("q", self.q.as_str()),
-            ("role", self.role.as_str()),
-            ("state", state),
-            ("after", after.as_str()),
-        ];
+        let fields =
+            [("q", self.q.as_str()), ("role", &self.role), ("state", state), ("after", &after)];
         format::address("/admin/people", &fields)
     }
 }
