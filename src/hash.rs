@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
+use aws_lc_rs::digest::{Context, SHA256};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -18,6 +19,37 @@ impl fmt::Display for ContentHash {
 impl fmt::Debug for ContentHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// Hashes bytes that come in pieces.
+#[derive(Clone)]
+pub struct Digest(Context);
+
+impl Digest {
+    #[expect(
+        clippy::new_without_default,
+        reason = "a digest of nothing yet is not a default value"
+    )]
+    pub fn new() -> Self {
+        Digest(Context::new(&SHA256))
+    }
+
+    /// The hash of bytes that are all here.
+    pub fn of(bytes: &[u8]) -> ContentHash {
+        let mut digest = Digest::new();
+        digest.update(bytes);
+        digest.finish()
+    }
+
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub fn finish(self) -> ContentHash {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(self.0.finish().as_ref());
+        ContentHash(hash)
     }
 }
 

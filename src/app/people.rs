@@ -12,7 +12,7 @@ use crate::{
         groups::{self, Group},
         memberships,
         organizations::Organization,
-        sessions, text,
+        sessions, text, tokens,
         users::{self, User},
     },
     error::Result,
@@ -59,6 +59,7 @@ pub struct PersonDetails {
     pub person: Person,
     pub groups: BTreeSet<Id<Group>>,
     pub sessions: u64,
+    pub tokens: u64,
     /// Without this account nobody could administer.
     pub is_last_administrator: bool,
     /// Who else is active here, by name.
@@ -90,6 +91,7 @@ impl App {
                 Ok(PersonDetails {
                     groups: groups::groups_of(tx, organization, id)?,
                     sessions: sessions::of_user(tx, id)?.len() as u64,
+                    tokens: tokens::of_user(tx, id)?.len() as u64,
                     is_last_administrator: !users::is_replaceable(tx, &user)?,
                     others,
                     person: person(tx, user, role)?,

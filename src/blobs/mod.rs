@@ -56,7 +56,6 @@ use anyhow::Context;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 
 pub use self::{
-    digest::Digest,
     incoming::{HEAD_BYTES, Incoming, Spooled},
     inventory::{Listed, Swept, Tally, Usage},
     opening::{Opened, Source},

@@ -9,10 +9,10 @@ use tokio::{
     task::{self, JoinHandle},
 };
 
-use super::{Digest, disk, room::Promise};
+use super::{disk, room::Promise};
 use crate::{
     error::{Error, Result},
-    hash::ContentHash,
+    hash::{ContentHash, Digest},
 };
 
 /// Written bytes go to the disk while more arrive, so that the sync at the end has little to do

@@ -3,8 +3,11 @@
 use anyhow::Context;
 use futures_util::TryStreamExt;
 
-use super::{Blobs, Digest, Source, digest::hash_file, disk, layout::FileName};
-use crate::{error::Result, hash::ContentHash};
+use super::{Blobs, Source, digest::hash_file, disk, layout::FileName};
+use crate::{
+    error::Result,
+    hash::{ContentHash, Digest},
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {

@@ -8,6 +8,7 @@ use argon2::{
     Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
     password_hash::phc::PasswordHash as PhcHash,
 };
+use aws_lc_rs::rand;
 use serde::{Deserialize, Serialize};
 
 use super::text;
@@ -75,8 +76,7 @@ pub fn generate() -> Result<String> {
     for letter in groups.as_flattened_mut() {
         *letter = loop {
             let mut byte = [0];
-            getrandom::fill(&mut byte)
-                .map_err(|fault| Error::Internal(anyhow!("asking for randomness: {fault}")))?;
+            rand::fill(&mut byte).map_err(|_| anyhow!("the system gives no random bytes"))?;
             // The rest of the byte's values would make the first letters more likely.
             if usize::from(byte[0]) < 256 / LETTERS.len() * LETTERS.len() {
                 break LETTERS[usize::from(byte[0]) % LETTERS.len()];

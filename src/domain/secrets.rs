@@ -4,14 +4,14 @@
 use std::fmt;
 
 use anyhow::anyhow;
+use aws_lc_rs::rand;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    error::{Error, Result},
-    hash::ContentHash,
+    error::Result,
+    hash::{ContentHash, Digest},
 };
 
 /// 256 random bits in 43 characters that need no escaping in a URL or a cookie.
@@ -20,8 +20,7 @@ pub struct Secret(String);
 impl Secret {
     pub fn random() -> Result<Self> {
         let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes)
-            .map_err(|fault| Error::Internal(anyhow!("asking for randomness: {fault}")))?;
+        rand::fill(&mut bytes).map_err(|_| anyhow!("the system gives no random bytes"))?;
         Ok(Secret(URL_SAFE_NO_PAD.encode(bytes)))
     }
 
@@ -48,7 +47,7 @@ pub struct SecretHash(ContentHash);
 
 impl SecretHash {
     pub fn of(secret: &str) -> Self {
-        SecretHash(ContentHash(Sha256::digest(secret.as_bytes()).into()))
+        SecretHash(Digest::of(secret.as_bytes()))
     }
 
     /// Compares in constant time.

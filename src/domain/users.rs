@@ -259,7 +259,8 @@ pub fn enable(
     Ok(user)
 }
 
-/// Gives an account another password and ends its sessions, except `keep`.
+/// Gives an account another password and ends its sessions, except `keep`. Set by somebody else, it
+/// also revokes its tokens: the account may have been taken.
 pub fn set_password(
     tx: &mut WriteTx,
     actor: &Actor,
@@ -271,6 +272,7 @@ pub fn set_password(
     let mut user = get(tx, id)?;
     if actor.user != Some(id) {
         require_governance(tx, actor, organization, &user)?;
+        tokens::revoke_all(tx, id)?;
     }
     user.password = password;
     user.password_changed_at = tx.now();
@@ -280,26 +282,19 @@ pub fn set_password(
     events::record(tx, actor, organization, Verb::PasswordChanged, id, user.display_name(), None)
 }
 
-/// Ends every session of somebody else.
+/// Ends every session and revokes every token of somebody else.
 pub fn sign_out_everywhere(
     tx: &mut WriteTx,
     actor: &Actor,
     organization: Id<Organization>,
     id: Id<User>,
-) -> Result<usize> {
+) -> Result<()> {
     let user = get(tx, id)?;
     require_governance(tx, actor, organization, &user)?;
-    let ended = sessions::end_all(tx, id, None)?;
-    events::record(
-        tx,
-        actor,
-        organization,
-        Verb::SignedOutEverywhere,
-        id,
-        user.display_name(),
-        None,
-    )?;
-    Ok(ended)
+    sessions::end_all(tx, id, None)?;
+    tokens::revoke_all(tx, id)?;
+    let name = user.display_name();
+    events::record(tx, actor, organization, Verb::SignedOutEverywhere, id, name, None)
 }
 
 /// Begins to delete an account: it is locked at once, its documents go to `heir` by a job, and

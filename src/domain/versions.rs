@@ -80,7 +80,7 @@ pub fn add(
     }
     let version = insert(tx, actor, &document, file)?;
     document.current = Some(current_file(&version));
-    documents::save(tx, actor, &mut document)?;
+    documents::save(tx, &mut document)?;
     let detail = format!("version {}: {}", version.number, version.filename);
     events::record(
         tx,
@@ -169,7 +169,7 @@ pub fn make_current(
         return Ok(document);
     }
     document.current = Some(current_file(&version));
-    documents::save(tx, actor, &mut document)?;
+    documents::save(tx, &mut document)?;
     let detail = format!("version {}", version.number);
     events::record(
         tx,

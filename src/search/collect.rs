@@ -4,15 +4,16 @@
 //! Nothing here depends on how many pages were turned before: a page is the best hits *behind* a
 //! place (see [`order`](super::order)), so a heap of one page is enough.
 
-use std::{collections::BinaryHeap, mem};
+use std::{collections::BinaryHeap, mem, sync::Arc};
 
 use tantivy::{
-    COLLECT_BLOCK_BUFFER_LEN, DocAddress, DocId, DocSet, Searcher, SegmentReader,
+    COLLECT_BLOCK_BUFFER_LEN, DocAddress, DocId, DocSet, SegmentReader,
     query::{EnableScoring, Query, Scorer, Weight},
 };
 
 use super::{
-    facets::FacetCounter,
+    edition::View,
+    facets::{FacetCounter, SegmentFacets},
     order::{self, Key, SegmentOrder, Start},
     request::{Facets, Sort},
 };
@@ -49,11 +50,8 @@ pub(super) struct Plan {
     pub scoring: Vec<Box<dyn Query>>,
 }
 
-pub(super) fn collect(
-    searcher: &Searcher,
-    plan: &Plan,
-    wanted: &Wanted<'_>,
-) -> tantivy::Result<Collected> {
+pub(super) fn collect(view: &View, plan: &Plan, wanted: &Wanted<'_>) -> tantivy::Result<Collected> {
+    let searcher = &view.searcher;
     let without_scores = EnableScoring::disabled_from_searcher(searcher);
     let matching = plan.matching.weight(without_scores)?;
     let excluded = weights(&plan.excluded, without_scores)?;
@@ -61,7 +59,21 @@ pub(super) fn collect(
     let mut facets = wanted.facets.then(FacetCounter::default);
     let mut collected = Collected::default();
     for (place, segment) in searcher.segment_readers().iter().enumerate() {
-        let mut page = SegmentPage::open(segment, &excluded, &scoring, wanted, facets.as_mut())?;
+        // Every segment of a view has its columns.
+        let columns = Arc::clone(&view.columns[&segment.segment_id()]);
+        let order = SegmentOrder { sort: wanted.sort, columns };
+        let facets = facets.as_mut().map(|facets| facets.open(&order.columns));
+        let mut page = SegmentPage {
+            start: wanted.after.map(|(key, id)| order.start_after(key, id)).transpose()?,
+            segment,
+            order,
+            excluded: scorers(&excluded, segment)?,
+            scorers: scorers(&scoring, segment)?,
+            count: wanted.count,
+            best: BinaryHeap::with_capacity(wanted.count.min(1_024)),
+            total: 0,
+            facets,
+        };
         matching.for_each_no_score(segment, &mut |docs| page.add(docs))?;
         collected.total += page.total;
         page.close(place as u32, &mut collected.best)?;
@@ -102,41 +114,15 @@ struct SegmentPage<'s> {
     segment: &'s SegmentReader,
     order: SegmentOrder,
     start: Option<Start>,
-    by_score: bool,
     excluded: Vec<Box<dyn Scorer>>,
     scorers: Vec<Box<dyn Scorer>>,
     count: usize,
     best: BinaryHeap<Candidate>,
     total: u64,
-    facets: Option<super::facets::SegmentFacets<'s>>,
+    facets: Option<SegmentFacets<'s>>,
 }
 
-impl<'s> SegmentPage<'s> {
-    fn open(
-        segment: &'s SegmentReader,
-        excluded: &[Box<dyn Weight>],
-        scoring: &[Box<dyn Weight>],
-        wanted: &Wanted<'_>,
-        facets: Option<&'s mut FacetCounter>,
-    ) -> tantivy::Result<Self> {
-        let by_score = wanted.sort == Sort::Relevance;
-        let order = SegmentOrder::open(wanted.sort, segment)?;
-        let start = wanted.after.map(|(key, id)| order.start_after(key, id)).transpose()?;
-        let facets = facets.map(|counter| counter.open(segment)).transpose()?;
-        Ok(SegmentPage {
-            segment,
-            order,
-            start,
-            by_score,
-            excluded: scorers(excluded, segment)?,
-            scorers: scorers(scoring, segment)?,
-            count: wanted.count,
-            best: BinaryHeap::with_capacity(wanted.count.min(1_024)),
-            total: 0,
-            facets,
-        })
-    }
-
+impl SegmentPage<'_> {
     /// Takes the next matches, in rising order.
     fn add(&mut self, docs: &[DocId]) {
         let mut alive = [0; COLLECT_BLOCK_BUFFER_LEN];
@@ -188,7 +174,7 @@ impl<'s> SegmentPage<'s> {
     fn rank(&mut self, docs: &[DocId]) {
         let mut ranks = [0; COLLECT_BLOCK_BUFFER_LEN];
         let ranks = &mut ranks[..docs.len()];
-        if self.by_score {
+        if self.order.sort == Sort::Relevance {
             for (doc, rank) in docs.iter().zip(ranks.iter_mut()) {
                 *rank = order::score_rank(score(&mut self.scorers, *doc));
             }
@@ -209,7 +195,8 @@ impl<'s> SegmentPage<'s> {
         if self.start.is_some_and(|start| !start.is_before(rank, || self.order.id(doc))) {
             return;
         }
-        let tie = if self.by_score { self.order.age_rank(doc) } else { 0 };
+        let by_score = self.order.sort == Sort::Relevance;
+        let tie = if by_score { self.order.age_rank(doc) } else { 0 };
         let candidate = Candidate { rank, tie, id: self.order.id(doc), doc };
         if !is_full {
             self.best.push(candidate);

@@ -7,16 +7,16 @@
 use std::{cmp::Reverse, collections::HashMap};
 
 use tantivy::{
-    DocSet, Searcher, TERMINATED, Term,
+    DocSet, TERMINATED, Term,
     query::{EnableScoring, FuzzyTermQuery, Query},
-    schema::Field,
 };
 
 use super::{
     bits::BitsQuery,
+    languages,
     plan::Planner,
     request::{Correction, Filters},
-    typed::{Clause, Typed},
+    typed::{Clause, Typed, Word},
 };
 
 /// Letters from which on one mistake is forgiven, and from which on two.
@@ -43,7 +43,8 @@ pub(super) fn corrected(
             continue;
         }
         if let Some(word) = similar_word(planner, visible, clause)? {
-            words.push((clause.written.clone(), word.clone()));
+            let typed = clause.written.trim_matches(|letter: char| !letter.is_alphanumeric());
+            words.push((typed.to_owned(), word.clone()));
             *clause = exactly(&word);
         }
     }
@@ -58,68 +59,66 @@ fn can_be_mistyped(clause: &Clause) -> bool {
         && word.folded.chars().count() >= ONE_MISTAKE_LETTERS_MIN
 }
 
-/// The most likely word for one that was not found: the nearest, then the most frequent.
+/// The most likely word for one that was not found: the nearest, then the most frequent. A word that
+/// goes on is looked for whole first, then as the beginning of a longer one.
 fn similar_word(
     planner: &Planner<'_>,
     visible: &BitsQuery,
     clause: &Clause,
 ) -> tantivy::Result<Option<String>> {
     let typed = &clause.words[0].folded;
-    let field = planner.words_field();
-    let mut similar = similar_words(planner.searcher, field, typed, false)?;
-    if similar.is_empty() && clause.may_go_on {
-        similar = similar_words(planner.searcher, field, typed, true)?;
-    }
-    for word in similar {
-        if is_visible(planner, visible, &exactly(&word))? {
-            return Ok(Some(word));
+    let mistakes_max = if typed.chars().count() >= TWO_MISTAKES_LETTERS_MIN { 2 } else { 1 };
+    let ways = if clause.may_go_on { &[false, true][..] } else { &[false] };
+    for &goes_on in ways {
+        for mistakes in 1..=mistakes_max {
+            for word in similar_words(planner, typed, mistakes, goes_on)? {
+                if is_visible(planner, visible, &exactly(&word))? {
+                    return Ok(Some(word));
+                }
+            }
         }
     }
     Ok(None)
 }
 
-/// Words of the index that `typed` may stand for; with `begins`, words that begin like it.
+/// Words of the index that `typed` may stand for, the most frequent first.
 fn similar_words(
-    searcher: &Searcher,
-    field: Field,
+    planner: &Planner<'_>,
     typed: &str,
-    begins: bool,
+    mistakes: u8,
+    goes_on: bool,
 ) -> tantivy::Result<Vec<String>> {
-    let letters = typed.chars().count();
-    let mistakes_max = if letters >= TWO_MISTAKES_LETTERS_MIN { 2 } else { 1 };
-    for mistakes in 1..=mistakes_max {
-        let term = Term::from_field_text(field, typed);
-        let query = if begins {
-            FuzzyTermQuery::new_prefix(term, mistakes, true)
-        } else {
-            FuzzyTermQuery::new(term, mistakes, true)
-        };
-        let mut frequencies: HashMap<String, u64> = HashMap::new();
-        for segment in searcher.segment_readers() {
-            let index = segment.inverted_index(field)?;
-            let mut words = index.terms().search(query.automaton()?).into_stream()?;
-            while words.advance() {
-                if let Ok(word) = std::str::from_utf8(words.key()) {
-                    *frequencies.entry(word.to_owned()).or_default() +=
-                        u64::from(words.value().doc_freq);
-                }
+    let field = planner.words_field();
+    let term = Term::from_field_text(field, typed);
+    let query = if goes_on {
+        FuzzyTermQuery::new_prefix(term, mistakes, true)
+    } else {
+        FuzzyTermQuery::new(term, mistakes, true)
+    };
+    let mut frequencies: HashMap<String, u64> = HashMap::new();
+    for segment in planner.searcher.segment_readers() {
+        let index = segment.inverted_index(field)?;
+        let mut words = index.terms().search(query.automaton()?).into_stream()?;
+        while words.advance() {
+            let word = std::str::from_utf8(words.key()).unwrap_or("");
+            if !word.is_empty() && !languages::is_stem(word) {
+                *frequencies.entry(word.to_owned()).or_default() +=
+                    u64::from(words.value().doc_freq);
             }
         }
-        if !frequencies.is_empty() {
-            let mut words: Vec<(String, u64)> = frequencies.into_iter().collect();
-            words.sort_unstable_by(|left, right| {
-                (Reverse(left.1), &left.0).cmp(&(Reverse(right.1), &right.0))
-            });
-            words.truncate(SIMILAR_MAX);
-            return Ok(words.into_iter().map(|(word, _)| word).collect());
-        }
     }
-    Ok(Vec::new())
+    let mut words: Vec<(String, u64)> = frequencies.into_iter().collect();
+    words.sort_unstable_by(|left, right| {
+        (Reverse(left.1), &left.0).cmp(&(Reverse(right.1), &right.0))
+    });
+    words.truncate(SIMILAR_MAX);
+    Ok(words.into_iter().map(|(word, _)| word).collect())
 }
 
+/// The clause for a word of the index.
 fn exactly(word: &str) -> Clause {
-    let mut clauses = Typed::read(&format!("{word} ")).clauses;
-    clauses.pop().unwrap_or_default()
+    let only = Word { folded: word.to_owned(), lowered: Some(word.to_owned()), position: 0 };
+    Clause { words: vec![only], written: word.to_owned(), ..Clause::default() }
 }
 
 /// Whether any entry that may be seen has this clause.

@@ -2,7 +2,7 @@
 //! it has followed the changes of the store.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     fs, io,
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
@@ -17,17 +17,16 @@ use arc_swap::ArcSwap;
 use tantivy::{
     Index, IndexReader, ReloadPolicy, Searcher, TantivyError,
     directory::error::{LockError, OpenDirectoryError, OpenReadError},
+    index::SegmentId,
     schema::Type,
 };
 
 use super::{
     analyzers,
-    facets::FacetCounter,
+    columns::Columns,
     folder,
     languages::Language,
     merging::Segment,
-    order::SegmentOrder,
-    request::Sort,
     schema::{self, Fields},
 };
 use crate::error::{Error, Result};
@@ -51,6 +50,7 @@ pub(super) struct Edition {
 /// The index at one moment; does not change while somebody reads it.
 pub(super) struct View {
     pub searcher: Searcher,
+    pub columns: HashMap<SegmentId, Arc<Columns>>,
     /// The languages its entries were stemmed in.
     pub languages: Vec<Language>,
     /// The change of the store up to which the entries are current.
@@ -111,7 +111,8 @@ impl Edition {
     /// Shows what was committed. Must follow every commit.
     pub fn refresh(&self) -> tantivy::Result<()> {
         self.reader.reload()?;
-        let view = view(&self.index, &self.reader, &self.fields, &self.generations)?;
+        let last = self.view.load();
+        let view = view(&self.index, &self.reader, &self.fields, &self.generations, &last.columns)?;
         self.view.store(Arc::new(view));
         Ok(())
     }
@@ -148,7 +149,7 @@ impl Edition {
             .num_warming_threads(0)
             .doc_store_cache_num_blocks(STORE_BLOCKS_KEPT)
             .try_into()?;
-        let view = view(&index, &reader, &fields, &generations)?;
+        let view = view(&index, &reader, &fields, &generations, &HashMap::new())?;
         Ok(Edition {
             path: path.to_owned(),
             index,
@@ -160,7 +161,7 @@ impl Edition {
         })
     }
 
-    /// Opens everything a search would, so that damage shows now and not then.
+    /// Opens what a search would and opening did not, so that damage shows now and not then.
     fn probe(&self) -> tantivy::Result<()> {
         for segment in self.view().searcher.segment_readers() {
             for (field, entry) in self.index.schema().fields() {
@@ -168,10 +169,6 @@ impl Edition {
                     segment.inverted_index(field)?;
                 }
             }
-            for sort in [Sort::Newest, Sort::RecentlyUpdated, Sort::Title, Sort::Largest] {
-                SegmentOrder::open(sort, segment)?;
-            }
-            FacetCounter::default().open(segment)?;
         }
         Ok(())
     }
@@ -185,17 +182,27 @@ impl Drop for Edition {
     }
 }
 
+/// The index as it is now. Columns of segments that showed before are taken from `opened`.
 fn view(
     index: &Index,
     reader: &IndexReader,
     fields: &Fields,
     generations: &AtomicU64,
+    opened: &HashMap<SegmentId, Arc<Columns>>,
 ) -> tantivy::Result<View> {
     // The cursor is read first: a commit in between shows more entries than the cursor says, and
     // those changes are then applied once more, which does no harm.
     let payload = index.load_metas()?.payload;
     let searcher = reader.searcher();
+    let columns = searcher.segment_readers().iter().map(|segment| {
+        let columns = match opened.get(&segment.segment_id()) {
+            Some(columns) => Arc::clone(columns),
+            None => Arc::new(Columns::open(segment)?),
+        };
+        Ok((segment.segment_id(), columns))
+    });
     Ok(View {
+        columns: columns.collect::<tantivy::Result<_>>()?,
         languages: languages(&searcher, fields)?,
         searcher,
         cursor: read_cursor(payload.as_deref())?,

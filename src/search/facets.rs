@@ -6,14 +6,14 @@
 use std::{collections::HashMap, hash::Hash};
 
 use tantivy::{
-    COLLECT_BLOCK_BUFFER_LEN, DocId, SegmentReader,
+    COLLECT_BLOCK_BUFFER_LEN, DocId,
     columnar::{Cardinality, Column, StrColumn},
 };
 use uuid::Uuid;
 
 use super::{
+    columns::Columns,
     request::{FACET_VALUES_MAX, Facets},
-    schema::column,
 };
 
 /// Years are counted in an array from the first year of a segment on.
@@ -30,28 +30,24 @@ pub(super) struct FacetCounter {
 }
 
 impl FacetCounter {
-    pub fn open<'c>(&'c mut self, segment: &SegmentReader) -> tantivy::Result<SegmentFacets<'c>> {
+    pub fn open<'c>(&'c mut self, columns: &Columns) -> SegmentFacets<'c> {
         let texts = [
-            (&mut self.categories, column::CATEGORY),
-            (&mut self.kinds, column::KIND),
-            (&mut self.tags, column::TAG),
-            (&mut self.persons, column::PERSON),
+            (&mut self.categories, &columns.category),
+            (&mut self.kinds, &columns.kind),
+            (&mut self.tags, &columns.tag),
+            (&mut self.persons, &columns.person),
         ];
-        let mut columns = Vec::with_capacity(texts.len());
-        for (counts, name) in texts {
-            if let Some(column) = segment.fast_fields().str(name)? {
-                let by_value = Counts::new(column.ords().clone(), column.num_terms());
-                columns.push((by_value, column, counts));
-            }
-        }
-        let years = segment.fast_fields().u64(column::YEAR)?;
+        let texts = texts.map(|(counts, column)| {
+            (Counts::new(column.ords().clone(), column.num_terms()), column.clone(), counts)
+        });
+        let years = &columns.year;
         let span = years.max_value().saturating_sub(years.min_value()).min(YEARS_MAX) as usize;
-        Ok(SegmentFacets {
-            columns,
+        SegmentFacets {
+            texts,
             first_year: years.min_value(),
-            by_year: Counts::new(years, span + 1),
+            by_year: Counts::new(years.clone(), span + 1),
             years: &mut self.years,
-        })
+        }
     }
 
     pub fn into_facets(self) -> Facets {
@@ -71,7 +67,7 @@ impl FacetCounter {
 
 /// The counts of one segment.
 pub(super) struct SegmentFacets<'c> {
-    columns: Vec<(Counts, StrColumn, &'c mut HashMap<String, u64>)>,
+    texts: [(Counts, StrColumn, &'c mut HashMap<String, u64>); 4],
     by_year: Counts,
     first_year: u64,
     years: &'c mut HashMap<u64, u64>,
@@ -79,7 +75,7 @@ pub(super) struct SegmentFacets<'c> {
 
 impl SegmentFacets<'_> {
     pub fn add(&mut self, docs: &[DocId]) {
-        for (by_value, ..) in &mut self.columns {
+        for (by_value, ..) in &mut self.texts {
             by_value.add(docs, 0);
         }
         self.by_year.add(docs, self.first_year);
@@ -87,7 +83,7 @@ impl SegmentFacets<'_> {
 
     /// Adds this segment's counts to those of the others.
     pub fn close(self) -> tantivy::Result<()> {
-        for (by_value, column, counts) in self.columns {
+        for (by_value, column, counts) in self.texts {
             let mut counted = by_value.found().map(|(_, count)| count);
             let values: Vec<u64> = by_value.found().map(|(value, _)| value as u64).collect();
             column.dictionary().sorted_ords_to_term_cb(&values, |value| {

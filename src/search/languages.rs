@@ -182,6 +182,11 @@ pub(super) fn stem_mark(language: Language) -> [char; 2] {
     [STEM_MARK, char::from(b'a' + language.0)]
 }
 
+/// Whether a term is a stem and no word.
+pub(super) fn is_stem(term: &str) -> bool {
+    term.starts_with(STEM_MARK)
+}
+
 /// The character that tells a tokenizer the language of the text behind it.
 pub(super) fn marker(language: Option<Language>) -> char {
     let place = language.map_or(0, |language| u32::from(language.0) + 1);

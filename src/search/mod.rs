@@ -7,8 +7,8 @@
 //! answers a [`Request`] with a [`Page`]. The engine below is tantivy; nobody outside sees it.
 //!
 //! A search goes through these files: `typed` reads what was typed · `plan` turns it into queries ·
-//! `visible` says what the request may see · `collect` runs over the segments, with `order` and
-//! `facets` · `corrections` tries again when nothing was found · `marks` and `snippets` show where.
+//! `visible` says what the request may see · `collect` runs over the segments and their `columns`, with
+//! `order` and `facets` · `corrections` tries again when nothing was found · `marks` and `snippets` show where.
 //!
 //! A change goes through these: `entry` makes a document of it, cut into words by `words` and
 //! `fold`, stemmed by `languages` · `queue` keeps too many from waiting at once · `writer` commits
@@ -43,6 +43,7 @@ mod visible;
 
 mod analyzers;
 mod bits;
+mod columns;
 mod edition;
 mod fold;
 mod folder;

@@ -1,38 +1,22 @@
 //! In which order hits come: every order is a number per document, the smaller the earlier, and
 //! the entry's id between equals. So a page can begin after any hit without walking to it.
 
-use std::io;
+use std::{fmt::Debug, io, sync::Arc};
 
 use tantivy::{
-    DocId, SegmentReader,
-    columnar::{Column, StrColumn},
+    COLLECT_BLOCK_BUFFER_LEN, DocId,
+    columnar::{Column, TermOrdHit},
 };
 
-use super::{fold, request::Sort, schema::column};
+use super::{columns::Columns, fold, request::Sort};
 
 /// Bytes of a title that count for its order.
 const TITLE_ORDER_BYTES_MAX: usize = 64;
 
 /// The order of the documents of one segment.
 pub(super) struct SegmentOrder {
-    rank: Rank,
-    id_high: Column<u64>,
-    id_low: Column<u64>,
-    created: Column<i64>,
-}
-
-enum Rank {
-    Time {
-        column: Column<i64>,
-        latest_first: bool,
-    },
-    Size {
-        column: Column<u64>,
-        largest_first: bool,
-    },
-    Title(StrColumn),
-    /// The rank is the score, which is no column.
-    Score,
+    pub sort: Sort,
+    pub columns: Arc<Columns>,
 }
 
 /// What a hit is sorted by, comparable between segments.
@@ -51,92 +35,53 @@ pub(super) struct Start {
 }
 
 impl SegmentOrder {
-    pub fn open(sort: Sort, segment: &SegmentReader) -> tantivy::Result<Self> {
-        let columns = segment.fast_fields();
-        let rank = match sort {
-            Sort::Relevance => Rank::Score,
-            Sort::Newest => {
-                Rank::Time { column: columns.i64(column::CREATED)?, latest_first: true }
-            }
-            Sort::Oldest => {
-                Rank::Time { column: columns.i64(column::CREATED)?, latest_first: false }
-            }
-            Sort::RecentlyUpdated => {
-                Rank::Time { column: columns.i64(column::UPDATED)?, latest_first: true }
-            }
-            Sort::Largest => Rank::Size { column: columns.u64(column::SIZE)?, largest_first: true },
-            Sort::Smallest => {
-                Rank::Size { column: columns.u64(column::SIZE)?, largest_first: false }
-            }
-            Sort::Title => Rank::Title(title_column(segment)?),
-        };
-        Ok(SegmentOrder {
-            rank,
-            id_high: columns.u64(column::ID_HIGH)?,
-            id_low: columns.u64(column::ID_LOW)?,
-            created: columns.i64(column::CREATED)?,
-        })
-    }
-
-    /// The ranks of `docs` into `ranks`, which is as long. Not for [`Sort::Relevance`].
+    /// The ranks of at most [`COLLECT_BLOCK_BUFFER_LEN`] documents into `ranks`, which is as long.
+    /// By relevance the rank is the score, which is no column.
     pub fn ranks(&self, docs: &[DocId], ranks: &mut [u64]) {
-        match &self.rank {
-            Rank::Time { column, latest_first } => {
-                for (doc, rank) in docs.iter().zip(ranks) {
-                    *rank = time_rank(column.first(*doc).unwrap_or(0), *latest_first);
-                }
+        let columns = &self.columns;
+        match self.sort {
+            Sort::Relevance => ranks.fill(0),
+            Sort::Newest => read(&columns.created, docs, ranks, |time| time_rank(time, true)),
+            Sort::Oldest => read(&columns.created, docs, ranks, |time| time_rank(time, false)),
+            Sort::RecentlyUpdated => {
+                read(&columns.updated, docs, ranks, |time| time_rank(time, true))
             }
-            Rank::Size { column, largest_first } => {
-                for (doc, rank) in docs.iter().zip(ranks) {
-                    let size = column.first(*doc).unwrap_or(0);
-                    *rank = if *largest_first { !size } else { size };
-                }
-            }
-            Rank::Title(titles) => {
-                for (doc, rank) in docs.iter().zip(ranks) {
-                    *rank = titles.ords().first(*doc).unwrap_or(0);
-                }
-            }
-            Rank::Score => ranks.fill(0),
+            Sort::Title => read(columns.title.ords(), docs, ranks, |rank| rank),
+            Sort::Largest => read(&columns.size, docs, ranks, |size: u64| !size),
+            Sort::Smallest => read(&columns.size, docs, ranks, |size| size),
         }
     }
 
     pub fn id(&self, doc: DocId) -> u128 {
-        let high = self.id_high.first(doc).unwrap_or(0);
-        let low = self.id_low.first(doc).unwrap_or(0);
-        u128::from(high) << 64 | u128::from(low)
+        self.columns.id(doc)
     }
 
     /// The rank between hits of the same score: the newest first.
     pub fn age_rank(&self, doc: DocId) -> u64 {
-        time_rank(self.created.first(doc).unwrap_or(0), true)
+        time_rank(self.columns.created.first(doc).unwrap_or(0), true)
     }
 
     /// The rank in a form that other segments understand.
     pub fn key(&self, rank: u64) -> io::Result<Key> {
-        match &self.rank {
-            Rank::Title(titles) => {
-                let mut title = String::new();
-                titles.ord_to_str(rank, &mut title)?;
-                Ok(Key::Title(title))
-            }
-            _ => Ok(Key::Number(rank)),
+        if self.sort != Sort::Title {
+            return Ok(Key::Number(rank));
         }
+        let mut title = String::new();
+        self.columns.title.ord_to_str(rank, &mut title)?;
+        Ok(Key::Title(title))
     }
 
     /// Where a page that follows the hit with this key and id begins in this segment.
     pub fn start_after(&self, key: &Key, id: u128) -> io::Result<Start> {
-        use tantivy::columnar::TermOrdHit;
-        match (&self.rank, key) {
-            (Rank::Title(titles), Key::Title(title)) => {
-                Ok(match titles.dictionary().term_ord_or_next(title.as_bytes())? {
+        match key {
+            Key::Number(rank) => Ok(Start { rank: *rank, id: Some(id) }),
+            Key::Title(title) => {
+                let titles = self.columns.title.dictionary();
+                Ok(match titles.term_ord_or_next(title.as_bytes())? {
                     TermOrdHit::Exact(rank) => Start { rank, id: Some(id) },
                     TermOrdHit::Next(rank) => Start { rank, id: None },
                 })
             }
-            (_, Key::Number(rank)) => Ok(Start { rank: *rank, id: Some(id) }),
-            // Refused when the cursor was read; here it would only repeat the first page.
-            (_, Key::Title(_)) => Ok(Start { rank: 0, id: None }),
         }
     }
 }
@@ -168,11 +113,19 @@ fn time_rank(time_ms: i64, latest_first: bool) -> u64 {
     if latest_first { !rank } else { rank }
 }
 
-fn title_column(segment: &SegmentReader) -> tantivy::Result<StrColumn> {
-    let titles = segment.fast_fields().str(column::TITLE_ORDER)?;
-    Ok(titles.unwrap_or_else(|| {
-        StrColumn::wrap(tantivy::columnar::BytesColumn::empty(segment.max_doc()))
-    }))
+/// Reads the ranks of a block of documents from a column.
+fn read<V: Copy + Default + PartialOrd + Debug + Send + Sync + 'static>(
+    column: &Column<V>,
+    docs: &[DocId],
+    ranks: &mut [u64],
+    rank: impl Fn(V) -> u64,
+) {
+    let mut values = [None; COLLECT_BLOCK_BUFFER_LEN];
+    let values = &mut values[..docs.len()];
+    column.first_vals(docs, values);
+    for (value, to) in values.iter().zip(ranks) {
+        *to = rank(value.unwrap_or_default());
+    }
 }
 
 /// A title in a form whose bytes sort as people expect: case and accents do not matter, nor does

@@ -160,7 +160,7 @@ impl<'r> Search<'r> {
             limit => skipped + limit + 1,
         };
         let wanted = Wanted { sort, count, after, facets: self.request.facets };
-        collect::collect(&self.view.searcher, &plan, &wanted)
+        collect::collect(&self.view, &plan, &wanted)
     }
 
     fn planner(&self) -> Planner<'_> {

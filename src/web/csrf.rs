@@ -3,10 +3,9 @@
 //! nothing about them (BREACH).
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::domain::sessions::Session;
+use crate::{domain::sessions::Session, hash::Digest};
 
 const BYTES: usize = 32;
 
@@ -14,7 +13,7 @@ const BYTES: usize = 32;
 pub fn token(session: &Session) -> String {
     let own = own(session);
     // Uniqueness is enough for a mask, and a random UUID has it.
-    let mask: [u8; BYTES] = Sha256::digest(uuid::Uuid::new_v4().as_bytes()).into();
+    let mask = Digest::of(uuid::Uuid::new_v4().as_bytes()).0;
     let masked: Vec<u8> = own.iter().zip(&mask).map(|(own, mask)| own ^ mask).collect();
     URL_SAFE_NO_PAD.encode([mask.as_slice(), &masked].concat())
 }
@@ -32,5 +31,8 @@ pub fn matches(session: &Session, token: &str) -> bool {
 /// Derived from the hash of the session's secret, which never leaves the store.
 fn own(session: &Session) -> [u8; BYTES] {
     let secret = session.secret.as_ref().map(|secret| secret.key().0).unwrap_or_default();
-    Sha256::new().chain_update(b"csrf").chain_update(secret).finalize().into()
+    let mut digest = Digest::new();
+    digest.update(b"csrf");
+    digest.update(&secret);
+    digest.finish().0
 }

@@ -46,6 +46,7 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> Result<Server> {
         ActixApp::new()
             .app_data(app.clone())
             .wrap(from_fn(answer::answer))
+            .wrap(from_fn(pages::spend_flash))
             .wrap(from_fn(guard::refuse_cross_site))
             .wrap(Compress::default())
             .wrap(cors(app.clone()))

@@ -437,11 +437,11 @@ fn people_api() -> Vec<Endpoint> {
             .gives::<users::UserView>(200),
         post("/api/admin/users/{id}/password", users::set_password)
             .about(GROUP, "Give an account another password")
-            .detail("Ends all of its sessions.")
+            .detail("Ends all of its sessions and revokes its tokens.")
             .json::<users::NewPassword>()
             .gives_nothing(204),
         post("/api/admin/users/{id}/sign-out", users::sign_out)
-            .about(GROUP, "End all sessions of an account")
+            .about(GROUP, "End all sessions of an account and revoke its tokens")
             .gives_nothing(204),
         get("/api/admin/groups", groups::list)
             .about(GROUP, "List the groups")

@@ -13,12 +13,12 @@ use std::{
 
 use appliance::{
     blobs::{
-        Backend, Blobs, Digest, HEAD_BYTES, Incoming, Limits, Listed, Missing, Opened, Removal,
-        Source, Spooled, Tally, Verdict,
+        Backend, Blobs, HEAD_BYTES, Incoming, Limits, Listed, Missing, Opened, Removal, Source,
+        Spooled, Tally, Verdict,
     },
     clock::Clock,
     error::{Error, Result},
-    hash::ContentHash,
+    hash::{ContentHash, Digest},
     host::disk,
 };
 use bytes::Bytes;

@@ -73,8 +73,10 @@ async fn files_are_uploaded_with_progress_that_can_be_cancelled_and_tried_again(
     tab.until("document.querySelector('#title').value === 'tide tables 2026'").await;
     tab.limit_uploads(200_000).await;
     tab.click("form[data-upload] .form-foot button").await;
-    tab.until("const bar = document.querySelector('.transfer progress'); bar.value > 0 && bar.value < 90")
-        .await;
+    tab.until(
+        "const bar = document.querySelector('.transfer progress'); bar.value > 0 && bar.value < 90",
+    )
+    .await;
     tab.press("Cancel tide_tables-2026.txt").await;
     tab.says("Cancelled.").await;
     tab.limit_uploads(0).await;

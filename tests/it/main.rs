@@ -22,12 +22,13 @@ mod api_description;
 mod api_documents;
 mod api_library;
 mod api_people;
+mod browser;
 mod cli;
 mod control;
 mod gallery;
 mod integrity;
+mod oracle;
 mod pages;
-mod browser;
 
 // the shape of the code
 mod tidy;

@@ -13,7 +13,7 @@ use appliance::{
     web::routes,
 };
 use asking::{Asked, Verdict};
-use table::{Rule, Row};
+use table::{Row, Rule};
 use world::World;
 
 #[actix_web::test]
@@ -30,14 +30,15 @@ async fn every_endpoint_answers_as_the_decision_says() {
                 let verdict = asked.send(&world).await;
                 asked_count += 1;
                 if verdict != expected {
-                    let shown = if documents > 1 { world.shown[place].name() } else { String::new() };
+                    let shown =
+                        if documents > 1 { world.shown[place].name() } else { String::new() };
                     faults.push(format!(
                         "{} by {} {shown}: {verdict:?}, and the decision is {expected:?}",
                         row.name(),
                         world.people[who].name,
                     ));
                 }
-                if verdict == Verdict::Yes && row.changes_something() {
+                if verdict == Verdict::Yes && row.is_unsafe() {
                     world.mend(place, &row, who).await;
                 }
             }
@@ -92,7 +93,7 @@ async fn whatever_can_be_got_can_be_asked_for_its_headers() {
     for row in table::rows().into_iter().filter(|row| !row.is_unsafe()) {
         let asked = Asked::of(&world, &row, ada, 0);
         let got = asked.response(&world).await.status();
-        let head = Asked { method: "HEAD".into(), ..asked }.response(&world).await;
+        let head = asked.for_its_headers().response(&world).await;
         assert_eq!(head.status(), got, "{}", row.name());
         assert!(head.bytes().await.expect("no body").is_empty(), "{}", row.name());
     }
@@ -117,9 +118,7 @@ fn expected(world: &World, row: &Row, who: usize, place: usize) -> Verdict {
         }
         Rule::Read => decide(actor, Action::Read(document)),
         Rule::Edit => decide(actor, Action::Edit(document)),
-        Rule::EditAtWork => {
-            actor.at_work().and_then(|_| decide(actor, Action::Edit(document)))
-        }
+        Rule::EditAtWork => actor.at_work().and_then(|_| decide(actor, Action::Edit(document))),
         Rule::ReadAsMember => actor
             .at_work()
             .and_then(|_| decide(actor, Action::Read(document)))

@@ -2,11 +2,12 @@
 //! next page, and the pages for what went wrong.
 
 use actix_web::{
-    FromRequest, HttpRequest, HttpResponse, HttpResponseBuilder, Responder,
-    body::BoxBody,
+    FromRequest, HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, Responder,
+    body::{BoxBody, MessageBody},
     cookie::{Cookie, SameSite},
-    dev::Payload,
+    dev::{Payload, ServiceRequest, ServiceResponse},
     http::{StatusCode, header},
+    middleware::Next,
 };
 use anyhow::Context;
 use askama::Template;
@@ -52,12 +53,7 @@ impl<T: Template> Html<T> {
 }
 
 fn html(mut response: HttpResponseBuilder, body: String) -> HttpResponse {
-    let mut response = response.content_type("text/html; charset=utf-8").body(body);
-    // Shown once: the page that carries it takes it away.
-    let mut spent = Cookie::build(FLASH_COOKIE, "").path("/").finish();
-    spent.make_removal();
-    let _ = response.add_cookie(&spent);
-    response
+    response.content_type("text/html; charset=utf-8").body(body)
 }
 
 fn render(template: &impl Template) -> Result<String> {
@@ -112,8 +108,25 @@ struct StoredFlash {
     undo: Option<String>,
 }
 
+/// Leaves word that the page shows the flash message.
+struct FlashTaken;
+
+/// Takes the message away from the browser with the page that shows it.
+pub async fn spend_flash(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let mut response = next.call(request).await?;
+    if response.request().extensions().contains::<FlashTaken>() {
+        let spent = Cookie::build(FLASH_COOKIE, "").path("/").finish();
+        response.response_mut().add_removal_cookie(&spent)?;
+    }
+    Ok(response)
+}
+
 fn take_flash(request: &HttpRequest) -> Option<Flash> {
     let cookie = request.cookie(FLASH_COOKIE)?;
+    request.extensions_mut().insert(FlashTaken);
     let json = URL_SAFE_NO_PAD.decode(cookie.value()).ok()?;
     let stored: StoredFlash = serde_json::from_slice(&json).ok()?;
     let undo = stored.undo.filter(|action| is_own_path(action)).map(|action| Undo {

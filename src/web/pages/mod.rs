@@ -32,7 +32,9 @@ pub mod sign_in;
 pub mod trash;
 
 pub use errors::FormErrors;
-pub use frame::{Go, Html, THEME_COOKIE, back, error_page, is_own_path, page, to_sign_in};
+pub use frame::{
+    Go, Html, THEME_COOKIE, back, error_page, is_own_path, page, spend_flash, to_sign_in,
+};
 pub use parts::{Choice, ChoiceLink, HiddenField, Marked, Moment, Pager, Span, Tone, role_label};
 
 use accent::Accent;

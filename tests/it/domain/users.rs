@@ -12,6 +12,7 @@ use appliance::{
     },
     error::Result,
     id::Id,
+    store::WriteTx,
 };
 
 use super::world::*;
@@ -324,18 +325,22 @@ fn a_new_password_ends_all_sessions_but_the_one_that_is_kept() {
 }
 
 #[test]
-fn signing_somebody_out_everywhere_ends_their_sessions_and_no_other() {
+fn signing_somebody_out_everywhere_ends_their_sessions_and_tokens_and_no_other() {
     let world = World::new();
     let bob = world.person("bob", Role::Viewer);
     let eve = world.person("eve", Role::Viewer);
     let sessions = [&bob, &bob, &eve].map(|who| begin(&world, who).unwrap());
     let (organization, id) = (world.organization, bob.id);
-    let ended = world
+    let give = |tx: &mut WriteTx, actor: &Actor| tokens::create(tx, actor, "A script", None);
+    let bobs = world.act(&bob, give).unwrap().1;
+    let eves = world.act(&eve, give).unwrap().1;
+    world
         .act(&world.ada, move |tx, ada| users::sign_out_everywhere(tx, ada, organization, id))
         .unwrap();
-    assert_eq!(ended, 2);
     let is_open = |id| world.read(|tx| sessions::resume(tx, id)).unwrap().is_some();
     assert_eq!(sessions.map(is_open), [false, false, true]);
+    let opens = |token: String| world.read(move |tx| tokens::resume(tx, &token)).unwrap().is_some();
+    assert!(!opens(bobs) && opens(eves));
 }
 
 #[test]

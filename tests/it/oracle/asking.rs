@@ -26,7 +26,7 @@ impl Verdict {
             403 => Verdict::Forbidden,
             404 => Verdict::Missing,
             303 if location.is_some_and(|to| to.starts_with("/sign-in")) => Verdict::SignIn,
-            200..=399 | 409 | 412 | 422 => Verdict::Yes,
+            200..=399 | 400 | 409 | 412 | 422 => Verdict::Yes,
             _ => panic!("{} answered {status}", response.url()),
         }
     }
@@ -55,8 +55,8 @@ pub const ATTACKS: [&Attack; 3] = [
 
 /// A request about to be sent.
 pub struct Asked {
-    pub method: String,
-    pub path: String,
+    method: String,
+    path: String,
     body: Body,
     headers: Vec<(&'static str, String)>,
 }
@@ -89,6 +89,10 @@ impl Asked {
         }
         self.headers.extend(attack.header.map(|(name, value)| (name, value.to_owned())));
         self
+    }
+
+    pub fn for_its_headers(self) -> Asked {
+        Asked { method: "HEAD".into(), ..self }
     }
 
     pub async fn send(&self, world: &World) -> Verdict {

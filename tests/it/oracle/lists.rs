@@ -33,7 +33,7 @@ async fn lists_counts_and_facets_show_what_may_be_read_and_nothing_else() {
     let library = Library::grow(7, 60).await;
     for person in &library.people {
         for filter in FILTERS {
-            library.compare(person, filter).await;
+            library.compare(person, &filter).await;
         }
         library.compare_figures(person).await;
         library.compare_suggestions(person).await;
@@ -126,7 +126,11 @@ impl Library {
                         title: format!("{} {number}", WORDS[dice.below(WORDS.len())]),
                         description: String::new(),
                         category: CATEGORIES[dice.below(CATEGORIES.len())].into(),
-                        tags: TAGS.iter().filter(|_| dice.below(2) == 0).map(|&t| t.into()).collect(),
+                        tags: TAGS
+                            .iter()
+                            .filter(|_| dice.below(2) == 0)
+                            .map(|&t| t.into())
+                            .collect(),
                         kind: Kind::Link,
                         status: Status::ALL[dice.below(3)],
                         visibility,
@@ -144,12 +148,8 @@ impl Library {
             .await
             .expect("a library");
         app.settle().await;
-        let mut library = Library {
-            categories: categories(&app).await,
-            people: Vec::new(),
-            documents,
-            app,
-        };
+        let mut library =
+            Library { categories: categories(&app).await, people: Vec::new(), documents, app };
         for user in people {
             let (api, id) = (library.app.signed_in(&user.username).await, user.id);
             let loaded = library.app.app.store.read(move |tx| {
@@ -306,7 +306,8 @@ struct Dice(u64);
 
 impl Dice {
     fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % end
     }
 }

@@ -32,7 +32,10 @@ pub enum Rule {
 
 impl Rule {
     pub fn is_about_a_document(self) -> bool {
-        matches!(self, Rule::Read | Rule::Edit | Rule::EditAtWork | Rule::ReadAsMember | Rule::Media)
+        matches!(
+            self,
+            Rule::Read | Rule::Edit | Rule::EditAtWork | Rule::ReadAsMember | Rule::Media
+        )
     }
 }
 
@@ -128,6 +131,8 @@ pub fn rows() -> Vec<Row> {
     rows.extend(administration_api());
     rows.extend(pages());
     rows.extend(account_pages());
+    rows.extend(admin_pages());
+    rows.extend(people_pages());
     rows
 }
 
@@ -303,5 +308,52 @@ fn account_pages() -> Vec<Row> {
         row("POST /account/tokens/{id}/revoke", Member).form("").nothing(),
         row("GET /trash", Member),
         row("POST /trash/empty", Member).form(""),
+    ]
+}
+
+fn admin_pages() -> Vec<Row> {
+    let nowhere = "into=00000000-0000-7000-8000-000000000000";
+    vec![
+        row("GET /admin", May(Curate)),
+        row("GET /admin/", May(Curate)),
+        row("GET /admin/categories", May(Curate)),
+        row("POST /admin/categories", May(Curate)).form("name="),
+        row("POST /admin/categories/{id}/rename", May(Curate)).ours().form("name=Plans"),
+        row("POST /admin/categories/{id}/merge", May(Curate)).ours().form(nowhere).nothing(),
+        row("POST /admin/categories/{id}/delete", May(Curate)).ours().form("confirmed=1"),
+        row("GET /admin/documents", May(Curate)),
+        row("POST /admin/documents/bulk", May(Curate)).form("change=archive"),
+        row("POST /admin/documents/visibility", May(Curate)).form("visibility=organization"),
+        row("GET /admin/jobs", May(operate)),
+        row("GET /admin/jobs/rows", May(operate)),
+        row("POST /admin/jobs/retry-failed", May(operate)).form(""),
+        row("POST /admin/jobs/{id}/retry", May(operate)).form(""),
+        row("POST /admin/jobs/{id}/cancel", May(operate)).form(""),
+        row("GET /admin/audit", May(Govern)),
+        row("GET /admin/settings", May(Govern)),
+        row("POST /admin/settings", May(Govern)).form("name="),
+        row("POST /admin/settings/logo", May(Govern)).file(),
+        row("POST /admin/settings/logo/remove", May(Govern)).form(""),
+    ]
+}
+
+fn people_pages() -> Vec<Row> {
+    vec![
+        row("GET /admin/people", May(Govern)),
+        row("GET /admin/people/new", May(Govern)),
+        row("POST /admin/people/new", May(Govern)).form("username="),
+        row("GET /admin/people/{id}", May(Govern)).ours(),
+        row("POST /admin/people/{id}", May(Govern)).ours().form("username="),
+        row("POST /admin/people/{id}/password", May(Govern)).ours().form("password=short"),
+        row("POST /admin/people/{id}/sign-out", May(Govern)).ours().form(""),
+        row("POST /admin/people/{id}/disable", May(Govern)).ours().form("confirmed=1"),
+        row("POST /admin/people/{id}/enable", May(Govern)).ours().form(""),
+        row("POST /admin/people/{id}/delete", May(Govern)).ours().form("confirmed=1"),
+        row("GET /admin/groups", May(Curate)),
+        row("POST /admin/groups", May(Curate)).form("name="),
+        row("GET /admin/groups/{id}", May(Curate)).ours(),
+        row("POST /admin/groups/{id}", May(Curate)).ours().form("name=Readers"),
+        row("POST /admin/groups/{id}/members", May(Curate)).ours().form(""),
+        row("POST /admin/groups/{id}/delete", May(Curate)).ours().form("confirmed=1"),
     ]
 }

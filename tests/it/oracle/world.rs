@@ -118,7 +118,8 @@ impl World {
             group,
             app,
         };
-        world.name_things(&victim, group, category.to_string(), job);
+        world.name_things(group, &category.to_string(), job);
+        world.name_victim(&victim);
         world.show_documents(&users, elsewhere.0).await;
         world.app.settle().await;
         world.sign_everybody_in(users).await;
@@ -146,24 +147,46 @@ impl World {
             let user = self.app.app.store.read(move |tx| users::get(tx, user)).await.expect("them");
             self.people[who] = sign_in(&self.app, name, &user).await;
         }
-        if row.name() == "DELETE /api/admin/groups/{id}" || row.name() == "POST /admin/groups/{id}/delete" {
-            let (ours, actor) = (self.app.organization, self.people[self.person("ada")].actor.clone());
-            let gus = self.people[self.person("gus")].actor.user.expect("gus has an account");
-            let group = self.app.app.store.write(move |tx| {
-                let group = groups::create(tx, &actor, ours, "Readers", "")?;
-                groups::add_member(tx, &actor, ours, group.id, gus)?;
-                Ok(group.id)
-            });
-            let group = group.await.expect("the group again");
-            self.group = group;
-            for named in ["/api/admin/groups", "/admin/groups"] {
-                self.named.insert(named, group.to_string());
+        match row.name().as_str() {
+            "DELETE /api/admin/groups/{id}" | "POST /admin/groups/{id}/delete" => {
+                self.mend_group().await;
             }
-            for place in 0..self.shown.len() {
-                self.mend_document(place).await;
+            "POST /admin/groups/{id}/members" => self.let_gus_in().await,
+            "DELETE /api/admin/users/{id}" | "POST /admin/people/{id}/delete" => {
+                let victim = self.app.add_user("victor", Role::Viewer).await;
+                self.name_victim(&victim);
             }
-            self.load_actors().await;
+            _ => {}
         }
+    }
+
+    async fn mend_group(&mut self) {
+        let (ours, actor) = (self.app.organization, self.ada());
+        let made = self.app.app.store.write(move |tx| {
+            let group = groups::create(tx, &actor, ours, "Readers", "")?;
+            Ok(group.id)
+        });
+        self.group = made.await.expect("the group again");
+        for named in ["/api/admin/groups", "/admin/groups"] {
+            self.named.insert(named, self.group.to_string());
+        }
+        self.let_gus_in().await;
+        for place in 0..self.shown.len() {
+            self.mend_document(place).await;
+        }
+    }
+
+    async fn let_gus_in(&mut self) {
+        let (ours, actor, group) = (self.app.organization, self.ada(), self.group);
+        let gus = self.people[self.person("gus")].actor.user.expect("gus has an account");
+        let added =
+            self.app.app.store.write(move |tx| groups::add_member(tx, &actor, ours, group, gus));
+        added.await.expect("gus in the group");
+        self.load_actors().await;
+    }
+
+    fn ada(&self) -> Actor {
+        self.people[self.person("ada")].actor.clone()
     }
 
     async fn load_actors(&mut self) {
@@ -198,26 +221,21 @@ impl World {
         }
     }
 
-    fn name_things(
-        &mut self,
-        victim: &User,
-        group: Id<Group>,
-        category: String,
-        job: Id<Job>,
-    ) {
-        let somebody = victim.id.to_string();
-        self.named = BTreeMap::from([
-            ("/api/admin/users", somebody.clone()),
-            ("/admin/people", somebody.clone()),
-            ("user_id", somebody.clone()),
-            ("user", somebody),
+    fn name_things(&mut self, group: Id<Group>, category: &str, job: Id<Job>) {
+        self.named.extend([
             ("/api/admin/groups", group.to_string()),
             ("/admin/groups", group.to_string()),
-            ("/api/admin/categories", category.clone()),
-            ("/admin/categories", category),
+            ("/api/admin/categories", category.to_owned()),
+            ("/admin/categories", category.to_owned()),
             ("/api/admin/jobs", job.to_string()),
             ("/admin/jobs", job.to_string()),
         ]);
+    }
+
+    fn name_victim(&mut self, victim: &User) {
+        for named in ["/api/admin/users", "/admin/people", "user_id", "user"] {
+            self.named.insert(named, victim.id.to_string());
+        }
     }
 
     /// Eddy's: every status with every visibility, in and out of the trash. Zoe's: one each, for
@@ -246,9 +264,11 @@ impl World {
         is_trashed: bool,
     ) {
         let (by, kind, file) = (creator.clone(), self.visibility(visibility), self.file.clone());
-        let made = self.app.app.store.write(move |tx| {
-            make(tx, &by, organization, status, kind, is_trashed, file)
-        });
+        let made = self
+            .app
+            .app
+            .store
+            .write(move |tx| make(tx, &by, organization, status, kind, is_trashed, file));
         let document = made.await.expect("a document");
         let creator = creator.clone();
         self.shown.push(Shown { document, status, visibility, is_trashed, organization, creator });
@@ -256,8 +276,7 @@ impl World {
 
     async fn actor(&self, user: &User, organization: Id<Organization>) -> Actor {
         let user = user.clone();
-        let loaded =
-            self.app.app.store.read(move |tx| Actor::load(tx, &user, Some(organization)));
+        let loaded = self.app.app.store.read(move |tx| Actor::load(tx, &user, Some(organization)));
         loaded.await.expect("an actor")
     }
 
@@ -278,7 +297,7 @@ impl World {
 async fn sign_in(app: &TestApp, name: &'static str, user: &User) -> Person {
     let api = app.stranger();
     let answer = api.post("/api/login", json!({ "username": name, "password": PASSWORD })).await;
-    let begun = app.app.begin_session(user, None, String::new()).await;
+    let begun = app.app.begin_session(user.clone(), None, String::new()).await;
     let (session, cookie) = begun.expect("a session");
     let token = answer["access_token"].as_str().expect("a token").to_owned();
     let user = user.clone();

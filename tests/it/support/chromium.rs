@@ -13,14 +13,13 @@ use chromiumoxide::{
         browser_protocol::{
             dom::SetFileInputFilesParams,
             input::{DispatchDragEventParams, DispatchDragEventType, DragData},
-            log,
-            network::EmulateNetworkConditionsParams,
+            log, network,
         },
         js_protocol::runtime::{ConsoleApiCalledType, EventConsoleApiCalled, EventExceptionThrown},
     },
     handler::viewport::Viewport,
 };
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
@@ -108,7 +107,8 @@ async fn listen(page: &Page, complaints: Arc<Mutex<Vec<String>>>) {
     page.enable_runtime().await.expect("the runtime's events");
     page.enable_log().await.expect("the log's events");
     let console = console.filter_map(async |event| {
-        let is_bad = matches!(event.r#type, ConsoleApiCalledType::Error | ConsoleApiCalledType::Warning);
+        let is_bad =
+            matches!(event.r#type, ConsoleApiCalledType::Error | ConsoleApiCalledType::Warning);
         is_bad.then(|| format!("console: {:?}", event.args))
     });
     let exceptions = exceptions.map(|event| format!("exception: {:?}", event.exception_details));
@@ -117,12 +117,12 @@ async fn listen(page: &Page, complaints: Arc<Mutex<Vec<String>>>) {
         let is_bad = matches!(entry.level, log::LogEntryLevel::Error | log::LogEntryLevel::Warning);
         is_bad.then(|| format!("log: {} {}", entry.text, entry.url.as_deref().unwrap_or_default()))
     });
-    let note = async move |complaint| complaints.lock().expect("the list").push(complaint);
-    let all = futures_util::stream::select(
-        console.boxed(),
-        futures_util::stream::select(exceptions.boxed(), entries.boxed()),
-    );
-    tokio::spawn(all.for_each(note));
+    let mut all = stream::select_all([console.boxed(), exceptions.boxed(), entries.boxed()]);
+    tokio::spawn(async move {
+        while let Some(complaint) = all.next().await {
+            complaints.lock().expect("the list").push(complaint);
+        }
+    });
 }
 
 impl Tab {
@@ -165,10 +165,8 @@ impl Tab {
     /// Waits until the page says something.
     pub async fn says(&self, words: &str) {
         let words = serde_json::to_string(words).expect("a string");
-        self.until(&format!(
-            "document.body.innerText.replace(/\\s+/g, ' ').includes({words})"
-        ))
-        .await;
+        self.until(&format!("document.body.innerText.replace(/\\s+/g, ' ').includes({words})"))
+            .await;
     }
 
     pub async fn does_not_say(&self, words: &str) {
@@ -178,8 +176,10 @@ impl Tab {
 
     /// Waits until the address is this path, whatever the query.
     pub async fn is_at(&self, path: &str) {
-        self.until(&format!("location.pathname === {path:?} && document.readyState === 'complete'"))
-            .await;
+        self.until(&format!(
+            "location.pathname === {path:?} && document.readyState === 'complete'"
+        ))
+        .await;
     }
 
     /// Waits for the first element that fits and can be seen.
@@ -263,7 +263,8 @@ impl Tab {
     /// Lets uploads leave no faster than this; 0 takes the limit away.
     pub async fn limit_uploads(&self, bytes_per_second: u32) {
         let upload = if bytes_per_second == 0 { -1.0 } else { f64::from(bytes_per_second) };
-        let params = EmulateNetworkConditionsParams::new(false, 0.0, -1.0, upload);
+        #[expect(deprecated, reason = "its successor has no limit for uploads alone")]
+        let params = network::EmulateNetworkConditionsParams::new(false, 0.0, -1.0, upload);
         self.page.execute(params).await.expect("limiting the network");
     }
 
@@ -289,12 +290,5 @@ impl Tab {
             .filter(|complaint| !expected.iter().any(|piece| complaint.contains(piece)))
             .collect();
         assert!(unexpected.is_empty(), "the browser complained: {unexpected:#?}");
-    }
-
-    /// What is seen now, as a PNG; for looking, not for comparing.
-    pub async fn picture(&self, path: &Path, is_full: bool) {
-        use chromiumoxide::page::ScreenshotParams;
-        let params = ScreenshotParams::builder().full_page(is_full).build();
-        self.page.save_screenshot(params, path).await.expect("a picture");
     }
 }

@@ -21,11 +21,8 @@ use crate::{
         body::Form,
         fault::Result,
         pages::{
-            FormErrors, Go, HiddenField, Html, Page, Place,
-            confirm::Question,
-            documents::library::Address,
-            filters, page,
-            sign_in::Empty,
+            FormErrors, Go, HiddenField, Html, Page, Place, confirm::Question,
+            documents::library::Address, filters, page, sign_in::Empty,
         },
     },
 };

@@ -284,6 +284,7 @@ fn people() -> Vec<Exhibit> {
         is_last_administrator: false,
         documents: 48,
         sessions: 2,
+        tokens: 1,
         created: minutes_ago(60 * 24 * 400),
         last_seen: Some(minutes_ago(8)),
         new_password: Some("gate-lantern-mosaic-71".to_owned()),
@@ -316,6 +317,7 @@ fn people() -> Vec<Exhibit> {
                 is_disabled: true,
                 new_password: None,
                 sessions: 0,
+                tokens: 0,
                 last_seen: None,
                 ..person
             },

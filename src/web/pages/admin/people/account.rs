@@ -24,7 +24,7 @@ use crate::{
             Choice, FormErrors, Go, HiddenField, Html, Moment, Place,
             admin::Sidebar,
             confirm::{Confirmation, Question},
-            format, page,
+            page,
             sign_in::Empty,
         },
     },
@@ -153,7 +153,9 @@ pub async fn reset_password(
     if !asked.is_confirmed() {
         return Question {
             question: format!("Reset the password of {name}?"),
-            detail: "The old one stops working at once, and all sessions end.".into(),
+            detail:
+                "The old one stops working at once, all sessions end, and API tokens are revoked."
+                    .into(),
             button: "Reset the password".into(),
             action: format!("/admin/people/{id}/password"),
             back_href: format!("/admin/people/{id}"),
@@ -185,9 +187,8 @@ pub async fn sign_out(
     _form: Form<Empty>,
 ) -> Result<HttpResponse> {
     let (actor, organization, id) = (member.actor(), member.organization, *id);
-    let ended =
-        app.store.write(move |tx| users::sign_out_everywhere(tx, &actor, organization, id)).await?;
-    Ok(said(id, &format!("{} ended.", format::count(ended as u64, "session has", "sessions have"))))
+    app.store.write(move |tx| users::sign_out_everywhere(tx, &actor, organization, id)).await?;
+    Ok(said(id, "Signed out everywhere. API tokens are revoked."))
 }
 
 pub async fn disable(
@@ -330,6 +331,7 @@ async fn person_page(
         is_last_administrator: details.is_last_administrator,
         documents: details.person.documents,
         sessions: details.sessions,
+        tokens: details.tokens,
         created: Moment::new(user.created_at, now),
         last_seen: details.person.seen_at.map(|at| Moment::new(at, now)),
         new_password: shown.new_password,

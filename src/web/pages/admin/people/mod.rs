@@ -81,6 +81,7 @@ pub struct PersonPage {
     pub is_last_administrator: bool,
     pub documents: u64,
     pub sessions: u64,
+    pub tokens: u64,
     pub created: Moment,
     pub last_seen: Option<Moment>,
     /// The password that was just set: shown this once.

@@ -1,0 +1,155 @@
+//! Changes to what is said of a document, who sees it, where it stands and whose it is.
+
+use super::{
+    Document, Kind, Status, Visibility,
+    adding::{checked, link},
+    editable,
+    listing::{created_by, in_category},
+    note,
+};
+use crate::{
+    domain::{
+        access::Actor,
+        categories::{self, Category},
+        events::Verb,
+        text,
+        users::User,
+    },
+    error::{Error, Result},
+    id::Id,
+    store::WriteTx,
+};
+
+/// Changes to a document's details; `None` leaves a part as it is.
+#[derive(Clone, Debug, Default)]
+pub struct DocumentEdit {
+    pub title: Option<String>,
+    pub description: Option<String>,
+    pub category: Option<String>,
+    pub tags: Option<Vec<String>>,
+    pub kind: Option<Kind>,
+    pub url: Option<String>,
+}
+
+/// Changes what is said about a document. With `revision`, only if nobody changed it since.
+pub fn edit(
+    tx: &mut WriteTx,
+    actor: &Actor,
+    id: Id<Document>,
+    edit: DocumentEdit,
+    revision: Option<u64>,
+) -> Result<Document> {
+    let mut document = editable(tx, actor, id)?;
+    if revision.is_some_and(|revision| revision != document.revision) {
+        return Err(Error::conflict(
+            "Somebody changed this document in the meantime. Load it again and repeat your change.",
+        ));
+    }
+    if let Some(title) = edit.title {
+        document.title = text::line("title", &title, 200)?;
+    }
+    if let Some(description) = edit.description {
+        document.description = text::paragraph("description", &description, 10_000)?;
+    }
+    if let Some(category) = edit.category {
+        let category = categories::named(tx, actor, document.organization, &category)?;
+        document.category = category.map(|category| category.id);
+    }
+    if let Some(tags) = edit.tags {
+        document.tags = text::tags(&tags)?;
+    }
+    if let Some(kind) = edit.kind {
+        if (kind == Kind::Link) != (document.kind == Kind::Link) {
+            return Err(Error::invalid_field("kind", "A link stays a link, and a file a file."));
+        }
+        document.kind = kind;
+    }
+    if let Some(url) = edit.url {
+        if document.link.is_none() {
+            return Err(Error::invalid_field("url", "Only a link has an address."));
+        }
+        document.link = Some(link(&url)?);
+    }
+    save(tx, &mut document)?;
+    note(tx, actor, Verb::DocumentChanged, &document, None)?;
+    Ok(document)
+}
+
+pub fn set_visibility(
+    tx: &mut WriteTx,
+    actor: &Actor,
+    id: Id<Document>,
+    visibility: Visibility,
+) -> Result<Document> {
+    let mut document = editable(tx, actor, id)?;
+    document.visibility = checked(tx, document.organization, visibility)?;
+    save(tx, &mut document)?;
+    let now = document.visibility.name();
+    note(tx, actor, Verb::VisibilityChanged, &document, Some(now))?;
+    Ok(document)
+}
+
+pub fn publish(tx: &mut WriteTx, actor: &Actor, id: Id<Document>) -> Result<Document> {
+    move_to(tx, actor, id, Status::Published)
+}
+
+/// Makes a draft of it again: only its creator and the managers see it.
+pub fn withdraw(tx: &mut WriteTx, actor: &Actor, id: Id<Document>) -> Result<Document> {
+    move_to(tx, actor, id, Status::Draft)
+}
+
+/// Takes it out of the library's lists; who may see it still finds it in the archive.
+pub fn archive(tx: &mut WriteTx, actor: &Actor, id: Id<Document>) -> Result<Document> {
+    move_to(tx, actor, id, Status::Archived)
+}
+
+fn move_to(tx: &mut WriteTx, actor: &Actor, id: Id<Document>, status: Status) -> Result<Document> {
+    let mut document = editable(tx, actor, id)?;
+    let verb = match (document.status, status) {
+        (before, after) if before == after => return Ok(document),
+        (Status::Archived, Status::Published) => Verb::DocumentUnarchived,
+        (_, Status::Published) => Verb::DocumentPublished,
+        (_, Status::Draft) => Verb::DocumentWithdrawn,
+        (_, Status::Archived) => Verb::DocumentArchived,
+    };
+    document.status = status;
+    save(tx, &mut document)?;
+    note(tx, actor, verb, &document, None)?;
+    Ok(document)
+}
+
+/// Puts up to `limit` documents of a category on another shelf. Returns how many; 0 when done.
+pub fn recategorize(
+    tx: &mut WriteTx,
+    from: Id<Category>,
+    to: Option<Id<Category>>,
+    limit: usize,
+) -> Result<usize> {
+    let ids = in_category(tx, from, None, limit)?;
+    for id in &ids {
+        let Some(mut document) = tx.get::<Document>(id)? else { continue };
+        document.category = to;
+        document.revision += 1;
+        tx.put(&document)?;
+    }
+    Ok(ids.len())
+}
+
+/// Gives up to `limit` documents of one person to another. Returns how many; 0 when done.
+pub fn hand_over(tx: &mut WriteTx, from: Id<User>, to: Id<User>, limit: usize) -> Result<usize> {
+    let ids = created_by(tx, from, None, limit)?;
+    for id in &ids {
+        let Some(mut document) = tx.get::<Document>(id)? else { continue };
+        document.created_by = to;
+        document.revision += 1;
+        tx.put(&document)?;
+    }
+    Ok(ids.len())
+}
+
+/// Stores a changed document with a new revision and time.
+pub(in crate::domain) fn save(tx: &mut WriteTx, document: &mut Document) -> Result<()> {
+    document.revision += 1;
+    document.updated_at = tx.now();
+    tx.put(document)
+}
