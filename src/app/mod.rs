@@ -34,7 +34,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::{Mutex, Semaphore, watch},
     task::JoinSet,
 };
 
@@ -83,6 +83,8 @@ pub struct App {
     counts: library::CountCache,
     storage: storage::StorageCache,
     throttle: throttle::Throttle,
+    /// Held by whoever takes the index one step further.
+    indexing: Mutex<()>,
     /// Password hashes in the making: each takes 19 MiB and a core.
     hashing: Semaphore,
 }
@@ -134,6 +136,7 @@ impl App {
             settings: ArcSwap::from_pointee(settings),
             counts: library::CountCache::new(10_000),
             storage: storage::cache(),
+            indexing: Mutex::new(()),
             hashing: Semaphore::new(2),
             index,
             indexed,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     access::{Action, Actor, decide},
     categories::Category,
+    documents::Shared,
     organizations::Organization,
     users::User,
 };
@@ -34,6 +35,8 @@ pub enum Task {
     HandOver { from: Id<User>, to: Id<User> },
     /// Move all documents of one category to another, then remove the first.
     MergeCategory { organization: Id<Organization>, from: Id<Category>, to: Option<Id<Category>> },
+    /// Bring the many documents that share what has changed up to date in the search index.
+    IndexDocuments { shared: Shared },
 }
 
 impl Task {
@@ -45,6 +48,7 @@ impl Task {
             Task::RemoveBlob { .. } => "Remove a file that is no longer used",
             Task::HandOver { .. } => "Hand a person's documents over",
             Task::MergeCategory { .. } => "Move documents to another category",
+            Task::IndexDocuments { .. } => "Update the search for many documents",
         }
     }
 

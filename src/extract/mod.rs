@@ -35,6 +35,9 @@ pub use protocol::{Attempt, Landlock, Walls};
 use protocol::{Request, Task};
 pub use recognize::{HEAD_BYTES, Recognized, format_of_media_type, recognize};
 
+/// Of a longer text only the beginning is kept, and found.
+pub const TEXT_BYTES_MAX: usize = 16 << 20;
+
 /// What one child may use. The defaults suit a host with 1 GiB of memory or more.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -63,7 +66,7 @@ impl Default for Limits {
             cpu_s: 20,
             wall: Duration::from_secs(30),
             input_bytes_max: 1024 * 1024 * 1024,
-            text_bytes_max: 16 * 1024 * 1024,
+            text_bytes_max: TEXT_BYTES_MAX,
             pixels_max: 200_000_000,
             thumbnail_px: 400,
             preview_px: 1000,

@@ -26,6 +26,7 @@ mod browser;
 mod cli;
 mod control;
 mod gallery;
+mod indexing;
 mod integrity;
 mod oracle;
 mod pages;

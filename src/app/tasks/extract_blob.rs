@@ -8,10 +8,10 @@ use crate::{
 };
 
 pub async fn run(app: &App, hash: ContentHash) -> Result<()> {
-    let filename = app.store.read(move |tx| versions::some_filename(tx, hash)).await?;
+    let version = app.store.read(move |tx| versions::first_of_blob(tx, hash)).await?;
     // Nothing refers to it any more: another job removes it.
-    let Some(filename) = filename else { return Ok(()) };
-    match app.extract(hash, &filename).await? {
+    let Some(version) = version else { return Ok(()) };
+    match app.extract(hash, &version.filename).await? {
         Read::Done(extraction) => {
             app.store.write(move |tx| blobs::mark_extracted(tx, hash, extraction)).await
         }

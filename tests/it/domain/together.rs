@@ -233,6 +233,7 @@ fn work(tx: &mut WriteTx, luck: u8) -> Result<()> {
                 }
                 is_over
             }
+            Task::IndexDocuments { .. } => true,
         };
         match is_done {
             true => jobs::complete(tx, job.id)?,

@@ -103,8 +103,9 @@ fn the_same_bytes_are_kept_and_moved_once() {
         .act(&world.ada, move |tx, ada| versions::add(tx, ada, id, file("again.pdf", content)))
         .unwrap();
     assert!(world.write(|tx| appliance::domain::jobs::claim(tx, 100)).unwrap().is_empty());
-    let showing = world.read(|tx| versions::documents_showing(tx, blob(content), 10)).unwrap();
-    assert_eq!(showing.into_iter().collect::<Vec<_>>(), [id]);
+    let versions = world.read(|tx| versions::of_blob(tx, blob(content), None, 10)).unwrap();
+    let documents: Vec<_> = versions.into_iter().map(|version| version.document).collect();
+    assert_eq!(documents, [id, id]);
 }
 
 #[test]
