@@ -145,7 +145,7 @@ impl<'a> Batch<'a> {
                 self.changes.push(IndexChange::Remove(id.uuid()));
                 continue;
             };
-            let entry = unread.read(self.app).await?;
+            let entry = unread.read(self.app).await;
             self.text_bytes += text_bytes(&entry);
             self.changes.push(IndexChange::Put(Box::new(entry)));
             if self.text_bytes >= BATCH_BYTES {
@@ -173,12 +173,21 @@ struct Unread {
 }
 
 impl Unread {
-    async fn read(mut self, app: &App) -> Result<Entry> {
-        if let Some(hash) = self.text_of {
-            let text = app.blobs.read_derived(hash, TEXT, extract::TEXT_BYTES_MAX).await?;
-            self.entry.body = text.map(|text| String::from_utf8_lossy(&text).into_owned());
+    /// A text that cannot be read is left out: the document is found by all else that is known of
+    /// it, and the index goes on.
+    async fn read(mut self, app: &App) -> Entry {
+        let Some(hash) = self.text_of else { return self.entry };
+        match app.blobs.read_derived_start(hash, TEXT, extract::TEXT_BYTES_MAX).await {
+            Ok(text) => {
+                self.entry.body = text.map(|text| String::from_utf8_lossy(&text).into_owned());
+            }
+            Err(fault) => tracing::error!(
+                document = %self.entry.id,
+                "a document is indexed without its text: {}",
+                fault.chain()
+            ),
         }
-        Ok(self.entry)
+        self.entry
     }
 }
 
@@ -217,9 +226,13 @@ fn entry_of(tx: &ReadTx, document: Document) -> Result<Unread> {
     entry.media_type = file.media_type;
     entry.size_bytes = file.size_bytes;
     let mut text_of = None;
-    if let Extraction::Done(facts) = blobs::get(tx, file.blob)?.extraction {
-        text_of = facts.has_text.then_some(file.blob);
-        entry.language = facts.language;
+    match blobs::find(tx, file.blob)?.map(|blob| blob.extraction) {
+        Some(Extraction::Done(facts)) => {
+            text_of = facts.has_text.then_some(file.blob);
+            entry.language = facts.language;
+        }
+        Some(Extraction::Pending | Extraction::Failed { .. }) => {}
+        None => tracing::error!(document = %document.id, "its file {} has no record", file.blob),
     }
     Ok(Unread { entry, text_of })
 }
@@ -271,7 +284,7 @@ impl App {
         let latest = *self.store.latest_change().borrow();
         let total = self.store.read(|tx| tx.records::<Document>().count()).await?;
         let index = self.index.clone();
-        let mut rebuild = blocking(move || index.rebuild()).await?;
+        let mut rebuild = blocking(move || index.rebuild(latest)).await?;
         let (mut after, mut done) = (None, 0);
         loop {
             let page = self.store.read(move |tx| next_entries(tx, after)).await?;
@@ -280,7 +293,7 @@ impl App {
             done += page.looked_at;
             let (mut entries, mut bytes) = (Vec::new(), 0);
             for unread in page.unread {
-                let entry = unread.read(self).await?;
+                let entry = unread.read(self).await;
                 bytes += text_bytes(&entry);
                 entries.push(entry);
                 if bytes >= BATCH_BYTES {
@@ -291,7 +304,7 @@ impl App {
             rebuild = put(rebuild, entries).await?;
             progress(done, total);
         }
-        blocking(move || rebuild.finish(latest)).await?;
+        blocking(move || rebuild.finish()).await?;
         self.indexed.send_replace(self.index.cursor());
         Ok(())
     }

@@ -53,7 +53,7 @@ impl App {
             let before = self.clock.now() - JOBS_KEPT;
             let jobs = self.store.write(move |tx| jobs::sweep(tx, before, STEP)).await?;
             let trashed = self.store.write(empty_all_trash).await?;
-            let seen = self.index.cursor().saturating_sub(CHANGES_KEPT);
+            let seen = self.index.needless_until().saturating_sub(CHANGES_KEPT);
             let changes = self.store.write(move |tx| tx.trim_changes(seen, STEP)).await?;
             if sessions.max(jobs).max(trashed).max(changes) < STEP {
                 break;

@@ -1,122 +1,19 @@
 //! The search index follows the store: in bounded memory, past what cannot be read, and without
 //! one large change holding up the others.
 
-use std::{path::Path, sync::Arc};
-
 use appliance::{
-    app::{App, Find},
-    clock::Clock,
-    config::Config,
     domain::{
-        access::Actor,
-        blobs::{self, Extraction, Facts, NewBlob},
+        blobs::Blob,
         categories,
-        documents::{self, Document, Kind, NewDocument, Status, Visibility},
+        documents::{self, Document, Visibility},
         jobs::{self, State},
-        organizations::Organization,
-        passwords,
-        setup::{self, Setup},
-        users::User,
-        versions::NewFile,
     },
+    extract,
     hash::ContentHash,
-    id::Id,
-    store::{ReadTx, WriteTx},
+    store::{Changes, ReadTx},
 };
 
-use crate::support::PASSWORD;
-
-/// A portal in which nothing goes on by itself.
-struct Still {
-    app: Arc<App>,
-    organization: Id<Organization>,
-    ada: User,
-    _data: tempfile::TempDir,
-}
-
-impl Still {
-    fn open() -> Self {
-        let data = tempfile::tempdir().expect("a folder");
-        let app = open(data.path());
-        let setup = Setup {
-            organization: "Northlight".into(),
-            username: "ada".into(),
-            email: "ada@example.com".into(),
-            full_name: String::new(),
-            password: passwords::hash(PASSWORD).expect("a hash"),
-        };
-        let set_up = app.store.write_blocking(move |tx| setup::run(tx, setup));
-        let (organization, ada) = set_up.expect("setting up");
-        Still { app, organization: organization.id, ada, _data: data }
-    }
-
-    fn actor(&self) -> Actor {
-        let look = |tx: &ReadTx| Actor::load(tx, &self.ada, Some(self.organization));
-        self.app.store.read_blocking(look).expect("an actor")
-    }
-
-    fn write<T: Send + 'static>(
-        &self,
-        verb: impl FnOnce(&mut WriteTx, &Actor) -> appliance::error::Result<T> + Send + 'static,
-    ) -> T {
-        let actor = self.actor();
-        self.app.store.write_blocking(move |tx| verb(tx, &actor)).expect("a change")
-    }
-
-    fn add_link(&self, title: &str, category: &str) -> Id<Document> {
-        let (organization, new) = (self.organization, new(title, category));
-        self.write(move |tx, ada| {
-            documents::add_link(tx, ada, organization, new, "https://www.example.com/")
-        })
-        .id
-    }
-
-    fn add_file(&self, title: &str, hash: ContentHash) -> Id<Document> {
-        let (organization, new) = (self.organization, new(title, ""));
-        let blob = NewBlob { hash, size_bytes: 1, media_type: "text/plain".into() };
-        let file = NewFile { filename: "a.txt".into(), blob };
-        self.write(move |tx, ada| documents::add_file(tx, ada, organization, new, file)).id
-    }
-
-    /// The file was read, and this is its text.
-    async fn add_text(&self, hash: ContentHash, text: String) {
-        self.app.blobs.put_derived(hash, "text", text.into()).await.expect("a text");
-        let facts = Facts { has_text: true, language: Some("en".into()), ..Facts::default() };
-        self.write(move |tx, _| blobs::mark_extracted(tx, hash, Extraction::Done(facts)));
-    }
-
-    async fn titles(&self, words: &str) -> Vec<String> {
-        self.titles_for(self.actor(), words).await
-    }
-
-    async fn titles_for(&self, actor: Actor, words: &str) -> Vec<String> {
-        let find = Find { text: words.into(), limit: 5, ..Find::default() };
-        let page = self.app.find(actor, find).await.expect("a page");
-        page.documents.into_iter().map(|found| found.document.title).collect()
-    }
-
-    async fn catch_up(&self) {
-        self.app.catch_up().await.expect("catching up");
-    }
-}
-
-fn open(folder: &Path) -> Arc<App> {
-    let mut config = Config { data: folder.join("data"), ..Config::default() };
-    config.uploads.reserve_mb = 0;
-    App::open(config, Clock::system()).expect("a portal")
-}
-
-fn new(title: &str, category: &str) -> NewDocument {
-    NewDocument {
-        title: title.into(),
-        description: String::new(),
-        category: category.into(),
-        tags: Vec::new(),
-        kind: Kind::File,
-        status: Status::Published,
-        visibility: Visibility::Organization,
-    }
-}
+use crate::support::Still;
 
 /// The most memory that this process has had, in MiB; each test is a process.
 fn peak_mb() -> u64 {
@@ -170,4 +67,61 @@ async fn a_renamed_category_does_not_hold_up_what_changes_after_it() {
     assert_eq!(still.titles("birds").await.len(), 0);
     let failed = |tx: &ReadTx| jobs::count(tx, State::Failed);
     assert_eq!(still.app.store.read_blocking(failed).expect("a count"), 0);
+}
+
+#[tokio::test]
+async fn a_text_that_cannot_be_read_does_not_stop_the_index() {
+    let still = Still::open();
+    let (damaged, long, lost) = (ContentHash([1; 32]), ContentHash([2; 32]), ContentHash([3; 32]));
+    still.catch_up().await;
+    still.add_file("Damaged", damaged);
+    still.add_text(damaged, "never seen".into()).await;
+    // A link to itself can be found and not be opened.
+    let folder = still.app.config.data.join("objects/01");
+    let file = std::fs::read_dir(folder).expect("a folder").next().expect("a file").expect("it");
+    std::fs::remove_file(file.path()).expect("removing it");
+    std::os::unix::fs::symlink(file.path(), file.path()).expect("a link in its place");
+    still.add_file("Long", long);
+    still.add_text(long, "heron ".to_owned() + &" ".repeat(extract::TEXT_BYTES_MAX)).await;
+    still.add_file("Lost", lost);
+    still.write(move |tx, _| tx.remove::<Blob>(&lost));
+    still.add_link("Last", "");
+
+    still.catch_up().await;
+    for title in ["Damaged", "Long", "Lost", "Last"] {
+        assert_eq!(still.titles(title).await, [title]);
+    }
+    assert_eq!(still.titles("heron").await, ["Long"]);
+    still.app.reindex(&|_, _| {}).await.expect("a new index");
+    assert_eq!(still.titles("damaged").await, ["Damaged"]);
+}
+
+#[tokio::test]
+async fn the_log_keeps_what_a_running_rebuild_needs() {
+    let still = Still::open();
+    still.add_link("First", "");
+    still.catch_up().await;
+    let latest = *still.app.store.latest_change().borrow();
+    let rebuild = still.app.index.rebuild(latest).expect("a rebuild");
+    let id = still.add_link("Second", "");
+    // More than the keeper keeps for a look at what happened.
+    for round in 0..12 {
+        still.write(move |tx, _| {
+            for _ in 0..1_000 {
+                let blob = ContentHash([round; 32]);
+                jobs::enqueue(tx, jobs::Task::RemoveBlob { blob })?;
+            }
+            Ok(())
+        });
+    }
+    still.catch_up().await;
+    still.app.keep_tidy().await.expect("tidying up");
+    let look = move |tx: &ReadTx| tx.changes(latest, 100);
+    let changes = still.app.store.read_blocking(look).expect("a look");
+    let Changes::Next(changes) = changes else { panic!("the rebuild would have to start over") };
+    assert!(changes.iter().any(|change| change.key_of::<Document>() == Some(id)));
+    drop(rebuild);
+    still.app.keep_tidy().await.expect("tidying up");
+    let changes = still.app.store.read_blocking(look).expect("a look");
+    assert!(matches!(changes, Changes::StartOver { .. }), "nobody needs it any more");
 }
