@@ -117,6 +117,15 @@ impl App {
             Limits { reserve_bytes: u64::from(config.uploads.reserve_mb) << 20 },
             clock.clone(),
         )?;
+        // The store has the data folder for this process alone, so nobody is uploading.
+        let swept = blobs.sweep_incoming_blocking(Timestamp::MAX)?;
+        if swept.files > 0 {
+            tracing::info!(
+                files = swept.files,
+                bytes = swept.bytes,
+                "removed what interrupted uploads left behind"
+            );
+        }
         let index = Index::open(&data.join("index"), search::Options::default())?;
         let limits = extract::Limits {
             memory_bytes: u64::from(config.worker.memory_mb) << 20,

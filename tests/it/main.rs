@@ -30,6 +30,7 @@ mod indexing;
 mod integrity;
 mod oracle;
 mod pages;
+mod upkeep;
 
 // the shape of the code
 mod tidy;
