@@ -26,31 +26,26 @@ const PAGES_DRAWN_MAX: u32 = 2_000;
 const PAGE_WIDTH_PX: u32 = 1_000;
 pub(super) const IMAGE_BYTES_MAX: usize = 32 << 20;
 
-/// How reading a file ended for good.
-pub(super) enum Read {
-    Done(Extraction),
-    /// Nothing about the file: the machine was at fault, so try again.
-    Again(anyhow::Error),
-}
-
 impl App {
     /// Reads a file in the sandbox and stores what came out. `filename` helps to tell formats apart
     /// whose bytes look alike.
-    pub(super) async fn extract(&self, hash: ContentHash, filename: &str) -> Result<Read> {
+    ///
+    /// # Errors
+    /// `Internal` with the [`ExtractError`] when another try makes sense.
+    pub(super) async fn extract(&self, hash: ContentHash, filename: &str) -> Result<Extraction> {
         let file = self.open_file(hash).await?;
         let head = self.blobs.open(hash, Some(0..extract::HEAD_BYTES as u64)).await?;
         let head = head.read(extract::HEAD_BYTES).await?;
         let format = extract::recognize(&head, filename).format;
         let wanted = Wanted { text: true, thumbnail: true, previews_max: PREVIEWS_MAX };
         match self.extractor.extract(file, format, wanted).await {
-            Ok(extract) => Ok(Read::Done(Extraction::Done(self.keep(hash, extract).await?))),
+            Ok(extract) => Ok(Extraction::Done(self.keep(hash, extract).await?)),
             Err(ExtractError::Refused(extract::Refusal::Unsupported)) => {
-                Ok(Read::Done(Extraction::Done(Facts::default())))
+                Ok(Extraction::Done(Facts::default()))
             }
-            Err(fault) if fault.is_final() => {
-                Ok(Read::Done(Extraction::Failed { reason: fault.sentence() }))
-            }
-            Err(fault) => Ok(Read::Again(anyhow!("{fault:?}"))),
+            Err(fault) if fault.is_final() => Ok(Extraction::Failed { reason: fault.sentence() }),
+            // Nothing about the file: the machine was at fault.
+            Err(fault) => Err(Error::Internal(fault.into())),
         }
     }
 
