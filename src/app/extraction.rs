@@ -11,7 +11,7 @@ use crate::{
     blobs::Source,
     domain::blobs::{Extraction, Facts},
     error::{Error, Result},
-    extract::{self, Extract, ExtractError, Picture, Wanted},
+    extract::{self, Extract, ExtractError, Picture, Refusal, Wanted},
     hash::ContentHash,
 };
 
@@ -40,11 +40,14 @@ impl App {
         let wanted = Wanted { text: true, thumbnail: true, previews_max: PREVIEWS_MAX };
         match self.extractor.extract(file, format, wanted).await {
             Ok(extract) => Ok(Extraction::Done(self.keep(hash, extract).await?)),
-            Err(ExtractError::Refused(extract::Refusal::Unsupported)) => {
+            Err(ExtractError::Refused(Refusal::Unsupported)) => {
                 Ok(Extraction::Done(Facts::default()))
             }
+            // The machine is at fault: the job fails, and can be retried when that is mended.
+            Err(fault @ ExtractError::Refused(Refusal::Unsandboxed)) => {
+                Err(Error::Internal(fault.into()))
+            }
             Err(fault) if fault.is_final() => Ok(Extraction::Failed { reason: fault.sentence() }),
-            // Nothing about the file: the machine was at fault.
             Err(fault) => Err(Error::Internal(fault.into())),
         }
     }

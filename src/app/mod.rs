@@ -130,6 +130,7 @@ impl App {
         let limits = extract::Limits {
             memory_bytes: u64::from(config.worker.memory_mb) << 20,
             wall: Duration::from_secs(config.worker.seconds.into()),
+            allow_unsandboxed: config.worker.allow_unsandboxed,
             ..extract::Limits::default()
         };
         let children_max = config.worker.jobs as usize;

@@ -18,6 +18,8 @@ pub struct Key {
 pub enum Kind {
     Text,
     Number,
+    /// `true` or `false`.
+    Switch,
     /// Separated by commas.
     List,
 }
@@ -77,6 +79,12 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Number,
         expects: "a number of seconds from 1 to 3600",
         is_valid: |config| (1..=3600).contains(&config.worker.seconds),
+    },
+    Key {
+        path: "worker.allow_unsandboxed",
+        kind: Kind::Switch,
+        expects: "true or false",
+        is_valid: |_| true,
     },
     Key {
         path: "log.level",

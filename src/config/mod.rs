@@ -69,6 +69,8 @@ pub struct WorkerConfig {
     pub memory_mb: u32,
     /// How long the reading of one file may take.
     pub seconds: u32,
+    /// Whether files are read also where the kernel has no seccomp.
+    pub allow_unsandboxed: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -117,7 +119,7 @@ impl Default for UploadsConfig {
 
 impl Default for WorkerConfig {
     fn default() -> Self {
-        WorkerConfig { jobs: 2, memory_mb: 1024, seconds: 30 }
+        WorkerConfig { jobs: 2, memory_mb: 1024, seconds: 30, allow_unsandboxed: false }
     }
 }
 

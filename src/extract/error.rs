@@ -36,6 +36,8 @@ pub enum Refusal {
     Unsupported,
     /// The page that was asked for does not exist.
     NoSuchPage,
+    /// The kernel gave the reader no system call filter: a fault of the machine, which lasts.
+    Unsandboxed,
 }
 
 impl ExtractError {
@@ -53,7 +55,8 @@ impl ExtractError {
         }
     }
 
-    /// Whether the same file would fail in the same way again, so that a retry makes no sense.
+    /// Whether the same file would fail in the same way again, so that a retry makes no sense
+    /// before somebody has changed something.
     pub fn is_final(&self) -> bool {
         match self {
             ExtractError::Refused(_)
@@ -78,6 +81,10 @@ impl Refusal {
             Refusal::TooLarge(sentence) => sentence.clone(),
             Refusal::Unsupported => "Files of this kind are stored, but cannot be read.".into(),
             Refusal::NoSuchPage => "The file has no such page.".into(),
+            Refusal::Unsandboxed => "Files are not read on this machine, because it cannot lock \
+                                     the reader in. Your administrator learns from “appliance \
+                                     doctor” what to do."
+                .into(),
         }
     }
 

@@ -57,6 +57,8 @@ pub struct Limits {
     pub thumbnail_px: u32,
     /// The width of a page preview.
     pub preview_px: u32,
+    /// Read files also where the kernel has no system call filter for the child.
+    pub allow_unsandboxed: bool,
 }
 
 impl Default for Limits {
@@ -70,6 +72,7 @@ impl Default for Limits {
             pixels_max: 200_000_000,
             thumbnail_px: 400,
             preview_px: 1000,
+            allow_unsandboxed: false,
         }
     }
 }
@@ -269,12 +272,14 @@ impl Extractor {
             pixels_max: limits.pixels_max,
             thumbnail_px: limits.thumbnail_px,
             preview_px: limits.preview_px,
+            allow_unsandboxed: limits.allow_unsandboxed,
             in_background,
         };
         child::converse(&self.executable, file, &request, limits.wall, pictures_max).await
     }
 
-    /// An old kernel is no reason to refuse work, but the operator should know, once.
+    /// What is missing beside the system call filter is no reason to refuse work, but the operator
+    /// should know, once.
     fn note_walls(&self, conversation: &Conversation) {
         let walls = &conversation.walls;
         if conversation.greeted

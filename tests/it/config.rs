@@ -109,6 +109,7 @@ fn every_setting_can_come_from_the_environment() {
         ("APPLIANCE_WORKER_JOBS", "3"),
         ("APPLIANCE_WORKER_MEMORY_MB", "512"),
         ("APPLIANCE_WORKER_SECONDS", "10"),
+        ("APPLIANCE_WORKER_ALLOW_UNSANDBOXED", "true"),
         ("APPLIANCE_LOG_LEVEL", "warn,appliance::store=debug"),
         ("APPLIANCE_LOG_FORMAT", "json"),
     ])
@@ -119,6 +120,7 @@ fn every_setting_can_come_from_the_environment() {
     assert_eq!(config.trusted_proxies.len(), 2);
     assert_eq!((config.store.cache_mb, config.uploads.reserve_mb), (128, 0));
     assert_eq!((config.worker.jobs, config.worker.memory_mb, config.worker.seconds), (3, 512, 10));
+    assert!(config.worker.allow_unsandboxed);
     assert_eq!(config.log.level, "warn,appliance::store=debug");
     assert_eq!(config.log.format, LogFormat::Json);
 }
