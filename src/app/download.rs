@@ -32,9 +32,6 @@ pub struct Image {
     pub source: ContentHash,
 }
 
-/// The largest text that a page shows of a file.
-const SHOWN_TEXT_BYTES_MAX: usize = 16 << 20;
-
 impl App {
     /// The file of a document, or of one of its versions.
     pub async fn content(
@@ -126,10 +123,16 @@ impl App {
         Ok(Image { bytes, media_type, source: file.blob })
     }
 
-    /// The text that was read from the current file; empty when there is none.
-    pub async fn text(&self, actor: Actor, document: Id<Document>) -> Result<String> {
+    /// The text that was read from the current file, up to `bytes_max` of it; empty when there is
+    /// none.
+    pub async fn text(
+        &self,
+        actor: Actor,
+        document: Id<Document>,
+        bytes_max: usize,
+    ) -> Result<String> {
         let hash: ContentHash = self.content(actor, document, None).await?.file.blob;
-        let text = self.blobs.read_derived(hash, extraction::TEXT, SHOWN_TEXT_BYTES_MAX).await?;
+        let text = self.blobs.read_derived_start(hash, extraction::TEXT, bytes_max).await?;
         Ok(text.map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default())
     }
 }

@@ -83,6 +83,7 @@ pub struct App {
     counts: library::CountCache,
     storage: storage::StorageCache,
     throttle: throttle::Throttle,
+    drawing: extraction::Drawing,
     /// Held by whoever takes the index one step further.
     indexing: Mutex<()>,
     /// Password hashes in the making: each takes 19 MiB and a core.
@@ -146,6 +147,7 @@ impl App {
             settings: ArcSwap::from_pointee(settings),
             counts: library::CountCache::new(10_000),
             storage: storage::cache(),
+            drawing: extraction::Drawing::new(),
             indexing: Mutex::new(()),
             hashing: Semaphore::new(2),
             index,

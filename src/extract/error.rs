@@ -15,6 +15,8 @@ pub enum ExtractError {
     OutOfMemory,
     /// The reader fell over it; the text is what it last said, for the operator.
     Crashed(String),
+    /// Too many others are being read.
+    Busy,
     /// The reader was stopped from outside (a restart, a machine short of memory).
     Interrupted,
     /// The reader could not be started, or the machine failed.
@@ -48,6 +50,7 @@ impl ExtractError {
             ExtractError::TimedOut { .. } => "Reading the file took too long.".into(),
             ExtractError::OutOfMemory => "Reading the file takes too much memory.".into(),
             ExtractError::Crashed(_) => "The file could not be read; it may be damaged.".into(),
+            ExtractError::Busy => "Too many files are being read at the moment.".into(),
             ExtractError::Interrupted => "Reading the file was interrupted.".into(),
             ExtractError::Internal(_) => {
                 "The file could not be read because of a fault on our side.".into()
@@ -65,6 +68,7 @@ impl ExtractError {
             | ExtractError::TimedOut { cpu: true } => true,
             // A slow disk or a busy machine can be to blame for these.
             ExtractError::TimedOut { cpu: false }
+            | ExtractError::Busy
             | ExtractError::Interrupted
             | ExtractError::Internal(_) => false,
         }

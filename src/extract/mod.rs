@@ -207,16 +207,19 @@ impl Extractor {
         extract_from(conversation)
     }
 
-    /// Draws one page of a PDF, `width_px` wide (16 to 4000).
+    /// Draws one page of a PDF, `width_px` wide (16 to 4000). Waits for `patience` until others are
+    /// done; then it is [`ExtractError::Busy`].
     pub async fn render_page(
         &self,
         file: File,
         page_index: u32,
         width_px: u32,
+        patience: Duration,
     ) -> Result<Picture, ExtractError> {
         self.check_size(&file)?;
         let task = Task::RenderPage { page_index, width_px: width_px.clamp(16, 4000) };
-        let _permit = self.foreground.acquire().await.map_err(closed)?;
+        let permit = tokio::time::timeout(patience, self.foreground.acquire()).await;
+        let _permit = permit.map_err(|_| ExtractError::Busy)?.map_err(closed)?;
         let conversation = self.ask(file, task, 1, false).await;
         self.note_walls(&conversation);
         let mut pictures = conversation.pictures;

@@ -25,6 +25,7 @@ mod api_people;
 mod browser;
 mod cli;
 mod control;
+mod drawing;
 mod gallery;
 mod indexing;
 mod integrity;

@@ -39,12 +39,21 @@ impl Still {
     }
 
     pub fn open_with(configure: impl FnOnce(&mut Config)) -> Self {
+        Still::made(configure, env!("CARGO_BIN_EXE_appliance").into())
+    }
+
+    /// In which files are read by a script.
+    pub fn with_worker(script: PathBuf) -> Self {
+        Still::made(|_| {}, script)
+    }
+
+    fn made(configure: impl FnOnce(&mut Config), worker: PathBuf) -> Self {
         let data = tempfile::tempdir().expect("a folder");
         let clock = Clock::held("2026-11-21T10:00:00Z".parse().expect("a time"));
         let mut config = Config { data: data.path().join("data"), ..Config::default() };
         config.uploads.reserve_mb = 0;
         configure(&mut config);
-        let app = open(config, clock.clone());
+        let app = open(config, clock.clone(), worker);
         let setup = Setup {
             organization: "Northlight".into(),
             username: "ada".into(),
@@ -61,8 +70,9 @@ impl Still {
     pub fn reopen(self) -> Self {
         let Still { app, clock, organization, ada, data } = self;
         let config = app.config.clone();
+        let worker = env!("CARGO_BIN_EXE_appliance").into();
         drop(app);
-        Still { app: open(config, clock.clone()), clock, organization, ada, data }
+        Still { app: open(config, clock.clone(), worker), clock, organization, ada, data }
     }
 
     pub fn actor(&self) -> Actor {
@@ -115,8 +125,7 @@ impl Still {
     }
 }
 
-fn open(config: Config, clock: Clock) -> Arc<App> {
-    let worker = PathBuf::from(env!("CARGO_BIN_EXE_appliance"));
+fn open(config: Config, clock: Clock, worker: PathBuf) -> Arc<App> {
     App::open_with(config, clock, Some(worker)).expect("a portal")
 }
 
