@@ -63,6 +63,12 @@ pub const KEYS: &[Key] = &[
         is_valid: |config| config.uploads.reserve_mb <= 1 << 20,
     },
     Key {
+        path: "uploads.stall_seconds",
+        kind: Kind::Number,
+        expects: "a number of seconds from 1 to 3600",
+        is_valid: |config| (1..=3600).contains(&config.uploads.stall_seconds),
+    },
+    Key {
         path: "worker.jobs",
         kind: Kind::Number,
         expects: "a number from 1 to 64",

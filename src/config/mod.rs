@@ -58,6 +58,8 @@ pub struct StoreConfig {
 pub struct UploadsConfig {
     /// Free disk space that uploads never take.
     pub reserve_mb: u32,
+    /// After so long without a byte an upload is ended.
+    pub stall_seconds: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -113,7 +115,7 @@ impl Default for StoreConfig {
 
 impl Default for UploadsConfig {
     fn default() -> Self {
-        UploadsConfig { reserve_mb: 512 }
+        UploadsConfig { reserve_mb: 512, stall_seconds: 60 }
     }
 }
 

@@ -7,7 +7,7 @@ use appliance::domain::{
     jobs::{self, State},
 };
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use rustix::process::{Resource, Rlimit};
 
 use crate::support::{Still, new_document};
@@ -59,4 +59,14 @@ fn forbid_writing() -> Rlimit {
     let none = Rlimit { current: Some(0), ..allowed.clone() };
     rustix::process::setrlimit(Resource::Fsize, none).expect("no writing");
     allowed
+}
+
+#[tokio::test]
+async fn an_upload_that_stalls_is_ended() {
+    let still = Still::open_with(|config| config.uploads.stall_seconds = 1);
+    let begun = stream::iter([Ok(Bytes::from_static(b"The heron"))]);
+    let stalled = begun.chain(stream::pending());
+    let ended = still.app.receive("a.txt", Some(5 << 20), stalled).await;
+    let fault = ended.expect_err("it never ends");
+    assert!(fault.to_string().contains("Nothing came for 1 seconds"), "{fault}");
 }
