@@ -9,12 +9,13 @@ use crate::{
         access::Actor,
         blobs::{self as blob_records, Extraction},
         documents::{self, CurrentFile, Document},
-        events::{self, Verb},
+        events,
         versions::{self, Version},
     },
     error::{Error, Result},
     hash::ContentHash,
     id::Id,
+    store::ReadTx,
 };
 
 /// A file that an actor may read: what a client must know before the bytes.
@@ -68,22 +69,17 @@ impl App {
     /// enough.
     pub fn note_download(&self, actor: Actor, content: &Content) {
         let store = self.store.clone();
-        let organization = content.document.organization;
-        let (id, title) = (content.document.id, content.document.title.clone());
-        let detail = format!("version {}", content.file.number);
+        let Content { document, file } = content.clone();
         tokio::spawn(async move {
-            let noted = store.write(move |tx| {
-                let detail = Some(detail.as_str());
-                events::record(
-                    tx,
-                    &actor,
-                    organization,
-                    Verb::DocumentDownloaded,
-                    id,
-                    &title,
-                    detail,
-                )
-            });
+            let noted = async {
+                let (stranger, id) = (actor.clone(), document.id);
+                let look = move |tx: &ReadTx| events::is_noted_download(tx, &stranger, id);
+                if store.read(look).await? {
+                    return Ok(());
+                }
+                let number = file.number;
+                store.write(move |tx| events::record_download(tx, &actor, &document, number)).await
+            };
             if let Err(fault) = noted.await {
                 tracing::error!("noting a download: {}", fault.chain());
             }

@@ -93,6 +93,12 @@ pub const KEYS: &[Key] = &[
         is_valid: |_| true,
     },
     Key {
+        path: "audit.keep_days",
+        kind: Kind::Number,
+        expects: "a number of days from 1 to 36500",
+        is_valid: |config| (1..=36_500).contains(&config.audit.keep_days),
+    },
+    Key {
         path: "log.level",
         kind: Kind::Text,
         expects: "off, error, warn, info, debug or trace, or a list such as info,appliance::store=debug",

@@ -43,6 +43,7 @@ pub struct Config {
     pub store: StoreConfig,
     pub uploads: UploadsConfig,
     pub worker: WorkerConfig,
+    pub audit: AuditConfig,
     pub log: LogConfig,
 }
 
@@ -77,6 +78,13 @@ pub struct WorkerConfig {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+pub struct AuditConfig {
+    /// How long the audit log remembers what happened.
+    pub keep_days: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
     /// `error`, `warn`, `info`, `debug` or a filter such as `info,appliance::store=debug`.
     pub level: String,
@@ -102,6 +110,7 @@ impl Default for Config {
             store: StoreConfig::default(),
             uploads: UploadsConfig::default(),
             worker: WorkerConfig::default(),
+            audit: AuditConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -122,6 +131,12 @@ impl Default for UploadsConfig {
 impl Default for WorkerConfig {
     fn default() -> Self {
         WorkerConfig { jobs: 2, memory_mb: 1024, seconds: 30, allow_unsandboxed: false }
+    }
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        AuditConfig { keep_days: 730 }
     }
 }
 
