@@ -1,7 +1,7 @@
 //! A portal without a server in which nothing goes on by itself: what the indexer, the worker and the
 //! keeper would do, a test does.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, thread};
 
 use appliance::{
     app::{App, Find},
@@ -61,7 +61,7 @@ impl Still {
             full_name: String::new(),
             password: passwords::hash(PASSWORD).expect("a hash"),
         };
-        let set_up = app.store.write_blocking(move |tx| setup::run(tx, setup));
+        let set_up = blocking(|| app.store.write_blocking(move |tx| setup::run(tx, setup)));
         let (organization, ada) = set_up.expect("setting up");
         Still { app, clock, organization: organization.id, ada, data }
     }
@@ -85,7 +85,8 @@ impl Still {
         verb: impl FnOnce(&mut WriteTx, &Actor) -> appliance::error::Result<T> + Send + 'static,
     ) -> T {
         let actor = self.actor();
-        self.app.store.write_blocking(move |tx| verb(tx, &actor)).expect("a change")
+        let written = blocking(|| self.app.store.write_blocking(move |tx| verb(tx, &actor)));
+        written.expect("a change")
     }
 
     pub fn add_link(&self, title: &str, category: &str) -> Id<Document> {
@@ -126,7 +127,12 @@ impl Still {
 }
 
 fn open(config: Config, clock: Clock, worker: PathBuf) -> Arc<App> {
-    App::open_with(config, clock, Some(worker)).expect("a portal")
+    blocking(|| App::open_with(config, clock, Some(worker))).expect("a portal")
+}
+
+/// On a thread of its own: that of a runtime may not wait.
+fn blocking<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| scope.spawn(work).join().expect("no panic"))
 }
 
 /// What somebody says about a document that all members see.
