@@ -26,7 +26,7 @@ use crate::{
 const STEP: usize = 500;
 /// So much text is gathered before it is written: that of a whole step can fill the memory.
 const BATCH_BYTES: usize = 32 << 20;
-/// How often in a row somebody else may have been faster.
+/// How often in a row the index may be replaced meanwhile.
 const CONFLICTS_MAX: u32 = 100;
 const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(5);
 
@@ -269,7 +269,7 @@ impl App {
             match follow(self).await {
                 Ok(true) => conflicts = 0,
                 Ok(false) => break,
-                // The indexer was faster with the same step.
+                // The index was replaced meanwhile.
                 Err(Error::Conflict(_)) if conflicts < CONFLICTS_MAX => conflicts += 1,
                 Err(fault) => return Err(fault),
             }
