@@ -1,6 +1,6 @@
 //! Pages that are drawn when somebody asks: strangers may ask for those of a public file.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc};
 
 use appliance::{
     app::Image,
@@ -19,10 +19,7 @@ use crate::support::{Still, new_document};
 
 /// A portal whose files are read by this script, and a public PDF of many pages in it.
 async fn portal(folder: &Path, script: &str) -> (Still, Id<Document>) {
-    let path = folder.join("worker.sh");
-    fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a script");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("an executable");
-    let still = Still::with_worker(path);
+    let still = Still::with_worker(folder, script);
     let bytes = stream::iter([Ok(Bytes::from_static(b"%PDF-1.4\n%%EOF\n"))]);
     let file = still.app.receive("plan.pdf", None, bytes).await.expect("an upload");
     let hash = file.blob.hash;

@@ -24,30 +24,34 @@ fn a_new_process_removes_what_interrupted_uploads_left() {
 /// On a full disk a job ends and the store cannot take it down.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_whose_end_could_not_be_noted_is_noted_later() {
-    let still = Still::open();
+    let folder = tempfile::tempdir().expect("a folder");
+    let still = Still::with_worker(folder.path(), "sleep 1; exit 3");
     let bytes = stream::iter([Ok(Bytes::from_static(b"The heron is back."))]);
     let file = still.app.receive("a.txt", None, bytes).await.expect("an upload");
     let organization = still.organization;
     let new = new_document("Heron", "");
     still.write(move |tx, ada| documents::add_file(tx, ada, organization, new, file));
-    let count =
-        |state| still.app.store.read_blocking(|tx| jobs::count(tx, state)).expect("a count");
+    // While nothing can be written the database may be closed.
+    let runs = || {
+        let count = still.app.store.read_blocking(|tx| jobs::count(tx, State::Running));
+        count.is_ok_and(|count| count > 0)
+    };
 
     let background = still.app.start();
-    while count(State::Running) == 0 {
+    while !runs() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let allowed = forbid_writing();
     tokio::time::sleep(Duration::from_secs(2)).await;
-    assert!(count(State::Running) > 0, "its end could not be noted yet");
     rustix::process::setrlimit(Resource::Fsize, allowed).expect("writing");
+    assert!(runs(), "its end could not be noted");
 
-    let running = async {
-        while count(State::Running) > 0 {
+    let noted = async {
+        while runs() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), running).await.expect("its end is noted");
+    tokio::time::timeout(Duration::from_secs(30), noted).await.expect("its end is noted");
     background.stop().await;
 }
 

@@ -1,7 +1,13 @@
 //! A portal without a server in which nothing goes on by itself: what the indexer, the worker and the
 //! keeper would do, a test does.
 
-use std::{path::PathBuf, sync::Arc, thread};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
 
 use appliance::{
     app::{App, Find},
@@ -42,9 +48,12 @@ impl Still {
         Still::made(configure, env!("CARGO_BIN_EXE_appliance").into())
     }
 
-    /// In which files are read by a script.
-    pub fn with_worker(script: PathBuf) -> Self {
-        Still::made(|_| {}, script)
+    /// In which files are read by a shell script, kept in `folder`.
+    pub fn with_worker(folder: &Path, script: &str) -> Self {
+        let path = folder.join("worker.sh");
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a script");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("an executable");
+        Still::made(|_| {}, path)
     }
 
     fn made(configure: impl FnOnce(&mut Config), worker: PathBuf) -> Self {
