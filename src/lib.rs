@@ -41,7 +41,8 @@
 //! - **Rights are read anew** for every request: a session, a role, a group or an account that is
 //!   gone counts on the next one.
 //! - **Files of users are never parsed here**, only in a child process without network, files or
-//!   much memory; and they are served so that they can never run as us.
+//!   much memory, and not at all where the kernel does not lock it in; and they are served so that
+//!   they can never run as us.
 //! - **One time and one source of ids for each transaction**: `tx.now()`, `tx.new_id()`.
 //!
 //! Deliberately absent: no global state; no second process, cache server or queue to install; no
