@@ -54,7 +54,6 @@ pub use self::{
     storage::Storage,
     work::Work,
 };
-pub use crate::search::{Snippet, Source as SnippetSource};
 use crate::{
     blobs::{Backend, Blobs, Limits},
     clock::Clock,
@@ -64,6 +63,10 @@ use crate::{
     extract::{self, Extractor},
     search::{self, Index},
     store::Store,
+};
+pub use crate::{
+    extract::TEXT_BYTES_MAX,
+    search::{Snippet, Source as SnippetSource},
 };
 
 /// The portal without its edges. Share it in an `Arc`.

@@ -60,7 +60,7 @@ fn forbid_writing() -> Rlimit {
     // SAFETY: ignoring a signal runs no code.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     let allowed = rustix::process::getrlimit(Resource::Fsize);
-    let none = Rlimit { current: Some(0), ..allowed.clone() };
+    let none = Rlimit { current: Some(0), ..allowed };
     rustix::process::setrlimit(Resource::Fsize, none).expect("no writing");
     allowed
 }

@@ -8,7 +8,6 @@ use super::view::{TextState, TextStateName};
 use crate::{
     app::{self, App},
     domain::documents::{self, Document},
-    extract,
     id::Id,
     web::{auth::Visitor, fault::Result},
 };
@@ -37,7 +36,7 @@ pub async fn text(
         })
         .await?;
     let text = match state.state {
-        TextStateName::Done => app.text(visitor.actor(), id, extract::TEXT_BYTES_MAX).await?,
+        TextStateName::Done => app.text(visitor.actor(), id, app::TEXT_BYTES_MAX).await?,
         _ => String::new(),
     };
     Ok(Answer(TextView { state, text }))
