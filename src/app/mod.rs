@@ -34,7 +34,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::{Mutex, Semaphore, watch},
     task::JoinSet,
 };
 
@@ -83,6 +83,9 @@ pub struct App {
     counts: library::CountCache,
     storage: storage::StorageCache,
     throttle: throttle::Throttle,
+    drawing: extraction::Drawing,
+    /// Held by whoever takes the index one step further.
+    indexing: Mutex<()>,
     /// Password hashes in the making: each takes 19 MiB and a core.
     hashing: Semaphore,
 }
@@ -115,10 +118,20 @@ impl App {
             Limits { reserve_bytes: u64::from(config.uploads.reserve_mb) << 20 },
             clock.clone(),
         )?;
+        // The store has the data folder for this process alone, so nobody is uploading.
+        let swept = blobs.sweep_incoming_blocking(Timestamp::MAX)?;
+        if swept.files > 0 {
+            tracing::info!(
+                files = swept.files,
+                bytes = swept.bytes,
+                "removed what interrupted uploads left behind"
+            );
+        }
         let index = Index::open(&data.join("index"), search::Options::default())?;
         let limits = extract::Limits {
             memory_bytes: u64::from(config.worker.memory_mb) << 20,
             wall: Duration::from_secs(config.worker.seconds.into()),
+            allow_unsandboxed: config.worker.allow_unsandboxed,
             ..extract::Limits::default()
         };
         let children_max = config.worker.jobs as usize;
@@ -134,6 +147,8 @@ impl App {
             settings: ArcSwap::from_pointee(settings),
             counts: library::CountCache::new(10_000),
             storage: storage::cache(),
+            drawing: extraction::Drawing::new(),
+            indexing: Mutex::new(()),
             hashing: Semaphore::new(2),
             index,
             indexed,

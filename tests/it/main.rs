@@ -25,10 +25,13 @@ mod api_people;
 mod browser;
 mod cli;
 mod control;
+mod drawing;
 mod gallery;
+mod indexing;
 mod integrity;
 mod oracle;
 mod pages;
+mod upkeep;
 
 // the shape of the code
 mod tidy;
