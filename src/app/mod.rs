@@ -59,11 +59,14 @@ use crate::{
     blobs::{Backend, Blobs, Limits},
     clock::Clock,
     config::Config,
-    domain::settings::{self, Settings},
+    domain::{
+        access::Actor,
+        settings::{self, Settings},
+    },
     error::Result,
     extract::{self, Extractor},
     search::{self, Index},
-    store::Store,
+    store::{Store, WriteTx},
 };
 
 /// The portal without its edges. Share it in an `Arc`.
@@ -167,9 +170,39 @@ impl App {
         Ok(())
     }
 
-    /// Waits until the search index shows everything committed so far, for at most two seconds: a
-    /// change of who sees a document is answered only when counts and facets know it too. (What a
-    /// list shows is decided by the store in any case.)
+    /// A write on behalf of somebody, with the rights they have when it is made: a request is read
+    /// long after it began, if its body comes slowly.
+    ///
+    /// # Errors
+    /// `SignInRequired` when the session, the token or the account is gone by then.
+    pub async fn write_as<T: Send + 'static>(
+        &self,
+        actor: Actor,
+        verb: impl FnOnce(&mut WriteTx, &Actor) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.store
+            .write(move |tx| {
+                let actor = actor.again(tx)?;
+                verb(tx, &actor)
+            })
+            .await
+    }
+
+    /// [`write_as`](Self::write_as) for documents and categories: answers when lists, counts and
+    /// facets know of it.
+    pub async fn change<T: Send + 'static>(
+        &self,
+        actor: Actor,
+        verb: impl FnOnce(&mut WriteTx, &Actor) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let changed = self.write_as(actor, verb).await?;
+        self.wait_for_index().await;
+        Ok(changed)
+    }
+
+    /// Waits until the search index shows everything committed so far, for at most two seconds.
+    /// (What a list shows is decided by the store in any case.) [`change`](Self::change) does; many
+    /// writes one after the other wait once, at their end.
     pub async fn wait_for_index(&self) {
         let sequence = *self.store.latest_change().borrow();
         self.wait_for_index_at(sequence, Duration::from_secs(2)).await;

@@ -10,7 +10,6 @@ use crate::{
     clock::Clock,
     domain::{
         organizations::Organization,
-        passwords,
         secrets::{Secret, SecretHash},
         setup::{self, Setup},
         users::User,
@@ -70,13 +69,13 @@ impl App {
     /// Sets the portal up with a valid link, which is then used up.
     pub async fn set_up(&self, secret: &str, form: SetupForm) -> Result<(Organization, User)> {
         self.setup_link.check(secret)?;
-        passwords::accept(&form.password, &[&form.username, &form.email])?;
+        let password = self.new_password(form.password, &[&form.username, &form.email]).await?;
         let setup = Setup {
             organization: form.organization,
             username: form.username,
             email: form.email,
             full_name: form.full_name,
-            password: self.hash_password(form.password).await?,
+            password,
         };
         let done = self.store.write(move |tx| setup::run(tx, setup)).await?;
         self.setup_link.set(None);

@@ -150,9 +150,31 @@ impl App {
             .await
     }
 
+    /// Changes one's own password, which ends all sessions but the one that asks.
+    ///
+    /// # Errors
+    /// `Invalid` when `current` is not the password, or the new one breaks a rule; guesses are
+    /// limited as for signing in.
+    pub async fn change_own_password(
+        &self,
+        actor: Actor,
+        current: String,
+        password: String,
+    ) -> Result<()> {
+        let organization = actor.at_work()?;
+        let id = actor.person()?;
+        let user = self.store.read(move |tx| users::get(tx, id)).await?;
+        self.confirm_password(&user, current).await?;
+        let password = self.new_password(password, &[&user.username, &user.email]).await?;
+        self.write_as(actor, move |tx, actor| {
+            users::change_own_password(tx, actor, organization, &user.password, password)
+        })
+        .await
+    }
+
     /// # Errors
     /// `Invalid` when it is not the user's password; guesses are limited as for signing in.
-    pub async fn confirm_password(&self, user: &User, password: String) -> Result<()> {
+    async fn confirm_password(&self, user: &User, password: String) -> Result<()> {
         self.throttle.check(&user.username, None)?;
         if self.verify_password(password, Some(user.password.clone())).await? {
             return Ok(());
@@ -161,8 +183,12 @@ impl App {
         Err(Error::invalid_field("current_password", "This is not your current password."))
     }
 
-    /// Hashes a password away from the async threads, and not too many at a time.
-    pub async fn hash_password(&self, password: String) -> Result<PasswordHash> {
+    /// The hash of a password that somebody is to have. `names` are what it must not repeat.
+    ///
+    /// # Errors
+    /// `Invalid` with the rule that it breaks.
+    pub async fn new_password(&self, password: String, names: &[&str]) -> Result<PasswordHash> {
+        passwords::accept(&password, names)?;
         self.with_hashing(move || passwords::hash(&password)).await
     }
 
@@ -174,6 +200,7 @@ impl App {
         self.with_hashing(move || passwords::verify(&password, expected.as_ref())).await
     }
 
+    /// Away from the async threads, and not too many at a time.
     async fn with_hashing<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,

@@ -35,11 +35,10 @@ impl App {
         let organization = actor.at_work()?;
         let mut deleted = 0;
         for _ in 0..STEPS_MAX {
-            let actor = actor.clone();
-            let step = self.store.write(move |tx| {
-                let documents = documents::in_trash(tx, &actor, organization, STEP)?;
+            let step = self.write_as(actor.clone(), move |tx, actor| {
+                let documents = documents::in_trash(tx, actor, organization, STEP)?;
                 for document in &documents {
-                    documents::delete(tx, &actor, document.id)?;
+                    documents::delete(tx, actor, document.id)?;
                 }
                 Ok(documents.len())
             });

@@ -71,7 +71,6 @@ pub fn add(
     document: Id<Document>,
     file: NewFile,
 ) -> Result<(Document, Version)> {
-    let actor = &actor.again(tx)?;
     let mut document = documents::editable(tx, actor, document)?;
     if document.link.is_some() {
         return Err(Error::conflict(

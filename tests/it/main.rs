@@ -27,6 +27,7 @@ mod cli;
 mod control;
 mod gallery;
 mod integrity;
+mod late;
 mod oracle;
 mod pages;
 

@@ -78,7 +78,6 @@ fn draft(
     organization: Id<Organization>,
     new: NewDocument,
 ) -> Result<Document> {
-    let actor = &actor.again(tx)?;
     decide(actor, Action::Upload(organization))?;
     let category = categories::named(tx, actor, organization, &new.category)?;
     Ok(Document {

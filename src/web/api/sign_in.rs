@@ -67,7 +67,7 @@ pub async fn logout(app: Data<App>, member: Member, _: NoBody) -> Result<HttpRes
         let message = "An API token has no session to end. Revoke the token instead.";
         return Err(Error::conflict(message).into());
     };
-    let (user, id) = (member.user.id, session.id);
-    app.store.write(move |tx| sessions::end(tx, user, id)).await?;
+    let id = session.id;
+    app.write_as(member.actor(), move |tx, actor| sessions::end(tx, actor.person()?, id)).await?;
     Ok(done())
 }

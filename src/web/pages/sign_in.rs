@@ -110,8 +110,9 @@ pub async fn submit(
 
 pub async fn sign_out(app: Data<App>, member: Member, _form: Form<Empty>) -> Result<HttpResponse> {
     if let Some(session) = &member.session {
-        let (user, id) = (member.user.id, session.id);
-        app.store.write(move |tx| sessions::end(tx, user, id)).await?;
+        let id = session.id;
+        app.write_as(member.actor(), move |tx, actor| sessions::end(tx, actor.person()?, id))
+            .await?;
     }
     let mut response = Go::to("/").saying("You are signed out.").response();
     response.add_cookie(&auth::removal_cookie()).map_err(|fault| anyhow::anyhow!(fault))?;

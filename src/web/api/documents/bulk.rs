@@ -90,9 +90,7 @@ pub async fn bulk(
             .buffered(TOGETHER)
             .collect::<Vec<_>>()
             .await;
-    if changes_access {
-        app.wait_for_index().await;
-    }
+    if changes_access {}
     let failed = results.iter().filter(|result| result.detail.is_some()).count();
     Ok(Answer(BulkAnswer { done: results.len() - failed, failed, results }))
 }

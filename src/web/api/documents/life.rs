@@ -62,14 +62,12 @@ async fn step(
 ) -> Result<DocumentView> {
     let actor = visitor.actor();
     let view = app
-        .store
-        .write(move |tx| {
-            require_edit(tx, &actor, id, &if_match)?;
-            let document = step(tx, &actor, id)?;
-            DocumentView::of(tx, &actor, document)
+        .change(actor, move |tx, actor| {
+            require_edit(tx, actor, id, &if_match)?;
+            let document = step(tx, actor, id)?;
+            DocumentView::of(tx, actor, document)
         })
         .await?;
-    app.wait_for_index().await;
     Ok(view)
 }
 
@@ -93,13 +91,11 @@ pub async fn delete_for_good(
     _: NoBody,
 ) -> Result<HttpResponse> {
     let (actor, id) = (visitor.actor(), id.into_inner());
-    app.store
-        .write(move |tx| {
-            require_edit(tx, &actor, id, &if_match)?;
-            documents::delete(tx, &actor, id)
-        })
-        .await?;
-    app.wait_for_index().await;
+    app.change(actor, move |tx, actor| {
+        require_edit(tx, actor, id, &if_match)?;
+        documents::delete(tx, actor, id)
+    })
+    .await?;
     Ok(done())
 }
 
