@@ -69,6 +69,10 @@ use crate::{
     store::{Store, WriteTx},
 };
 
+/// Password hashes made at a time, and how many more may wait for it: about a second's work.
+const HASHED_TOGETHER: usize = 2;
+const HASHING_WAITING_MAX: usize = 50;
+
 /// The portal without its edges. Share it in an `Arc`.
 pub struct App {
     pub config: Config,
@@ -87,7 +91,9 @@ pub struct App {
     storage: storage::StorageCache,
     throttle: throttle::Throttle,
     /// Password hashes in the making: each takes 19 MiB and a core.
-    hashing: Semaphore,
+    hashing: Arc<Semaphore>,
+    /// Those, and the ones that wait.
+    hashing_queue: Arc<Semaphore>,
 }
 
 impl App {
@@ -137,7 +143,8 @@ impl App {
             settings: ArcSwap::from_pointee(settings),
             counts: library::CountCache::new(10_000),
             storage: storage::cache(),
-            hashing: Semaphore::new(2),
+            hashing: Arc::new(Semaphore::new(HASHED_TOGETHER)),
+            hashing_queue: Arc::new(Semaphore::new(HASHED_TOGETHER + HASHING_WAITING_MAX)),
             index,
             indexed,
             extractor,
