@@ -219,7 +219,7 @@ pub fn edit(
     Ok(user)
 }
 
-/// Locks an account out: sessions and tokens stop working at once.
+/// Locks an account out: sessions end and tokens are revoked, also for the day it is enabled again.
 pub fn disable(
     tx: &mut WriteTx,
     actor: &Actor,
@@ -235,6 +235,7 @@ pub fn disable(
     user.is_disabled = true;
     tx.put(&user)?;
     sessions::end_all(tx, id, None)?;
+    tokens::revoke_all(tx, id)?;
     events::record(tx, actor, organization, Verb::PersonDisabled, id, user.display_name(), None)?;
     Ok(user)
 }
