@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{FormErrors, Go, Html, Page, Place, filters, is_own_path, page};
 use crate::{
     app::{App, Credentials},
-    domain::{sessions, users},
+    domain::sessions,
     error::Error,
     web::{
         auth::{self, Member, Visitor},
@@ -77,18 +77,13 @@ pub async fn submit(
         user_agent: user_agent(&request),
     };
     match app.sign_in(credentials).await {
-        Ok((session, value)) => {
-            let user = app.store.read(move |tx| users::get(tx, session.user)).await?;
+        Ok((_, value)) => {
             let mut cookie = auth::cookie(value, client::is_secure(&request, &app.config));
             if form.stay.is_none() {
                 // Until the browser is closed.
                 cookie.set_max_age(None);
             }
-            let next = match user.must_change_password {
-                true => "/account/password".into(),
-                false => safe_next(&form.next),
-            };
-            let mut response = Go::to(next).response();
+            let mut response = Go::to(safe_next(&form.next)).response();
             response.add_cookie(&cookie).map_err(|fault| anyhow::anyhow!(fault))?;
             Ok(response)
         }
