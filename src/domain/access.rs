@@ -209,8 +209,11 @@ impl Actor {
 /// What for: each action carries what it is done to.
 #[derive(Clone, Copy, Debug)]
 pub enum Action<'a> {
-    /// See, preview and download a document, its versions and its activity.
+    /// See, preview and download a document as it is now.
     Read(&'a Document),
+    /// See the versions that a document had before, and what happened to it: a public document
+    /// shows the world only what it is now.
+    ReadHistory(&'a Document),
     /// Change a document in any way, up to deleting it.
     Edit(&'a Document),
     /// Be in the library at all.
@@ -236,6 +239,13 @@ pub fn decide(actor: &Actor, action: Action) -> Result<()> {
             true => Ok(()),
             false => Err(unknown(actor, "document")),
         },
+        Action::ReadHistory(document) => {
+            decide(actor, Action::Read(document))?;
+            match actor.is_at_least(Role::Viewer, document.organization) {
+                true => Ok(()),
+                false => Err(unknown(actor, "version")),
+            }
+        }
         Action::Edit(document) => {
             decide(actor, Action::Read(document))?;
             let role = actor.role_in(document.organization);

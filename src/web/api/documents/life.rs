@@ -167,9 +167,6 @@ pub struct ActivityView {
     detail: Option<String>,
 }
 
-/// Events that are looked at for one page of activity.
-const LOOKED_AT_MAX: usize = 1_000;
-
 /// For members alone, however public the document; and who downloaded it, for those who may edit it.
 pub async fn activity(
     app: Data<App>,
@@ -184,11 +181,7 @@ pub async fn activity(
         .read(move |tx| {
             let document = documents::readable(tx, &actor, id)?;
             decide(&actor, Action::Browse(document.organization))?;
-            let can_edit = decide(&actor, Action::Edit(&document)).is_ok();
-            let mut events = events::about(tx, id, LOOKED_AT_MAX)?;
-            events.retain(|event| can_edit || event.verb != Verb::DocumentDownloaded);
-            events.truncate(limit);
-            Ok(events)
+            events::of_document(tx, &actor, &document, limit)
         })
         .await?;
     let view = |event: Event| ActivityView {

@@ -45,7 +45,7 @@ pub struct VersionView {
 
 #[derive(Serialize, JsonSchema)]
 pub struct VersionList {
-    /// The latest first.
+    /// The latest first; readers from outside of the organization see only the current one.
     versions: Vec<VersionView>,
 }
 
