@@ -56,6 +56,7 @@ pub use self::{
 };
 pub use crate::search::{Snippet, Source as SnippetSource};
 use crate::{
+    trash::TrashPage,
     blobs::{Backend, Blobs, Limits},
     clock::Clock,
     config::Config,

@@ -20,7 +20,8 @@ pub use self::{
     },
     listing::{created_by, created_count, in_category, newest, shown_to_group_count},
     trash::{
-        TRASH_KEPT, TrashPlace, delete, empty_trash, in_trash, in_trash_after, restore, trash,
+        TRASH_KEPT, TrashPlace, delete, empty_trash, in_trash, in_trash_after, in_trash_count,
+        restore, trash,
     },
 };
 pub(in crate::domain) use self::{changing::save, listing::some_in_category};
