@@ -219,9 +219,13 @@ const OWN_TRASHED: Index<Document, (Id<Organization>, Id<User>, Timestamp)> = In
 /// # Errors
 /// As [`decide`]; a document that does not exist is answered like one that may not be seen.
 pub fn readable(tx: &ReadTx, actor: &Actor, id: Id<Document>) -> Result<Document> {
-    let document = tx.get::<Document>(&id)?.ok_or_else(|| unknown(actor, "document"))?;
-    decide(actor, Action::Read(&document))?;
-    Ok(document)
+    find_readable(tx, actor, id)?.ok_or_else(|| unknown(actor, "document"))
+}
+
+/// [`readable`], where one that is gone or hidden is nothing special.
+pub fn find_readable(tx: &ReadTx, actor: &Actor, id: Id<Document>) -> Result<Option<Document>> {
+    let document = tx.get::<Document>(&id)?;
+    Ok(document.filter(|document| decide(actor, Action::Read(document)).is_ok()))
 }
 
 /// [`readable`], for somebody who is about to change it.
