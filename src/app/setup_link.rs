@@ -44,7 +44,8 @@ impl SetupLink {
         match &*current {
             Some((hash, until)) if hash.matches(secret) && *until > self.clock.now() => Ok(()),
             _ => Err(Error::NotFound(
-                "This setup link is not valid any more. Restart the portal: it prints a new one."
+                "This setup link is not valid any more. Run “appliance setup-link” on the server: it \
+                 prints a new one."
                     .into(),
             )),
         }
