@@ -34,7 +34,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::{
-    sync::{Semaphore, watch},
+    sync::{Mutex, Semaphore, watch},
     task::JoinSet,
 };
 
@@ -95,6 +95,9 @@ pub struct App {
     hashing: Arc<Semaphore>,
     /// Those, and the ones that wait.
     hashing_queue: Arc<Semaphore>,
+    unknown_proxy: OnceLock<IpAddr>,
+    /// Taken to read the settings anew: who reads last has read the latest.
+    refreshing: Mutex<()>,
 }
 
 impl App {
@@ -145,6 +148,8 @@ impl App {
             counts: library::CountCache::new(10_000),
             storage: storage::cache(),
             hashing: Arc::new(Semaphore::new(HASHED_TOGETHER)),
+            unknown_proxy: OnceLock::new(),
+            refreshing: Mutex::new(()),
             hashing_queue: Arc::new(Semaphore::new(HASHED_TOGETHER + HASHING_WAITING_MAX)),
             index,
             indexed,
@@ -177,6 +182,7 @@ impl App {
         self.settings.store(Arc::new(settings));
         Ok(())
     }
+        let _turn = self.refreshing.lock().await;
 
     /// A write on behalf of somebody, with the rights they have when it is made: a request is read
     /// long after it began, if its body comes slowly.
