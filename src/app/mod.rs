@@ -28,7 +28,11 @@ mod upload;
 mod work;
 mod worker;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -52,11 +56,11 @@ pub use self::{
     setup_link::{SetupForm, SetupLink},
     sign_in::{Credentials, Token},
     storage::Storage,
+    trash::TrashPage,
     work::Work,
 };
 pub use crate::search::{Snippet, Source as SnippetSource};
 use crate::{
-    trash::TrashPage,
     blobs::{Backend, Blobs, Limits},
     clock::Clock,
     config::Config,
@@ -91,13 +95,13 @@ pub struct App {
     counts: library::CountCache,
     storage: storage::StorageCache,
     throttle: throttle::Throttle,
+    unknown_proxy: OnceLock<IpAddr>,
+    /// Taken to read the settings anew: who reads last has read the latest.
+    refreshing: Mutex<()>,
     /// Password hashes in the making: each takes 19 MiB and a core.
     hashing: Arc<Semaphore>,
     /// Those, and the ones that wait.
     hashing_queue: Arc<Semaphore>,
-    unknown_proxy: OnceLock<IpAddr>,
-    /// Taken to read the settings anew: who reads last has read the latest.
-    refreshing: Mutex<()>,
 }
 
 impl App {
@@ -144,12 +148,12 @@ impl App {
             setup_link: SetupLink::new(clock.clone()),
             started_at: clock.now(),
             throttle: throttle::Throttle::new(clock.clone()),
+            unknown_proxy: OnceLock::new(),
+            refreshing: Mutex::new(()),
             settings: ArcSwap::from_pointee(settings),
             counts: library::CountCache::new(10_000),
             storage: storage::cache(),
             hashing: Arc::new(Semaphore::new(HASHED_TOGETHER)),
-            unknown_proxy: OnceLock::new(),
-            refreshing: Mutex::new(()),
             hashing_queue: Arc::new(Semaphore::new(HASHED_TOGETHER + HASHING_WAITING_MAX)),
             index,
             indexed,
@@ -178,11 +182,22 @@ impl App {
 
     /// Reads the settings anew; whoever changed them calls this.
     pub async fn refresh_settings(&self) -> Result<()> {
+        let _turn = self.refreshing.lock().await;
         let settings = self.store.read(settings::get).await?;
         self.settings.store(Arc::new(settings));
         Ok(())
     }
-        let _turn = self.refreshing.lock().await;
+
+    /// Remembers, for the log and for [`doctor`](App::doctor), that a proxy which the configuration
+    /// does not know passes requests on.
+    pub fn note_unknown_proxy(&self, address: IpAddr) {
+        if self.unknown_proxy.set(address).is_ok() {
+            tracing::warn!(
+                %address,
+                "a proxy that is not among trusted_proxies passes requests on: all visitors seem to have its address"
+            );
+        }
+    }
 
     /// A write on behalf of somebody, with the rights they have when it is made: a request is read
     /// long after it began, if its body comes slowly.

@@ -36,6 +36,8 @@ pub struct Credentials {
     pub login: String,
     pub password: String,
     pub address: Option<IpAddr>,
+    /// Everybody seems to come from there: it must not be held against them.
+    pub is_address_shared: bool,
     pub user_agent: String,
 }
 
@@ -123,7 +125,8 @@ impl App {
             None => Target::Name(login.clone()),
         };
         let expected = user.as_ref().map(|user| user.password.clone());
-        match (self.attempt(target, *address, password.clone(), expected).await?, user) {
+        let counted = address.filter(|_| !credentials.is_address_shared);
+        match (self.attempt(target, counted, password.clone(), expected).await?, user) {
             (Some(attempt), Some(user)) if user.is_disabled => {
                 attempt.take_back();
                 Err(Error::forbidden("This account is disabled. Ask your administrator."))

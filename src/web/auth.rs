@@ -158,6 +158,9 @@ async fn identify(request: &HttpRequest) -> Result<Identity> {
         Some(token) => by_web_token(&app, &token).await?,
         None => by_cookie(&app, request).await?,
     };
+    if let Some(proxy) = client::unknown_proxy(request, &app.config) {
+        app.note_unknown_proxy(proxy);
+    }
     identity.address = address;
     identity.actor.address = address.map(|address| address.to_string());
     Ok(identity)

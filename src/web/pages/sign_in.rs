@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{FormErrors, Go, Html, Page, Place, filters, is_own_path, page};
 use crate::{
-    app::{App, Credentials},
+    app::App,
     domain::sessions,
     error::Error,
     web::{
@@ -70,12 +70,7 @@ pub async fn submit(
     visitor: Visitor,
     Form(form): Form<SignInForm>,
 ) -> Result<HttpResponse> {
-    let credentials = Credentials {
-        login: form.name.clone(),
-        password: form.password,
-        address: visitor.address,
-        user_agent: user_agent(&request),
-    };
+    let credentials = client::credentials(&request, &app, form.name.clone(), form.password);
     match app.sign_in(credentials).await {
         Ok((_, value)) => {
             let mut cookie = auth::cookie(value, client::is_secure(&request, &app.config));
@@ -120,10 +115,4 @@ pub struct Empty {}
 
 fn safe_next(next: &str) -> String {
     if is_own_path(next) && !next.starts_with("/sign-") { next.into() } else { "/".into() }
-}
-
-/// The program that asks, in its own words.
-pub(super) fn user_agent(request: &HttpRequest) -> String {
-    let header = request.headers().get(header::USER_AGENT).and_then(|it| it.to_str().ok());
-    header.unwrap_or_default().to_owned()
 }
