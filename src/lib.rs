@@ -38,8 +38,9 @@
 //!   without its bytes.
 //! - **The index is derived.** It follows the change log, its cursor moves in the same commit as
 //!   its content, and it can be deleted at any time.
-//! - **Rights are read anew** for every request: a session, a role, a group or an account that is
-//!   gone counts on the next one.
+//! - **Rights are read anew** for every request, and once more by `App::write_as` in the
+//!   transaction that writes: a session, a role, a group or an account that is gone counts on the
+//!   next one, and for a request whose body is still on its way.
 //! - **Files of users are never parsed here**, only in a child process without network, files or
 //!   much memory; and they are served so that they can never run as us.
 //! - **One time and one source of ids for each transaction**: `tx.now()`, `tx.new_id()`.

@@ -407,7 +407,7 @@ pub fn pdf() -> Vec<u8> {
 
 /// An administrator of another organization on the same portal.
 async fn other_organization(app: &TestApp) -> (Id<Organization>, User) {
-    let password = app.app.hash_password(PASSWORD.into()).await.expect("a hash");
+    let password = app.app.new_password(PASSWORD.into(), &[]).await.expect("a hash");
     app.app
         .store
         .write(move |tx| {
