@@ -16,6 +16,8 @@ pub enum Error {
     Invalid { field: Option<&'static str>, message: String },
     /// Nobody is signed in, or the session has ended.
     SignInRequired,
+    /// The account has a password that another person set: its owner chooses one first.
+    OwnPasswordRequired,
     /// Who they say they are could not be proven.
     WrongCredentials,
     /// The actor may see it but not do this to it.
@@ -91,6 +93,10 @@ impl fmt::Display for Error {
             | Error::Busy { message, .. }
             | Error::Full(message) => f.write_str(message),
             Error::SignInRequired => f.write_str("Sign in to continue."),
+            Error::OwnPasswordRequired => f.write_str(
+                "Somebody else has set your password. Choose your own first: on the page \
+                 /account/password, or with POST /api/users/me/password.",
+            ),
             Error::WrongCredentials => f.write_str("The username or the password is wrong."),
             Error::Internal(_) => f.write_str(
                 "Something went wrong on our side. Try again; if it stays, tell your administrator.",

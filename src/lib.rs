@@ -17,7 +17,7 @@
 //!           blobs                files by their SHA-256: spool and object store
 //!           search               the index: words, filters, facets, snippets
 //!           extract              bytes to text and images, in a sandboxed child
-//!           host                 the machine: disk space
+//!           host                 the machine: disk space, owners, ports, limits
 //! base      config error id hash size clock
 //! ```
 //!
@@ -38,8 +38,9 @@
 //!   without its bytes.
 //! - **The index is derived.** It follows the change log, its cursor moves in the same commit as
 //!   its content, and it can be deleted at any time.
-//! - **Rights are read anew** for every request: a session, a role, a group or an account that is
-//!   gone counts on the next one.
+//! - **Rights are read anew** for every request, and once more by `App::write_as` in the
+//!   transaction that writes: a session, a role, a group or an account that is gone counts on the
+//!   next one, and for a request whose body is still on its way.
 //! - **Files of users are never parsed here**, only in a child process without network, files or
 //!   much memory, and not at all where the kernel does not lock it in; and they are served so that
 //!   they can never run as us.

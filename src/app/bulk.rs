@@ -49,8 +49,9 @@ impl App {
         }
         let outcomes = stream::iter(documents)
             .map(|id| {
-                let (actor, change) = (actor.clone(), change.clone());
-                let done = self.store.write(move |tx| change.apply(tx, &actor, id));
+                let change = change.clone();
+                let done =
+                    self.write_as(actor.clone(), move |tx, actor| change.apply(tx, actor, id));
                 async move { (id, done.await) }
             })
             .buffered(TOGETHER)

@@ -29,7 +29,7 @@ pub struct Proposals {
 pub struct Audience {
     /// With the number of members.
     pub groups: Vec<(Group, u64)>,
-    /// By name, without those who may not sign in.
+    /// All members by name, also those who may not sign in at the moment.
     pub people: Vec<User>,
 }
 
@@ -60,11 +60,8 @@ fn audience(tx: &ReadTx, organization: Id<Organization>) -> Result<Audience> {
         .into_iter()
         .map(|group| groups::member_count(tx, group.id).map(|count| (group, count)))
         .collect::<Result<_>>()?;
-    let mut people: Vec<User> = memberships::members(tx, organization)?
-        .into_iter()
-        .map(|(user, _)| user)
-        .filter(|user| !user.is_disabled)
-        .collect();
+    let mut people: Vec<User> =
+        memberships::members(tx, organization)?.into_iter().map(|(user, _)| user).collect();
     people.sort_by_cached_key(|user| user.display_name().to_lowercase());
     Ok(Audience { groups, people })
 }

@@ -1,7 +1,7 @@
 //! What may be wrong with a portal from the inside: jobs that failed, a search index that lags, a
 //! weak sandbox. What concerns the machine around it, the command `doctor` looks at itself.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,7 @@ impl App {
             ),
         });
         findings.push(open_files_finding());
+        findings.extend(self.unknown_proxy.get().map(proxy_finding));
         Ok(findings)
     }
 
@@ -227,6 +228,17 @@ fn sandbox_finding(report: &SandboxReport, allow_unsandboxed: bool) -> Finding {
 
 fn yes_or_no(is_so: bool) -> &'static str {
     if is_so { "yes" } else { "no" }
+}
+
+fn proxy_finding(address: &IpAddr) -> Finding {
+    Finding::warning(
+        "proxy",
+        format!(
+            "Requests come through a proxy at {address} that the portal does not know: all visitors \
+             seem to have its address, and guessing passwords is not limited by address."
+        ),
+        format!("Name it in the configuration: trusted_proxies = [\"{address}\"]"),
+    )
 }
 
 fn open_files_finding() -> Finding {

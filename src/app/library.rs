@@ -148,7 +148,9 @@ impl App {
                 for hit in page.hits {
                     let id = Id::from_uuid(hit.id);
                     // The index may be a moment behind: what is gone or hidden meanwhile is left out.
-                    let Ok(document) = documents::readable(tx, &actor, id) else { continue };
+                    let Some(document) = documents::find_readable(tx, &actor, id)? else {
+                        continue;
+                    };
                     if document.trashed.is_some() {
                         continue;
                     }
@@ -197,11 +199,15 @@ impl App {
         let index = self.index.clone();
         let store = self.store.clone();
         blocking(move || {
-            let mut suggestions = index.suggest(&request)?;
+            let suggestions = index.suggest(&request)?;
             store.read_blocking(|tx| {
-                suggestions
-                    .retain(|one| documents::readable(tx, &actor, Id::from_uuid(one.id)).is_ok());
-                Ok(suggestions)
+                let mut readable = Vec::with_capacity(suggestions.len());
+                for one in suggestions {
+                    if documents::find_readable(tx, &actor, Id::from_uuid(one.id))?.is_some() {
+                        readable.push(one);
+                    }
+                }
+                Ok(readable)
             })
         })
         .await
@@ -242,7 +248,10 @@ impl App {
         decide(&actor, Action::Browse(organization))?;
         self.store
             .read(move |tx| {
-                let category = category.and_then(|id| categories::get(tx, organization, id).ok());
+                let category = match category {
+                    Some(id) => categories::find(tx, organization, id)?,
+                    None => None,
+                };
                 let person = match person {
                     Some(id) if memberships::role(tx, organization, id)?.is_some() => {
                         tx.get(&id)?

@@ -45,14 +45,13 @@ impl App {
             let message = "A logo is a PNG, JPEG, WebP or GIF picture of at most 1 MB.";
             return Err(Error::invalid_field("file", message));
         }
-        self.store
-            .write(move |tx| {
-                decide(&actor, Action::Govern(organization))?;
-                let logo = Logo { blob: blob.hash, media_type: blob.media_type.clone() };
-                blob_records::adopt(tx, blob)?;
-                organizations::present(tx, &actor, organization, None, None, Some(Some(logo)))
-            })
-            .await?;
+        self.write_as(actor, move |tx, actor| {
+            decide(actor, Action::Govern(organization))?;
+            let logo = Logo { blob: blob.hash, media_type: blob.media_type.clone() };
+            blob_records::adopt(tx, blob)?;
+            organizations::present(tx, actor, organization, None, None, Some(Some(logo)))
+        })
+        .await?;
         Ok(())
     }
 }

@@ -28,7 +28,11 @@ mod upload;
 mod work;
 mod worker;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -52,22 +56,30 @@ pub use self::{
     setup_link::{SetupForm, SetupLink},
     sign_in::{Credentials, Token},
     storage::Storage,
+    trash::TrashPage,
     work::Work,
 };
 use crate::{
     blobs::{Backend, Blobs, Limits},
     clock::Clock,
     config::Config,
-    domain::settings::{self, Settings},
+    domain::{
+        access::Actor,
+        settings::{self, Settings},
+    },
     error::Result,
     extract::{self, Extractor},
     search::{self, Index},
-    store::Store,
+    store::{Store, WriteTx},
 };
 pub use crate::{
     extract::TEXT_BYTES_MAX,
     search::{Snippet, Source as SnippetSource},
 };
+
+/// Password hashes made at a time, and how many more may wait for it: about a second's work.
+const HASHED_TOGETHER: usize = 2;
+const HASHING_WAITING_MAX: usize = 50;
 
 /// The portal without its edges. Share it in an `Arc`.
 pub struct App {
@@ -89,8 +101,13 @@ pub struct App {
     drawing: extraction::Drawing,
     /// Held by whoever takes the index one step further.
     indexing: Mutex<()>,
+    unknown_proxy: OnceLock<IpAddr>,
+    /// Taken to read the settings anew: who reads last has read the latest.
+    refreshing: Mutex<()>,
     /// Password hashes in the making: each takes 19 MiB and a core.
-    hashing: Semaphore,
+    hashing: Arc<Semaphore>,
+    /// Those, and the ones that wait.
+    hashing_queue: Arc<Semaphore>,
 }
 
 impl App {
@@ -147,12 +164,15 @@ impl App {
             setup_link: SetupLink::new(clock.clone()),
             started_at: clock.now(),
             throttle: throttle::Throttle::new(clock.clone()),
+            unknown_proxy: OnceLock::new(),
+            refreshing: Mutex::new(()),
             settings: ArcSwap::from_pointee(settings),
             counts: library::CountCache::new(10_000),
             storage: storage::cache(),
             drawing: extraction::Drawing::new(),
             indexing: Mutex::new(()),
-            hashing: Semaphore::new(2),
+            hashing: Arc::new(Semaphore::new(HASHED_TOGETHER)),
+            hashing_queue: Arc::new(Semaphore::new(HASHED_TOGETHER + HASHING_WAITING_MAX)),
             index,
             indexed,
             extractor,
@@ -180,14 +200,56 @@ impl App {
 
     /// Reads the settings anew; whoever changed them calls this.
     pub async fn refresh_settings(&self) -> Result<()> {
+        let _turn = self.refreshing.lock().await;
         let settings = self.store.read(settings::get).await?;
         self.settings.store(Arc::new(settings));
         Ok(())
     }
 
-    /// Waits until the search index shows everything committed so far, for at most two seconds: a
-    /// change of who sees a document is answered only when counts and facets know it too. (What a
-    /// list shows is decided by the store in any case.)
+    /// Remembers, for the log and for [`doctor`](App::doctor), that a proxy which the configuration
+    /// does not know passes requests on.
+    pub fn note_unknown_proxy(&self, address: IpAddr) {
+        if self.unknown_proxy.set(address).is_ok() {
+            tracing::warn!(
+                %address,
+                "a proxy that is not among trusted_proxies passes requests on: all visitors seem to have its address"
+            );
+        }
+    }
+
+    /// A write on behalf of somebody, with the rights they have when it is made: a request is read
+    /// long after it began, if its body comes slowly.
+    ///
+    /// # Errors
+    /// `SignInRequired` when the session, the token or the account is gone by then.
+    pub async fn write_as<T: Send + 'static>(
+        &self,
+        actor: Actor,
+        verb: impl FnOnce(&mut WriteTx, &Actor) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.store
+            .write(move |tx| {
+                let actor = actor.again(tx)?;
+                verb(tx, &actor)
+            })
+            .await
+    }
+
+    /// [`write_as`](Self::write_as) for documents and categories: answers when lists, counts and
+    /// facets know of it.
+    pub async fn change<T: Send + 'static>(
+        &self,
+        actor: Actor,
+        verb: impl FnOnce(&mut WriteTx, &Actor) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let changed = self.write_as(actor, verb).await?;
+        self.wait_for_index().await;
+        Ok(changed)
+    }
+
+    /// Waits until the search index shows everything committed so far, for at most two seconds.
+    /// (What a list shows is decided by the store in any case.) [`change`](Self::change) does; many
+    /// writes one after the other wait once, at their end.
     pub async fn wait_for_index(&self) {
         let sequence = *self.store.latest_change().borrow();
         self.wait_for_index_at(sequence, Duration::from_secs(2)).await;

@@ -5,7 +5,7 @@ use crate::{
     domain::{
         access::{Action, Actor, decide},
         documents::{self, Document, Visibility},
-        events::{self, Event, Verb},
+        events::{self, Event},
         groups::Group,
         users::User,
         versions::{self, Version},
@@ -19,10 +19,10 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Reading {
     pub found: Found,
-    /// The newest first, with the name of who uploaded it.
+    /// The newest first, with the name of who uploaded it; no names for those outside of the
+    /// organization, here and in `found`.
     pub versions: Vec<(Version, String)>,
-    /// What happened last, the newest first. Nothing for strangers, and who downloaded it only for
-    /// those who may change it.
+    /// What happened last, the newest first; nothing for those outside of the organization.
     pub activity: Vec<Event>,
     /// The names of the groups and people it is shown to, for those who may change that.
     pub seen_by: Vec<String>,
@@ -31,9 +31,8 @@ pub struct Reading {
     pub may_edit: bool,
 }
 
-/// Events on a document's page, and how many are looked at for them.
+/// Events on a document's page.
 const ACTIVITY_SHOWN: usize = 12;
-const ACTIVITY_LOOKED_AT: usize = 200;
 
 impl App {
     /// # Errors
@@ -46,29 +45,29 @@ impl App {
 fn reading(tx: &ReadTx, actor: &Actor, id: Id<Document>) -> Result<Reading> {
     let document = documents::readable(tx, actor, id)?;
     let may_edit = decide(actor, Action::Edit(&document)).is_ok();
+    let is_insider = decide(actor, Action::ReadHistory(&document)).is_ok();
     let versions = versions::list(tx, actor, &document)?;
     let trashed_by = document.trashed.and_then(|trashed| trashed.by);
     let people = versions.iter().map(|version| version.created_by).chain(trashed_by);
-    let names = names_of(tx, people)?;
+    let names = names_of(tx, people.filter(|_| is_insider))?;
     let name = |id| names.get(&id).cloned().unwrap_or_default();
+    let activity = match is_insider {
+        true => events::of_document(tx, actor, &document, ACTIVITY_SHOWN)?,
+        false => Vec::new(),
+    };
+    let seen_by = if may_edit { seen_by(tx, &document.visibility)? } else { Vec::new() };
+    let mut found = with_surroundings(tx, document)?;
+    if !is_insider {
+        found.creator.clear();
+    }
     Ok(Reading {
         versions: versions.into_iter().map(|it| (it.clone(), name(it.created_by))).collect(),
-        activity: activity(tx, actor, id, may_edit)?,
-        seen_by: if may_edit { seen_by(tx, &document.visibility)? } else { Vec::new() },
+        activity,
+        seen_by,
         trashed_by: trashed_by.map(name),
-        found: with_surroundings(tx, document)?,
+        found,
         may_edit,
     })
-}
-
-fn activity(tx: &ReadTx, actor: &Actor, id: Id<Document>, may_edit: bool) -> Result<Vec<Event>> {
-    if actor.is_stranger() {
-        return Ok(Vec::new());
-    }
-    let mut activity = events::about(tx, id, ACTIVITY_LOOKED_AT)?;
-    activity.retain(|event| may_edit || event.verb != Verb::DocumentDownloaded);
-    activity.truncate(ACTIVITY_SHOWN);
-    Ok(activity)
 }
 
 fn seen_by(tx: &ReadTx, visibility: &Visibility) -> Result<Vec<String>> {

@@ -10,7 +10,6 @@ use crate::{
     clock::Clock,
     domain::{
         organizations::Organization,
-        passwords,
         secrets::{Secret, SecretHash},
         setup::{self, Setup},
         users::User,
@@ -45,7 +44,8 @@ impl SetupLink {
         match &*current {
             Some((hash, until)) if hash.matches(secret) && *until > self.clock.now() => Ok(()),
             _ => Err(Error::NotFound(
-                "This setup link is not valid any more. Restart the portal: it prints a new one."
+                "This setup link is not valid any more. Run “appliance setup-link” on the server: it \
+                 prints a new one."
                     .into(),
             )),
         }
@@ -70,13 +70,13 @@ impl App {
     /// Sets the portal up with a valid link, which is then used up.
     pub async fn set_up(&self, secret: &str, form: SetupForm) -> Result<(Organization, User)> {
         self.setup_link.check(secret)?;
-        passwords::accept(&form.password, &[&form.username, &form.email])?;
+        let password = self.new_password(form.password, &[&form.username, &form.email]).await?;
         let setup = Setup {
             organization: form.organization,
             username: form.username,
             email: form.email,
             full_name: form.full_name,
-            password: self.hash_password(form.password).await?,
+            password,
         };
         let done = self.store.write(move |tx| setup::run(tx, setup)).await?;
         self.setup_link.set(None);

@@ -8,7 +8,10 @@ use jiff::SignedDuration;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
-use super::App;
+use super::{
+    App,
+    throttle::{Attempt, Target},
+};
 use crate::{
     domain::{
         access::Actor,
@@ -33,6 +36,8 @@ pub struct Credentials {
     pub login: String,
     pub password: String,
     pub address: Option<IpAddr>,
+    /// Everybody seems to come from there: it must not be held against them.
+    pub is_address_shared: bool,
     pub user_agent: String,
 }
 
@@ -111,74 +116,138 @@ impl App {
 
     async fn authenticate(&self, credentials: &Credentials) -> Result<User> {
         let Credentials { login, password, address, .. } = credentials;
-        self.throttle.check(login, *address)?;
         let user = {
             let login = login.clone();
             self.store.read(move |tx| users::by_login(tx, &login)).await?
         };
+        let target = match &user {
+            Some(user) => Target::Account(user.id),
+            None => Target::Name(login.clone()),
+        };
         let expected = user.as_ref().map(|user| user.password.clone());
-        let is_right = self.verify_password(password.clone(), expected).await?;
-        match user {
-            Some(user) if is_right && user.is_disabled => {
+        let counted = address.filter(|_| !credentials.is_address_shared);
+        match (self.attempt(target, counted, password.clone(), expected).await?, user) {
+            (Some(attempt), Some(user)) if user.is_disabled => {
+                attempt.take_back();
                 Err(Error::forbidden("This account is disabled. Ask your administrator."))
             }
-            Some(user) if is_right => {
-                self.throttle.note_success(login);
+            (Some(attempt), Some(user)) => {
+                attempt.succeed();
                 Ok(user)
             }
-            user => {
-                self.throttle.note_failure(login, *address);
-                self.note_failed_sign_in(user, *address).await?;
+            (_, user) => {
+                self.note_failed_sign_in(user, *address);
                 Err(Error::WrongCredentials)
             }
         }
     }
 
+    /// Checks a password, which counts as a guess while it lasts and after a `None`: it was wrong.
+    async fn attempt(
+        &self,
+        target: Target,
+        address: Option<IpAddr>,
+        password: String,
+        expected: Option<PasswordHash>,
+    ) -> Result<Option<Attempt<'_>>> {
+        let attempt = self.throttle.attempt(&target, address)?;
+        let checked = self.with_hashing(move || passwords::verify(&password, expected.as_ref()));
+        match checked.await {
+            Ok(is_right) => Ok(is_right.then_some(attempt)),
+            Err(fault) => {
+                attempt.take_back();
+                Err(fault)
+            }
+        }
+    }
+
     /// Leaves a trace in the audit log of an account that exists. Guessed names leave none: else
-    /// anybody could fill the log.
-    async fn note_failed_sign_in(&self, user: Option<User>, address: Option<IpAddr>) -> Result<()> {
-        let Some(user) = user else { return Ok(()) };
-        self.store
-            .write(move |tx| {
+    /// anybody could fill the log. The answer does not wait for it, and so does not tell by its time
+    /// which names exist.
+    fn note_failed_sign_in(&self, user: Option<User>, address: Option<IpAddr>) {
+        let Some(user) = user else { return };
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            let noted = store.write(move |tx| {
                 let organization =
                     memberships::of_user(tx, user.id)?.first().map(|m| m.organization);
                 let mut actor = Actor::stranger();
                 actor.address = address.map(|ip| ip.to_string());
                 let name = user.display_name();
                 events::record(tx, &actor, organization, Verb::SignInFailed, user.id, name, None)
-            })
-            .await
+            });
+            if let Err(fault) = noted.await {
+                tracing::error!("a failed sign-in is not in the audit log: {}", fault.chain());
+            }
+        });
+    }
+
+    /// Changes one's own password, which ends all sessions but the one that asks.
+    ///
+    /// # Errors
+    /// `Invalid` when `current` is not the password, or the new one breaks a rule; guesses are
+    /// limited as for signing in.
+    pub async fn change_own_password(
+        &self,
+        actor: Actor,
+        current: String,
+        password: String,
+    ) -> Result<()> {
+        let organization = actor.at_work()?;
+        let id = actor.person()?;
+        let user = self.store.read(move |tx| users::get(tx, id)).await?;
+        self.confirm_password(&user, current).await?;
+        let password = self.new_password(password, &[&user.username, &user.email]).await?;
+        self.write_as(actor, move |tx, actor| {
+            users::change_own_password(tx, actor, organization, &user.password, password)
+        })
+        .await
     }
 
     /// # Errors
     /// `Invalid` when it is not the user's password; guesses are limited as for signing in.
-    pub async fn confirm_password(&self, user: &User, password: String) -> Result<()> {
-        self.throttle.check(&user.username, None)?;
-        if self.verify_password(password, Some(user.password.clone())).await? {
-            return Ok(());
+    async fn confirm_password(&self, user: &User, password: String) -> Result<()> {
+        let (target, expected) = (Target::Confirmation(user.id), Some(user.password.clone()));
+        match self.attempt(target, None, password, expected).await? {
+            Some(attempt) => {
+                attempt.succeed();
+                Ok(())
+            }
+            None => {
+                let message = "This is not your current password.";
+                Err(Error::invalid_field("current_password", message))
+            }
         }
-        self.throttle.note_failure(&user.username, None);
-        Err(Error::invalid_field("current_password", "This is not your current password."))
     }
 
-    /// Hashes a password away from the async threads, and not too many at a time.
-    pub async fn hash_password(&self, password: String) -> Result<PasswordHash> {
+    /// The hash of a password that somebody is to have. `names` are what it must not repeat.
+    ///
+    /// # Errors
+    /// `Invalid` with the rule that it breaks.
+    pub async fn new_password(&self, password: String, names: &[&str]) -> Result<PasswordHash> {
+        passwords::accept(&password, names)?;
         self.with_hashing(move || passwords::hash(&password)).await
     }
 
-    async fn verify_password(
-        &self,
-        password: String,
-        expected: Option<PasswordHash>,
-    ) -> Result<bool> {
-        self.with_hashing(move || passwords::verify(&password, expected.as_ref())).await
-    }
-
+    /// Away from the async threads, and not too many at a time.
+    ///
+    /// # Errors
+    /// `Busy` when too many wait already.
     async fn with_hashing<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let _place = self.hashing.acquire().await.context("waiting to hash a password")?;
+        let queued = self.hashing_queue.clone().try_acquire_owned().map_err(|_| Error::Busy {
+            message: "Too many people are signing in right now. Try again in a few seconds.".into(),
+            retry_after_s: 3,
+        })?;
+        let place = self.hashing.clone().acquire_owned().await;
+        let place = place.context("waiting to hash a password")?;
+        // The places go along: the work does not end when nobody waits for it any more.
+        let work = move || {
+            let _places = (queued, place);
+            work()
+        };
         tokio::task::spawn_blocking(work)
             .await
             .map_err(|fault| Error::Internal(anyhow!(fault).context("hashing a password")))?

@@ -49,15 +49,14 @@ impl App {
 
     /// Starts everything over that has failed. Returns how many jobs that were.
     pub async fn retry_failed(&self, actor: Actor) -> Result<u64> {
-        self.store
-            .write(move |tx| {
-                let (failed, _) = jobs::page(tx, &actor, Some(State::Failed), None, RETRIED_MAX)?;
-                for job in &failed {
-                    jobs::retry(tx, &actor, job.id)?;
-                }
-                Ok(failed.len() as u64)
-            })
-            .await
+        self.write_as(actor, move |tx, actor| {
+            let (failed, _) = jobs::page(tx, actor, Some(State::Failed), None, RETRIED_MAX)?;
+            for job in &failed {
+                jobs::retry(tx, actor, job.id)?;
+            }
+            Ok(failed.len() as u64)
+        })
+        .await
     }
 }
 

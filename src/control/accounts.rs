@@ -11,7 +11,7 @@ use crate::{
         access::{Actor, Role},
         memberships,
         organizations::{self, Organization},
-        passwords::{self, PasswordHash},
+        passwords::PasswordHash,
         setup::{self, Setup},
         users::{self, NewUser, User},
     },
@@ -77,8 +77,7 @@ pub struct Added {
 }
 
 pub async fn add(app: &Arc<App>, new: NewAccount) -> Result<Added> {
-    passwords::accept(&new.password.0, &[&new.username, &new.email])?;
-    let password = app.hash_password(new.password.0.clone()).await?;
+    let password = app.new_password(new.password.0.clone(), &[&new.username, &new.email]).await?;
     app.store
         .write(move |tx| {
             let organization = organization(tx, new.organization.as_deref())?;
@@ -103,10 +102,9 @@ pub async fn set_password(app: &Arc<App>, login: String, password: Password) -> 
         let login = login.clone();
         app.store.read(move |tx| by_login(tx, &login)).await?
     };
-    passwords::accept(&password.0, &[&user.username, &user.email])?;
-    let password = app.hash_password(password.0).await?;
+    let password = app.new_password(password.0, &[&user.username, &user.email]).await?;
     change(app, login, move |tx, actor, organization, user| {
-        users::set_password(tx, actor, organization, user, password, None)
+        users::set_password(tx, actor, organization, user, password)
     })
     .await
 }

@@ -112,9 +112,10 @@ impl From<Error> for Failed {
         let kind = match &error {
             Error::NotFound(_) => Kind::NotFound,
             Error::Invalid { .. } => Kind::Invalid,
-            Error::SignInRequired | Error::WrongCredentials | Error::Forbidden(_) => {
-                Kind::Forbidden
-            }
+            Error::SignInRequired
+            | Error::OwnPasswordRequired
+            | Error::WrongCredentials
+            | Error::Forbidden(_) => Kind::Forbidden,
             Error::Conflict(_) | Error::Stale(_) => Kind::Conflict,
             Error::TooLarge(_) => Kind::TooLarge,
             Error::TooMany { .. } | Error::Busy { .. } => Kind::Busy,

@@ -15,6 +15,8 @@ use super::{
     groups::{self, Group},
     memberships,
     organizations::Organization,
+    sessions::{self, Session},
+    tokens::{self, ApiToken},
     users::User,
 };
 use crate::{
@@ -65,6 +67,8 @@ impl Role {
 pub struct Actor {
     /// `None` for a stranger and for the program itself.
     pub user: Option<Id<User>>,
+    /// What proved it; `None` where nothing had to.
+    pub credential: Option<Credential>,
     /// How the audit log names the actor.
     pub name: String,
     /// Administrator of the whole instance; also the program itself and the command line.
@@ -77,11 +81,19 @@ pub struct Actor {
     pub address: Option<String>,
 }
 
+/// What somebody has shown to prove who they are. It may be gone a moment later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credential {
+    Session(Id<Session>),
+    Token(Id<ApiToken>),
+}
+
 impl Actor {
     /// Somebody who has not signed in.
     pub fn stranger() -> Self {
         Actor {
             user: None,
+            credential: None,
             name: "A visitor".into(),
             is_administrator: false,
             organization: None,
@@ -107,6 +119,7 @@ impl Actor {
         }
         Ok(Actor {
             user: Some(user.id),
+            credential: None,
             name: user.display_name().into(),
             is_administrator: user.is_admin,
             organization: organization.filter(|_| role.is_some() || user.is_admin),
@@ -116,17 +129,33 @@ impl Actor {
         })
     }
 
-    /// The same actor with the rights of this moment. A verb that ends something long, such as an
-    /// upload, asks for it: much can happen to an account in the meantime.
+    /// The same actor with the rights of this moment: whatever an actor writes is decided with
+    /// these, since a request may have begun long before.
     ///
     /// # Errors
-    /// `SignInRequired` when the account is gone or disabled.
+    /// `SignInRequired` when the session, the token or the account is gone, or the account disabled.
     pub fn again(&self, tx: &ReadTx) -> Result<Self> {
-        let Some(id) = self.user else { return Ok(self.clone()) };
-        let user = tx.get::<User>(&id)?.filter(|user| !user.is_disabled);
-        let user = user.ok_or(Error::SignInRequired)?;
-        let now = Actor::load(tx, &user, self.organization)?;
+        let now = match (self.credential, self.user) {
+            (Some(Credential::Session(id)), _) => {
+                sessions::resume(tx, id)?.map(|(.., actor)| actor)
+            }
+            (Some(Credential::Token(id)), _) => tokens::actor(tx, id)?,
+            (None, Some(id)) => match tx.get::<User>(&id)?.filter(|user| !user.is_disabled) {
+                Some(user) => Some(Actor::load(tx, &user, self.organization)?),
+                None => None,
+            },
+            (None, None) => Some(self.clone()),
+        };
+        let now = now.ok_or(Error::SignInRequired)?;
         Ok(Actor { address: self.address.clone(), ..now })
+    }
+
+    /// The session that asks.
+    pub fn session(&self) -> Option<Id<Session>> {
+        match self.credential? {
+            Credential::Session(id) => Some(id),
+            Credential::Token(_) => None,
+        }
     }
 
     /// True for somebody who could gain by signing in.
@@ -180,8 +209,11 @@ impl Actor {
 /// What for: each action carries what it is done to.
 #[derive(Clone, Copy, Debug)]
 pub enum Action<'a> {
-    /// See, preview and download a document, its versions and its activity.
+    /// See, preview and download a document as it is now.
     Read(&'a Document),
+    /// See the versions that a document had before, and what happened to it: a public document
+    /// shows the world only what it is now.
+    ReadHistory(&'a Document),
     /// Change a document in any way, up to deleting it.
     Edit(&'a Document),
     /// Be in the library at all.
@@ -207,6 +239,13 @@ pub fn decide(actor: &Actor, action: Action) -> Result<()> {
             true => Ok(()),
             false => Err(unknown(actor, "document")),
         },
+        Action::ReadHistory(document) => {
+            decide(actor, Action::Read(document))?;
+            match actor.is_at_least(Role::Viewer, document.organization) {
+                true => Ok(()),
+                false => Err(unknown(actor, "version")),
+            }
+        }
         Action::Edit(document) => {
             decide(actor, Action::Read(document))?;
             let role = actor.role_in(document.organization);

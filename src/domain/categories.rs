@@ -58,9 +58,16 @@ pub fn list(tx: &ReadTx, organization: Id<Organization>) -> Result<Vec<Category>
 }
 
 pub fn get(tx: &ReadTx, organization: Id<Organization>, id: Id<Category>) -> Result<Category> {
-    tx.get::<Category>(&id)?
-        .filter(|category| category.organization == organization)
-        .ok_or_else(|| Error::not_found("category"))
+    find(tx, organization, id)?.ok_or_else(|| Error::not_found("category"))
+}
+
+pub fn find(
+    tx: &ReadTx,
+    organization: Id<Organization>,
+    id: Id<Category>,
+) -> Result<Option<Category>> {
+    let category = tx.get::<Category>(&id)?;
+    Ok(category.filter(|category| category.organization == organization))
 }
 
 /// The category with this name, however it is capitalized.

@@ -231,7 +231,7 @@ pub struct Filter {
     pub after: Option<Id<Event>>,
 }
 
-/// How many events one page of a filtered log looks at before it gives up and offers to go on.
+/// How many events are looked at for one page, of a filtered log or of a document's activity.
 const LOOKED_AT_MAX: usize = 20_000;
 
 /// A page of the audit log, newest first, and where the next begins.
@@ -288,6 +288,28 @@ impl Filter {
             && self.user.is_none_or(|user| event.user == Some(user))
             && self.until.is_none_or(|until| event.at < until)
     }
+}
+
+/// What happened to a document, newest first. Who downloaded it is told to those who may edit it.
+///
+/// # Errors
+/// As [`decide`] for those outside of its organization, however public the document.
+pub fn of_document(
+    tx: &ReadTx,
+    actor: &Actor,
+    document: &Document,
+    limit: usize,
+) -> Result<Vec<Event>> {
+    decide(actor, Action::ReadHistory(document))?;
+    let may_edit = decide(actor, Action::Edit(document)).is_ok();
+    let events = tx.index(&BY_SUBJECT).within(&document.id.uuid()).backward().records()?;
+    events
+        .take(LOOKED_AT_MAX)
+        .filter(|event| {
+            may_edit || !matches!(event, Ok(event) if event.verb == Verb::DocumentDownloaded)
+        })
+        .take(limit)
+        .collect()
 }
 
 /// The last events about one subject, newest first. The caller has decided that it may be read.

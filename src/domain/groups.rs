@@ -76,9 +76,12 @@ pub fn list(tx: &ReadTx, organization: Id<Organization>) -> Result<Vec<Group>> {
 /// # Errors
 /// `NotFound` when there is no such group, or it is another organization's.
 pub fn get(tx: &ReadTx, organization: Id<Organization>, id: Id<Group>) -> Result<Group> {
-    tx.get::<Group>(&id)?
-        .filter(|group| group.organization == organization)
-        .ok_or_else(|| Error::not_found("group"))
+    find(tx, organization, id)?.ok_or_else(|| Error::not_found("group"))
+}
+
+pub fn find(tx: &ReadTx, organization: Id<Organization>, id: Id<Group>) -> Result<Option<Group>> {
+    let group = tx.get::<Group>(&id)?;
+    Ok(group.filter(|group| group.organization == organization))
 }
 
 pub fn members(tx: &ReadTx, group: Id<Group>) -> Result<Vec<User>> {

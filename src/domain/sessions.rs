@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    access::Actor,
+    access::{Actor, Credential},
     events::{self, Verb},
     memberships,
     organizations::{self, Organization},
@@ -136,6 +136,7 @@ pub fn resume(tx: &ReadTx, id: Id<Session>) -> Result<Option<(Session, User, Act
         return Ok(None);
     };
     let actor = Actor::load(tx, &user, session.organization)?;
+    let actor = Actor { credential: Some(Credential::Session(id)), ..actor };
     Ok(Some((session, user, actor)))
 }
 
@@ -173,6 +174,11 @@ pub fn end(tx: &mut WriteTx, user: Id<User>, id: Id<Session>) -> Result<()> {
         Some(session) if session.user == user => tx.remove::<Session>(&id).map(|_| ()),
         _ => Ok(()),
     }
+}
+
+/// Ends all sessions of the actor but the one that asks. Returns how many.
+pub fn end_others(tx: &mut WriteTx, actor: &Actor) -> Result<usize> {
+    end_all(tx, actor.person()?, actor.session())
 }
 
 /// Ends all sessions of a user except `keep`. Returns how many.

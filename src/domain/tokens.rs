@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    access::Actor,
+    access::{Actor, Credential},
     events::{self, Verb},
     memberships, organizations,
     secrets::{Secret, SecretHash},
@@ -89,9 +89,19 @@ pub fn create(
 
 /// Who a token speaks for; `None` when it is unknown, has expired, or its owner may not sign in.
 pub fn resume(tx: &ReadTx, revealed: &str) -> Result<Option<(ApiToken, User, Actor)>> {
-    let Some(token) = tx.find(&BY_SECRET, &SecretHash::of(revealed).key())? else {
-        return Ok(None);
-    };
+    match tx.find(&BY_SECRET, &SecretHash::of(revealed).key())? {
+        Some(token) => resume_known(tx, token),
+        None => Ok(None),
+    }
+}
+
+/// The actor behind a token that has been proven before; `None` when it does not count any more.
+pub(super) fn actor(tx: &ReadTx, id: Id<ApiToken>) -> Result<Option<Actor>> {
+    let Some(token) = tx.get::<ApiToken>(&id)? else { return Ok(None) };
+    Ok(resume_known(tx, token)?.map(|(.., actor)| actor))
+}
+
+fn resume_known(tx: &ReadTx, token: ApiToken) -> Result<Option<(ApiToken, User, Actor)>> {
     if token.expires_at.is_some_and(|at| at <= tx.now()) {
         return Ok(None);
     }
@@ -104,6 +114,7 @@ pub fn resume(tx: &ReadTx, revealed: &str) -> Result<Option<(ApiToken, User, Act
         None => None,
     };
     let actor = Actor::load(tx, &user, organization)?;
+    let actor = Actor { credential: Some(Credential::Token(token.id)), ..actor };
     Ok(Some((token, user, actor)))
 }
 

@@ -219,7 +219,7 @@ pub fn edit(
     Ok(user)
 }
 
-/// Locks an account out: sessions and tokens stop working at once.
+/// Locks an account out: sessions end and tokens are revoked, also for the day it is enabled again.
 pub fn disable(
     tx: &mut WriteTx,
     actor: &Actor,
@@ -235,6 +235,7 @@ pub fn disable(
     user.is_disabled = true;
     tx.put(&user)?;
     sessions::end_all(tx, id, None)?;
+    tokens::revoke_all(tx, id)?;
     events::record(tx, actor, organization, Verb::PersonDisabled, id, user.display_name(), None)?;
     Ok(user)
 }
@@ -259,15 +260,14 @@ pub fn enable(
     Ok(user)
 }
 
-/// Gives an account another password and ends its sessions, except `keep`. Set by somebody else, it
-/// also revokes its tokens: the account may have been taken.
+/// Gives an account another password and ends its sessions, but the one that asks. Set by somebody
+/// else, it also revokes its tokens: the account may have been taken.
 pub fn set_password(
     tx: &mut WriteTx,
     actor: &Actor,
     organization: Id<Organization>,
     id: Id<User>,
     password: PasswordHash,
-    keep: Option<Id<sessions::Session>>,
 ) -> Result<()> {
     let mut user = get(tx, id)?;
     if actor.user != Some(id) {
@@ -278,8 +278,28 @@ pub fn set_password(
     user.password_changed_at = tx.now();
     user.must_change_password = actor.user.is_some_and(|by| by != id);
     tx.put(&user)?;
-    sessions::end_all(tx, id, keep)?;
+    sessions::end_all(tx, id, actor.session())?;
     events::record(tx, actor, organization, Verb::PasswordChanged, id, user.display_name(), None)
+}
+
+/// Changes one's own password. `proven` is what the old one was checked against.
+///
+/// # Errors
+/// `Conflict` when that is not the password any more: who knew the old one knows nothing now.
+pub fn change_own_password(
+    tx: &mut WriteTx,
+    actor: &Actor,
+    organization: Id<Organization>,
+    proven: &PasswordHash,
+    password: PasswordHash,
+) -> Result<()> {
+    let id = actor.person()?;
+    if get(tx, id)?.password != *proven {
+        return Err(Error::conflict(
+            "Your password was changed in the meantime. Sign in with the new one.",
+        ));
+    }
+    set_password(tx, actor, organization, id, password)
 }
 
 /// Ends every session and revokes every token of somebody else.

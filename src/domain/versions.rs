@@ -69,7 +69,6 @@ pub fn add(
     document: Id<Document>,
     file: NewFile,
 ) -> Result<(Document, Version)> {
-    let actor = &actor.again(tx)?;
     let mut document = documents::editable(tx, actor, document)?;
     if document.link.is_some() {
         return Err(Error::conflict(
@@ -132,7 +131,11 @@ pub fn current_file(version: &Version) -> CurrentFile {
 /// The versions of a document that the actor may read, newest first.
 pub fn list(tx: &ReadTx, actor: &Actor, document: &Document) -> Result<Vec<Version>> {
     decide(actor, Action::Read(document))?;
-    of_document(tx, document.id)
+    if decide(actor, Action::ReadHistory(document)).is_ok() {
+        return of_document(tx, document.id);
+    }
+    let Some(current) = &document.current else { return Ok(Vec::new()) };
+    Ok(tx.get(&current.version)?.into_iter().collect())
 }
 
 pub(super) fn of_document(tx: &ReadTx, document: Id<Document>) -> Result<Vec<Version>> {
@@ -151,6 +154,9 @@ pub fn readable(
         .get::<Version>(&id)?
         .filter(|version| version.document == document.id)
         .ok_or_else(|| unknown(actor, "version"))?;
+    if document.current.as_ref().is_none_or(|current| current.version != id) {
+        decide(actor, Action::ReadHistory(&document))?;
+    }
     Ok((document, version))
 }
 

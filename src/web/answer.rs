@@ -47,6 +47,7 @@ struct Refusal {
     message: String,
     field: Option<&'static str>,
     needs_sign_in: bool,
+    needs_own_password: bool,
     request_id: String,
 }
 
@@ -59,6 +60,7 @@ impl Refusal {
             message: by_status(status).into(),
             field: None,
             needs_sign_in: status == StatusCode::UNAUTHORIZED,
+            needs_own_password: false,
             status,
             request_id,
         };
@@ -66,6 +68,7 @@ impl Refusal {
             refusal.message = error.to_string();
             match error {
                 Error::Invalid { field, .. } => refusal.field = *field,
+                Error::OwnPasswordRequired => refusal.needs_own_password = true,
                 Error::Internal(chain) => {
                     tracing::error!(id = refusal.request_id, "a request failed: {chain:#}");
                 }
@@ -79,6 +82,9 @@ impl Refusal {
         let path = request.path();
         if path.starts_with("/api/") || wants_json(request) {
             return self.problem();
+        }
+        if self.needs_own_password {
+            return pages::Go::to("/account/password").response();
         }
         if self.needs_sign_in && matches!(*request.method(), Method::GET | Method::HEAD) {
             return pages::to_sign_in(request);

@@ -27,6 +27,10 @@ use crate::{
 
 pub const COOKIE: &str = "session";
 
+/// What is left to somebody whose password another person has set.
+const WITHOUT_OWN_PASSWORD: [&str; 4] =
+    ["/account/password", "/sign-out", "/api/users/me/password", "/api/logout"];
+
 /// Anybody who sends a request. Extracting it twice costs nothing the second time.
 #[derive(Clone)]
 pub struct Visitor(Rc<Identity>);
@@ -94,6 +98,10 @@ impl FromRequest for Visitor {
                 return Ok(known.clone());
             }
             let visitor = Visitor(Rc::new(identify(&request).await?));
+            let needs_password = visitor.user.as_ref().is_some_and(|it| it.must_change_password);
+            if needs_password && !WITHOUT_OWN_PASSWORD.contains(&request.path()) {
+                return Err(Error::OwnPasswordRequired.into());
+            }
             request.extensions_mut().insert(visitor.clone());
             Ok(visitor)
         })
@@ -150,6 +158,9 @@ async fn identify(request: &HttpRequest) -> Result<Identity> {
         Some(token) => by_web_token(&app, &token).await?,
         None => by_cookie(&app, request).await?,
     };
+    if let Some(proxy) = client::unknown_proxy(request, &app.config) {
+        app.note_unknown_proxy(proxy);
+    }
     identity.address = address;
     identity.actor.address = address.map(|address| address.to_string());
     Ok(identity)
@@ -181,16 +192,16 @@ fn stranger() -> Identity {
 /// where strangers are welcome.
 async fn by_web_token(app: &App, token: &str) -> Result<Identity> {
     let id = app.read_token(token).ok_or(Error::SignInRequired)?;
-    match resume(app, id).await? {
-        Some((session, user, actor)) => Ok(Identity {
-            actor,
-            user: Some(user),
-            session: Some(session),
-            proof: Proof::Bearer,
-            address: None,
-        }),
-        None => Err(Error::SignInRequired),
-    }
+    let resumed = app.store.read(move |tx| sessions::resume(tx, id)).await?;
+    let (session, user, actor) = resumed.ok_or(Error::SignInRequired)?;
+    note_session_use(app, &session);
+    Ok(Identity {
+        actor,
+        user: Some(user),
+        session: Some(session),
+        proof: Proof::Bearer,
+        address: None,
+    })
 }
 
 async fn by_api_token(app: &App, revealed: String) -> Result<Identity> {
@@ -206,10 +217,12 @@ async fn by_cookie(app: &App, request: &HttpRequest) -> Result<Identity> {
     let Some((Ok(id), secret)) = parts.map(|(id, secret)| (id.parse(), secret)) else {
         return Ok(stranger());
     };
-    let Some((session, user, actor)) = resume(app, id).await? else { return Ok(stranger()) };
+    let resumed = app.store.read(move |tx| sessions::resume(tx, id)).await?;
+    let Some((session, user, actor)) = resumed else { return Ok(stranger()) };
     if !session.secret.as_ref().is_some_and(|hash| hash.matches(secret)) {
         return Ok(stranger());
     }
+    note_session_use(app, &session);
     Ok(Identity {
         actor,
         user: Some(user),
@@ -219,16 +232,14 @@ async fn by_cookie(app: &App, request: &HttpRequest) -> Result<Identity> {
     })
 }
 
-async fn resume(app: &App, id: Id<Session>) -> Result<Option<(Session, User, Actor)>> {
-    let resumed = app.store.read(move |tx| sessions::resume(tx, id)).await?;
-    if let Some((session, ..)) = &resumed
-        && sessions::is_stale(session, app.clock.now())
-    {
-        let (store, lifetime) = (app.store.clone(), app.settings().session_lifetime());
-        // Nobody waits for this note.
+/// Nobody waits for these notes. They are made once the secret or the signature is proven: an id
+/// alone keeps no session alive.
+fn note_session_use(app: &App, session: &Session) {
+    if sessions::is_stale(session, app.clock.now()) {
+        let (store, id) = (app.store.clone(), session.id);
+        let lifetime = app.settings().session_lifetime();
         tokio::spawn(async move { store.write(move |tx| sessions::touch(tx, id, lifetime)).await });
     }
-    Ok(resumed)
 }
 
 fn note_token_use(app: &App, token: &ApiToken) {

@@ -1,7 +1,7 @@
 //! What a request brings along: forms, JSON, queries, files. Each with a limit, a sentence for what
 //! is wrong with it, and for what changes something the CSRF check.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use actix_multipart::{Field, Multipart};
 use actix_web::{
@@ -24,6 +24,8 @@ use crate::{
 
 /// The longest form or JSON document.
 const TEXT_BYTES_MAX: usize = 2 << 20;
+/// How long it may take to arrive.
+const TEXT_TIMEOUT: Duration = Duration::from_secs(15);
 /// Fields of one multipart form that are not files, and their length.
 const FIELDS_MAX: usize = 1_000;
 const FIELD_BYTES_MAX: usize = 64 << 10;
@@ -307,6 +309,12 @@ async fn read_json<T: DeserializeOwned>(
 }
 
 async fn read(payload: &mut Payload) -> AppResult<Bytes> {
+    let late = "The request took too long to arrive. Try again.";
+    let body = tokio::time::timeout(TEXT_TIMEOUT, read_all(payload)).await;
+    body.map_err(|_| Error::invalid(late))?
+}
+
+async fn read_all(payload: &mut Payload) -> AppResult<Bytes> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Error::invalid("The request was cut off."))?;

@@ -3,14 +3,17 @@
 
 use std::net::IpAddr;
 
-use actix_web::HttpRequest;
+use actix_web::{HttpRequest, http::header};
 
-use crate::config::Config;
+use crate::{
+    app::{App, Credentials},
+    config::Config,
+};
 
 /// The client's address. A proxy appends to `X-Forwarded-For`: read from the right, the first
 /// address that is no trusted proxy is the client, and whatever stands left of it is hearsay.
 pub fn address(request: &HttpRequest, config: &Config) -> Option<IpAddr> {
-    let peer = request.peer_addr()?.ip().to_canonical();
+    let peer = peer(request)?;
     if !config.trusted_proxies.contains(&peer) {
         return Some(peer);
     }
@@ -28,13 +31,54 @@ pub fn address(request: &HttpRequest, config: &Config) -> Option<IpAddr> {
     Some(client)
 }
 
-/// True when the browser speaks HTTPS to us, or to a proxy that the configuration trusts.
+fn peer(request: &HttpRequest) -> Option<IpAddr> {
+    request.peer_addr().map(|peer| peer.ip().to_canonical())
+}
+
+/// A proxy beside us that the configuration does not know: all clients seem to have its address. One
+/// far away is no proxy of ours, whatever it says.
+pub fn unknown_proxy(request: &HttpRequest, config: &Config) -> Option<IpAddr> {
+    let peer = peer(request)?;
+    let is_near = match peer {
+        IpAddr::V4(peer) => peer.is_loopback() || peer.is_private() || peer.is_link_local(),
+        IpAddr::V6(peer) => {
+            peer.is_loopback() || peer.is_unique_local() || peer.is_unicast_link_local()
+        }
+    };
+    let is_proxy = is_near && request.headers().contains_key("x-forwarded-for");
+    (is_proxy && !config.trusted_proxies.contains(&peer)).then_some(peer)
+}
+
+/// What somebody signs in with, and from where.
+pub fn credentials(
+    request: &HttpRequest,
+    app: &App,
+    login: String,
+    password: String,
+) -> Credentials {
+    Credentials {
+        login,
+        password,
+        address: address(request, &app.config),
+        is_address_shared: unknown_proxy(request, &app.config).is_some(),
+        user_agent: user_agent(request),
+    }
+}
+
+/// The program that asks, in its own words.
+pub fn user_agent(request: &HttpRequest) -> String {
+    let header = request.headers().get(header::USER_AGENT).and_then(|it| it.to_str().ok());
+    header.unwrap_or_default().to_owned()
+}
+
+/// True when the browser speaks HTTPS to us, or to a proxy that the configuration trusts, or that
+/// the portal's own address stands for.
 pub fn is_secure(request: &HttpRequest, config: &Config) -> bool {
-    if request.app_config().secure() {
+    let is_published = config.public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
+    if is_published || request.app_config().secure() {
         return true;
     }
-    let peer = request.peer_addr().map(|peer| peer.ip().to_canonical());
-    let is_proxied = peer.is_some_and(|peer| config.trusted_proxies.contains(&peer));
+    let is_proxied = peer(request).is_some_and(|peer| config.trusted_proxies.contains(&peer));
     let proto = request.headers().get("x-forwarded-proto");
     is_proxied && proto.is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"))
 }

@@ -57,7 +57,7 @@ pub fn status_of(error: &Error) -> StatusCode {
         Error::Invalid { field: None, .. } => StatusCode::BAD_REQUEST,
         Error::Invalid { field: Some(_), .. } => StatusCode::UNPROCESSABLE_ENTITY,
         Error::SignInRequired | Error::WrongCredentials => StatusCode::UNAUTHORIZED,
-        Error::Forbidden(_) => StatusCode::FORBIDDEN,
+        Error::Forbidden(_) | Error::OwnPasswordRequired => StatusCode::FORBIDDEN,
         Error::Conflict(_) => StatusCode::CONFLICT,
         Error::Stale(_) => StatusCode::PRECONDITION_FAILED,
         Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,

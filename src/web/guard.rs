@@ -14,7 +14,7 @@ use actix_web::{
     middleware::Next,
 };
 
-use super::auth::Visitor;
+use super::auth::{self, Visitor};
 
 /// Names one request in its answer, its error and the log.
 #[derive(Clone, Debug)]
@@ -88,14 +88,16 @@ pub async fn secure(
 
 /// Refuses what a page of another site makes a browser do here in its user's name. Browsers say
 /// where a request comes from, in `Sec-Fetch-Site` or `Origin`; programs say nothing and carry no
-/// cookie.
+/// cookie. Without one there is no name to act in: the API may be asked, within what
+/// `settings.cors_origins` lets a browser send.
 pub async fn refuse_cross_site(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
     let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    let is_by_cookie = !request.headers().contains_key(header::AUTHORIZATION);
-    if !is_safe && is_by_cookie && is_cross_site(&request) {
+    let is_nobody = request.path().starts_with("/api/") && request.cookie(auth::COOKIE).is_none();
+    let is_by_header = request.headers().contains_key(header::AUTHORIZATION);
+    if !is_safe && !is_by_header && !is_nobody && is_cross_site(&request) {
         let refused = HttpResponse::Forbidden().finish();
         return Ok(request.into_response(refused).map_into_right_body());
     }

@@ -45,9 +45,10 @@ pub fn serve(app: Arc<App>, listener: TcpListener) -> Result<Server> {
     let server = HttpServer::new(move || {
         ActixApp::new()
             .app_data(app.clone())
+            // From the inside out: a refusal, too, is given its body.
+            .wrap(from_fn(guard::refuse_cross_site))
             .wrap(from_fn(answer::answer))
             .wrap(from_fn(pages::spend_flash))
-            .wrap(from_fn(guard::refuse_cross_site))
             .wrap(Compress::default())
             .wrap(cors(app.clone()))
             .wrap(from_fn(guard::secure))

@@ -120,7 +120,7 @@ async fn a_locked_account_is_out_at_once() {
     let sign_in = json!({ "username": "gus", "password": crate::support::PASSWORD });
     assert_eq!(scene.app.stranger().status("POST", "/api/login", Some(sign_in)).await, 403);
     assert_eq!(scene.ada.status("POST", &format!("{account}/enable"), None).await, 200);
-    assert_eq!(script.status("GET", &scene.document, None).await, 200);
+    assert_eq!(script.status("GET", &scene.document, None).await, 401);
     scene.app.stop().await;
 }
 

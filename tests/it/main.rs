@@ -29,6 +29,7 @@ mod drawing;
 mod gallery;
 mod indexing;
 mod integrity;
+mod late;
 mod oracle;
 mod pages;
 mod upkeep;

@@ -49,6 +49,24 @@ fn the_domain_knows_no_transport_and_no_engine_but_the_store() {
     }
 }
 
+/// A request may end long after its actor was read.
+#[test]
+fn what_a_request_writes_is_decided_with_the_rights_of_that_moment() {
+    for file in source_files().into_iter().filter(|file| module_of(file) == "web") {
+        // Notes about the session and the token itself.
+        if file.ends_with("web/auth.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).expect("a source file");
+        let code: String = code_lines(&text).flat_map(str::split_whitespace).collect();
+        assert!(
+            !code.contains("store.write("),
+            "{} writes without App::write_as or App::change",
+            file.display()
+        );
+    }
+}
+
 #[test]
 fn every_folder_of_the_source_introduces_itself() {
     for file in source_files() {

@@ -41,7 +41,7 @@ impl People {
 
 /// Adds everybody, with the same password.
 pub(super) async fn add(app: &Arc<App>, password: &str) -> Result<People> {
-    let password = app.hash_password(password.into()).await?;
+    let password = app.new_password(password.into(), &[]).await?;
     let first = Setup {
         organization: ORGANIZATION.into(),
         username: "clara".into(),

@@ -78,7 +78,6 @@ fn draft(
     organization: Id<Organization>,
     new: NewDocument,
 ) -> Result<Document> {
-    let actor = &actor.again(tx)?;
     decide(actor, Action::Upload(organization))?;
     let category = categories::named(tx, actor, organization, &new.category)?;
     Ok(Document {
@@ -132,9 +131,10 @@ pub(super) fn checked(
         ));
     }
     for group in &groups {
-        groups::get(tx, organization, *group).map_err(|_| {
-            Error::invalid_field("groups", "One of the groups does not exist any more.")
-        })?;
+        if groups::find(tx, organization, *group)?.is_none() {
+            let message = "One of the groups does not exist any more.";
+            return Err(Error::invalid_field("groups", message));
+        }
     }
     for user in &people {
         if memberships::role(tx, organization, *user)?.is_none() {

@@ -22,7 +22,8 @@ pub use self::{
         Shared, created_by, created_count, in_category, newest, sharing, shown_to_group_count,
     },
     trash::{
-        TRASH_KEPT, TrashPlace, delete, empty_trash, in_trash, in_trash_after, restore, trash,
+        TRASH_KEPT, TrashPlace, delete, empty_trash, in_trash, in_trash_after, in_trash_count,
+        restore, trash,
     },
 };
 pub(in crate::domain) use self::{changing::save, listing::some_in_category};
@@ -220,9 +221,13 @@ const OWN_TRASHED: Index<Document, (Id<Organization>, Id<User>, Timestamp)> = In
 /// # Errors
 /// As [`decide`]; a document that does not exist is answered like one that may not be seen.
 pub fn readable(tx: &ReadTx, actor: &Actor, id: Id<Document>) -> Result<Document> {
-    let document = tx.get::<Document>(&id)?.ok_or_else(|| unknown(actor, "document"))?;
-    decide(actor, Action::Read(&document))?;
-    Ok(document)
+    find_readable(tx, actor, id)?.ok_or_else(|| unknown(actor, "document"))
+}
+
+/// [`readable`], where one that is gone or hidden is nothing special.
+pub fn find_readable(tx: &ReadTx, actor: &Actor, id: Id<Document>) -> Result<Option<Document>> {
+    let document = tx.get::<Document>(&id)?;
+    Ok(document.filter(|document| decide(actor, Action::Read(document)).is_ok()))
 }
 
 /// [`readable`], for somebody who is about to change it.

@@ -98,6 +98,20 @@ pub fn in_trash(
     in_trash_after(tx, actor, organization, None, limit).map(|(documents, _)| documents)
 }
 
+/// How many documents the actor may restore.
+pub fn in_trash_count(tx: &ReadTx, actor: &Actor, organization: Id<Organization>) -> Result<u64> {
+    decide(actor, Action::Browse(organization))?;
+    match (actor.role_in(organization), actor.user) {
+        (Some(Role::Manager | Role::Admin), _) => {
+            tx.index(&BY_TRASHED).within(&organization).count()
+        }
+        (Some(Role::Editor), Some(user)) => {
+            tx.index(&OWN_TRASHED).within(&(organization, user)).count()
+        }
+        _ => Ok(0),
+    }
+}
+
 /// Where a page of the trash ended.
 pub type TrashPlace = (Timestamp, Id<Document>);
 

@@ -16,7 +16,6 @@ use crate::{
     domain::{
         access::{Action, Actor, decide},
         organizations::{self, Organization},
-        passwords,
         users::{self, UserEdit},
     },
     error::Result as AppResult,
@@ -101,10 +100,9 @@ pub async fn edit(
         is_admin: None,
     };
     let view = app
-        .store
-        .write(move |tx| {
-            users::edit(tx, &actor, organization, actor.person()?, edit)?;
-            AccountView::of(tx, &actor, organization)
+        .write_as(actor, move |tx, actor| {
+            users::edit(tx, actor, organization, actor.person()?, edit)?;
+            AccountView::of(tx, actor, organization)
         })
         .await?;
     Ok(Answer(view))
@@ -124,13 +122,6 @@ pub async fn change_password(
     member: Member,
     Json(change): Json<PasswordChange>,
 ) -> Result<HttpResponse> {
-    let (actor, user, organization) = (member.actor(), &member.user, member.organization);
-    app.confirm_password(user, change.current_password).await?;
-    passwords::accept(&change.new_password, &[&user.username, &user.email])?;
-    let hash = app.hash_password(change.new_password).await?;
-    let (id, keep) = (user.id, member.session.as_ref().map(|session| session.id));
-    app.store
-        .write(move |tx| users::set_password(tx, &actor, organization, id, hash, keep))
-        .await?;
+    app.change_own_password(member.actor(), change.current_password, change.new_password).await?;
     Ok(done())
 }

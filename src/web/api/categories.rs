@@ -92,8 +92,9 @@ pub async fn create(
 ) -> Result<HttpResponse> {
     let (actor, organization) = (member.actor(), member.organization);
     let category = app
-        .store
-        .write(move |tx| categories::create(tx, &actor, organization, &new.name, &new.description))
+        .change(actor, move |tx, actor| {
+            categories::create(tx, actor, organization, &new.name, &new.description)
+        })
         .await?;
     Ok(created(format!("/api/admin/categories/{}", category.id), &CategoryView::of(category)))
 }
@@ -118,13 +119,12 @@ pub async fn edit(
 ) -> Result<Answer<CategoryView>> {
     let (actor, organization, id) = (member.actor(), member.organization, id.into_inner());
     let category = app
-        .store
-        .write(move |tx| {
-            decide(&actor, Action::Curate(organization))?;
+        .change(actor, move |tx, actor| {
+            decide(actor, Action::Curate(organization))?;
             let category = categories::get(tx, organization, id)?;
             let name = change.name.unwrap_or(category.name);
             let description = change.description.unwrap_or(category.description);
-            categories::edit(tx, &actor, organization, id, &name, &description)
+            categories::edit(tx, actor, organization, id, &name, &description)
         })
         .await?;
     Ok(Answer(CategoryView::of(category)))
@@ -137,7 +137,7 @@ pub async fn delete(
     _: NoBody,
 ) -> Result<HttpResponse> {
     let (actor, organization, id) = (member.actor(), member.organization, id.into_inner());
-    app.store.write(move |tx| categories::delete(tx, &actor, organization, id)).await?;
+    app.change(actor, move |tx, actor| categories::delete(tx, actor, organization, id)).await?;
     Ok(done())
 }
 
@@ -157,6 +157,7 @@ pub async fn merge(
     Json(form): Json<MergeForm>,
 ) -> Result<HttpResponse> {
     let (actor, organization, id) = (member.actor(), member.organization, id.into_inner());
-    app.store.write(move |tx| categories::merge(tx, &actor, organization, id, form.into)).await?;
+    app.change(actor, move |tx, actor| categories::merge(tx, actor, organization, id, form.into))
+        .await?;
     Ok(HttpResponse::Accepted().finish())
 }

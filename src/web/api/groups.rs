@@ -86,9 +86,8 @@ pub async fn create(
 ) -> Result<HttpResponse> {
     let (actor, organization) = (member.actor(), member.organization);
     let view = app
-        .store
-        .write(move |tx| {
-            let group = groups::create(tx, &actor, organization, &new.name, &new.description)?;
+        .write_as(actor, move |tx, actor| {
+            let group = groups::create(tx, actor, organization, &new.name, &new.description)?;
             GroupView::of(tx, group)
         })
         .await?;
@@ -131,13 +130,12 @@ pub async fn edit(
 ) -> Result<Answer<GroupView>> {
     let (actor, organization, id) = (member.actor(), member.organization, id.into_inner());
     let view = app
-        .store
-        .write(move |tx| {
-            decide(&actor, Action::Curate(organization))?;
+        .write_as(actor, move |tx, actor| {
+            decide(actor, Action::Curate(organization))?;
             let group = groups::get(tx, organization, id)?;
             let name = change.name.unwrap_or(group.name);
             let description = change.description.unwrap_or(group.description);
-            let group = groups::edit(tx, &actor, organization, id, &name, &description)?;
+            let group = groups::edit(tx, actor, organization, id, &name, &description)?;
             GroupView::of(tx, group)
         })
         .await?;
@@ -151,7 +149,7 @@ pub async fn delete(
     _: NoBody,
 ) -> Result<HttpResponse> {
     let (actor, organization, id) = (member.actor(), member.organization, id.into_inner());
-    app.store.write(move |tx| groups::delete(tx, &actor, organization, id)).await?;
+    app.write_as(actor, move |tx, actor| groups::delete(tx, actor, organization, id)).await?;
     Ok(done())
 }
 
@@ -190,7 +188,8 @@ pub async fn add_member(
     Json(new): Json<NewGroupMember>,
 ) -> Result<HttpResponse> {
     let (actor, organization, id) = (member.actor(), member.organization, id.into_inner());
-    app.store.write(move |tx| groups::add_member(tx, &actor, organization, id, new.user)).await?;
+    app.write_as(actor, move |tx, actor| groups::add_member(tx, actor, organization, id, new.user))
+        .await?;
     Ok(done())
 }
 
@@ -201,6 +200,7 @@ pub async fn remove_member(
     _: NoBody,
 ) -> Result<HttpResponse> {
     let (actor, organization, (id, user)) = (member.actor(), member.organization, ids.into_inner());
-    app.store.write(move |tx| groups::remove_member(tx, &actor, organization, id, user)).await?;
+    app.write_as(actor, move |tx, actor| groups::remove_member(tx, actor, organization, id, user))
+        .await?;
     Ok(done())
 }

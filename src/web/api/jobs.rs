@@ -121,7 +121,7 @@ pub async fn retry(
     _: NoBody,
 ) -> Result<Answer<JobView>> {
     let (actor, id) = (member.actor(), id.into_inner());
-    let job = app.store.write(move |tx| jobs::retry(tx, &actor, id)).await?;
+    let job = app.write_as(actor, move |tx, actor| jobs::retry(tx, actor, id)).await?;
     Ok(Answer(JobView::of(job)))
 }
 
@@ -132,6 +132,6 @@ pub async fn cancel(
     _: NoBody,
 ) -> Result<Answer<JobView>> {
     let (actor, id) = (member.actor(), id.into_inner());
-    let job = app.store.write(move |tx| jobs::cancel(tx, &actor, id)).await?;
+    let job = app.write_as(actor, move |tx, actor| jobs::cancel(tx, actor, id)).await?;
     Ok(Answer(JobView::of(job)))
 }

@@ -10,7 +10,7 @@
 //! document is read through [`documents::readable`](crate::domain::documents::readable) alone.
 //! Unknown fields in what is sent are refused, and lists of things that grow have a cursor.
 
-mod parts;
+pub(super) mod parts;
 
 pub mod health;
 pub mod openapi;

@@ -62,14 +62,12 @@ pub async fn end(
     id: Path<Id<Session>>,
     _: NoBody,
 ) -> Result<HttpResponse> {
-    let (user, id) = (member.user.id, id.into_inner());
-    app.store.write(move |tx| sessions::end(tx, user, id)).await?;
+    let id = id.into_inner();
+    app.write_as(member.actor(), move |tx, actor| sessions::end(tx, actor.person()?, id)).await?;
     Ok(done())
 }
 
 pub async fn end_others(app: Data<App>, member: Member, _: NoBody) -> Result<HttpResponse> {
-    let user = member.user.id;
-    let current = member.session.as_ref().map(|session| session.id);
-    app.store.write(move |tx| sessions::end_all(tx, user, current)).await?;
+    app.write_as(member.actor(), sessions::end_others).await?;
     Ok(done())
 }

@@ -112,11 +112,10 @@ pub async fn edit(
 ) -> Result<Answer<SettingsView>> {
     let (actor, organization) = (member.actor(), member.organization);
     let view = app
-        .store
-        .write(move |tx| {
+        .write_as(actor, move |tx, actor| {
             if change.organization.is_some() || change.accent.is_some() {
                 let name = change.organization.as_deref();
-                organizations::present(tx, &actor, organization, name, change.accent, None)?;
+                organizations::present(tx, actor, organization, name, change.accent, None)?;
             }
             if change.portal != PortalChange::default() {
                 let now = settings::get(tx)?;
@@ -126,9 +125,9 @@ pub async fn edit(
                     session_days: session_days.unwrap_or(now.session_days),
                     cors_origins: cors_origins.unwrap_or(now.cors_origins),
                 };
-                settings::edit(tx, &actor, edit)?;
+                settings::edit(tx, actor, edit)?;
             }
-            SettingsView::of(tx, &actor, organization)
+            SettingsView::of(tx, actor, organization)
         })
         .await?;
     app.refresh_settings().await?;
@@ -166,10 +165,9 @@ pub async fn remove_logo(
 ) -> Result<Answer<SettingsView>> {
     let (actor, organization) = (member.actor(), member.organization);
     let view = app
-        .store
-        .write(move |tx| {
-            organizations::present(tx, &actor, organization, None, None, Some(None))?;
-            SettingsView::of(tx, &actor, organization)
+        .write_as(actor, move |tx, actor| {
+            organizations::present(tx, actor, organization, None, None, Some(None))?;
+            SettingsView::of(tx, actor, organization)
         })
         .await?;
     Ok(Answer(view))

@@ -2,7 +2,6 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header,
     web::{Data, Json as Answer},
 };
 use schemars::JsonSchema;
@@ -10,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::parts::done;
 use crate::{
-    app::{App, Credentials},
+    app::App,
     domain::sessions,
     error::Error,
     web::{
@@ -47,13 +46,7 @@ pub async fn login(
     request: HttpRequest,
     OpenJson(form): OpenJson<LoginForm>,
 ) -> Result<Answer<TokenView>> {
-    let user_agent = request.headers().get(header::USER_AGENT).and_then(|it| it.to_str().ok());
-    let credentials = Credentials {
-        login: form.username,
-        password: form.password,
-        address: client::address(&request, &app.config),
-        user_agent: user_agent.unwrap_or_default().to_owned(),
-    };
+    let credentials = client::credentials(&request, &app, form.username, form.password);
     let token = app.sign_in_for_token(credentials).await?;
     Ok(Answer(TokenView {
         access_token: token.text,
@@ -67,7 +60,7 @@ pub async fn logout(app: Data<App>, member: Member, _: NoBody) -> Result<HttpRes
         let message = "An API token has no session to end. Revoke the token instead.";
         return Err(Error::conflict(message).into());
     };
-    let (user, id) = (member.user.id, session.id);
-    app.store.write(move |tx| sessions::end(tx, user, id)).await?;
+    let id = session.id;
+    app.write_as(member.actor(), move |tx, actor| sessions::end(tx, actor.person()?, id)).await?;
     Ok(done())
 }

@@ -75,8 +75,9 @@ pub async fn create(
     Json(new): Json<NewApiToken>,
 ) -> Result<HttpResponse> {
     let actor = member.actor();
-    let (token, revealed) =
-        app.store.write(move |tx| tokens::create(tx, &actor, &new.name, new.expires_at)).await?;
+    let (token, revealed) = app
+        .write_as(actor, move |tx, actor| tokens::create(tx, actor, &new.name, new.expires_at))
+        .await?;
     let location = format!("/api/users/me/tokens/{}", token.id);
     Ok(created(location, &ApiTokenView::of(token, Some(revealed))))
 }
@@ -88,6 +89,6 @@ pub async fn revoke(
     _: NoBody,
 ) -> Result<HttpResponse> {
     let (actor, id) = (member.actor(), id.into_inner());
-    app.store.write(move |tx| tokens::revoke(tx, &actor, id)).await?;
+    app.write_as(actor, move |tx, actor| tokens::revoke(tx, actor, id)).await?;
     Ok(done())
 }

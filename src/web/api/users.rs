@@ -15,7 +15,7 @@ use crate::{
         access::{Action, Actor, Role, decide},
         groups, memberships,
         organizations::Organization,
-        passwords, text,
+        text,
         users::{self, NewUser, User, UserEdit},
     },
     error::{Error, Result as AppResult},
@@ -172,20 +172,19 @@ pub async fn create(
     let (actor, organization) = (member.actor(), member.organization);
     // Before the work of hashing.
     decide(&actor, Action::Govern(organization))?;
-    passwords::accept(&form.password, &[&form.username, &form.email])?;
+    let password = app.new_password(form.password, &[&form.username, &form.email]).await?;
     let new = NewUser {
         username: form.username,
         email: form.email,
         full_name: form.full_name,
-        password: app.hash_password(form.password).await?,
+        password,
         is_admin: form.is_admin,
         role: form.role,
     };
     let view = app
-        .store
-        .write(move |tx| {
-            let user = users::create(tx, &actor, organization, new)?;
-            UserView::governed(tx, &actor, organization, user.id)
+        .write_as(actor, move |tx, actor| {
+            let user = users::create(tx, actor, organization, new)?;
+            UserView::governed(tx, actor, organization, user.id)
         })
         .await?;
     Ok(created(format!("/api/admin/users/{}", view.id), &view))
@@ -220,9 +219,8 @@ pub async fn edit(
 ) -> Result<Answer<UserView>> {
     let (actor, organization, id) = (member.actor(), member.organization, id.into_inner());
     let view = app
-        .store
-        .write(move |tx| {
-            users::governed(tx, &actor, organization, id)?;
+        .write_as(actor, move |tx, actor| {
+            users::governed(tx, actor, organization, id)?;
             let edit = UserEdit {
                 username: change.username,
                 email: change.email,
@@ -230,10 +228,10 @@ pub async fn edit(
                 is_admin: change.is_admin,
             };
             if edit != UserEdit::default() {
-                users::edit(tx, &actor, organization, id, edit)?;
+                users::edit(tx, actor, organization, id, edit)?;
             }
             if let Some(role) = change.role {
-                memberships::assign(tx, &actor, organization, id, role)?;
+                memberships::assign(tx, actor, organization, id, role)?;
             }
             // One's own rights may be others now.
             let (user, role) = (users::get(tx, id)?, memberships::role(tx, organization, id)?);
@@ -257,15 +255,14 @@ pub async fn delete(
     _: NoBody,
 ) -> Result<HttpResponse> {
     let (actor, organization, id) = (member.actor(), member.organization, id.into_inner());
-    app.store
-        .write(move |tx| {
-            users::governed(tx, &actor, organization, id)?;
-            let heir = wanted.heir.ok_or_else(|| {
-                Error::invalid_field("heir", "Say with ?heir= who gets the person's documents.")
-            })?;
-            users::delete(tx, &actor, organization, id, heir)
-        })
-        .await?;
+    app.write_as(actor, move |tx, actor| {
+        users::governed(tx, actor, organization, id)?;
+        let heir = wanted.heir.ok_or_else(|| {
+            Error::invalid_field("heir", "Say with ?heir= who gets the person's documents.")
+        })?;
+        users::delete(tx, actor, organization, id, heir)
+    })
+    .await?;
     Ok(HttpResponse::Accepted().finish())
 }
 
@@ -297,10 +294,9 @@ async fn keep(
 ) -> Result<Answer<UserView>> {
     let (actor, organization) = (member.actor(), member.organization);
     let view = app
-        .store
-        .write(move |tx| {
-            verb(tx, &actor, organization, id)?;
-            UserView::governed(tx, &actor, organization, id)
+        .write_as(actor, move |tx, actor| {
+            verb(tx, actor, organization, id)?;
+            UserView::governed(tx, actor, organization, id)
         })
         .await?;
     Ok(Answer(view))
@@ -324,10 +320,8 @@ pub async fn set_password(
     let asking = actor.clone();
     let (user, _) =
         app.store.read(move |tx| users::governed(tx, &asking, organization, id)).await?;
-    passwords::accept(&new.password, &[&user.username, &user.email])?;
-    let hash = app.hash_password(new.password).await?;
-    app.store
-        .write(move |tx| users::set_password(tx, &actor, organization, id, hash, None))
+    let hash = app.new_password(new.password, &[&user.username, &user.email]).await?;
+    app.write_as(actor, move |tx, actor| users::set_password(tx, actor, organization, id, hash))
         .await?;
     Ok(done())
 }
@@ -339,7 +333,8 @@ pub async fn sign_out(
     _: NoBody,
 ) -> Result<HttpResponse> {
     let (actor, organization, id) = (member.actor(), member.organization, id.into_inner());
-    app.store.write(move |tx| users::sign_out_everywhere(tx, &actor, organization, id)).await?;
+    app.write_as(actor, move |tx, actor| users::sign_out_everywhere(tx, actor, organization, id))
+        .await?;
     Ok(done())
 }
 

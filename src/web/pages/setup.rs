@@ -8,7 +8,7 @@ use actix_web::{
 use askama::Template;
 use serde::Deserialize;
 
-use super::{FormErrors, Go, Html, Page, Place, filters, page, sign_in::user_agent};
+use super::{FormErrors, Go, Html, Page, Place, filters, page};
 use crate::{
     app::{self, App},
     error::Error,
@@ -82,7 +82,7 @@ pub async fn submit(
     };
     match app.set_up(&token, wanted).await {
         Ok((_, administrator)) => {
-            let agent = user_agent(&request);
+            let agent = client::user_agent(&request);
             let (_, value) = app.begin_session(administrator, visitor.address, agent).await?;
             let welcome = "Your portal is ready. Upload the first documents, or add people in the administration.";
             let mut response = Go::to("/documents").saying(welcome).response();

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::{FormErrors, Go, Html, Page, Place, filters, is_own_path, page};
 use crate::{
-    app::{App, Credentials},
-    domain::{sessions, users},
+    app::App,
+    domain::sessions,
     error::Error,
     web::{
         auth::{self, Member, Visitor},
@@ -70,25 +70,15 @@ pub async fn submit(
     visitor: Visitor,
     Form(form): Form<SignInForm>,
 ) -> Result<HttpResponse> {
-    let credentials = Credentials {
-        login: form.name.clone(),
-        password: form.password,
-        address: visitor.address,
-        user_agent: user_agent(&request),
-    };
+    let credentials = client::credentials(&request, &app, form.name.clone(), form.password);
     match app.sign_in(credentials).await {
-        Ok((session, value)) => {
-            let user = app.store.read(move |tx| users::get(tx, session.user)).await?;
+        Ok((_, value)) => {
             let mut cookie = auth::cookie(value, client::is_secure(&request, &app.config));
             if form.stay.is_none() {
                 // Until the browser is closed.
                 cookie.set_max_age(None);
             }
-            let next = match user.must_change_password {
-                true => "/account/password".into(),
-                false => safe_next(&form.next),
-            };
-            let mut response = Go::to(next).response();
+            let mut response = Go::to(safe_next(&form.next)).response();
             response.add_cookie(&cookie).map_err(|fault| anyhow::anyhow!(fault))?;
             Ok(response)
         }
@@ -110,8 +100,9 @@ pub async fn submit(
 
 pub async fn sign_out(app: Data<App>, member: Member, _form: Form<Empty>) -> Result<HttpResponse> {
     if let Some(session) = &member.session {
-        let (user, id) = (member.user.id, session.id);
-        app.store.write(move |tx| sessions::end(tx, user, id)).await?;
+        let id = session.id;
+        app.write_as(member.actor(), move |tx, actor| sessions::end(tx, actor.person()?, id))
+            .await?;
     }
     let mut response = Go::to("/").saying("You are signed out.").response();
     response.add_cookie(&auth::removal_cookie()).map_err(|fault| anyhow::anyhow!(fault))?;
@@ -124,10 +115,4 @@ pub struct Empty {}
 
 fn safe_next(next: &str) -> String {
     if is_own_path(next) && !next.starts_with("/sign-") { next.into() } else { "/".into() }
-}
-
-/// The program that asks, in its own words.
-pub(super) fn user_agent(request: &HttpRequest) -> String {
-    let header = request.headers().get(header::USER_AGENT).and_then(|it| it.to_str().ok());
-    header.unwrap_or_default().to_owned()
 }

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web::Data};
 use askama::Template;
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use super::{
     Go, Html, Moment, Page, Pager, Place,
@@ -13,20 +14,24 @@ use super::{
 use crate::{
     app::{App, Found},
     domain::documents::TRASH_KEPT,
-    web::{auth::Member, body::Form, fault::Result},
+    web::{
+        api::parts,
+        auth::Member,
+        body::{Form, Query},
+        fault::Result,
+    },
 };
 
-/// `GET /trash`; posts to `/documents/{id}/restore`, `/documents/{id}/delete` and `/trash/empty`.
+/// `GET /trash` with `after`, of what this person may change; posts to `/documents/{id}/restore`, `/documents/{id}/delete` and `/trash/empty`.
 #[derive(Clone, Debug, Template)]
 #[template(path = "trash.html")]
 pub struct TrashPage {
     pub page: Page,
     pub documents: Vec<TrashedDocument>,
+    /// On all pages.
     pub total: u64,
     /// How long documents stay.
     pub days: u64,
-    /// Everything may be deleted for good at once.
-    pub can_empty: bool,
     pub pager: Pager,
 }
 
@@ -41,23 +46,36 @@ pub struct TrashedDocument {
     pub trashed_at: Moment,
     /// When it is deleted for good.
     pub gone: Moment,
-    pub can_restore: bool,
-    pub can_delete: bool,
 }
 
-/// More stay in the trash and come up when these are gone.
-const SHOWN_MAX: usize = 200;
+#[derive(Deserialize)]
+pub struct Wanted {
+    /// The cursor of the page before.
+    #[serde(default)]
+    after: String,
+}
 
-pub async fn show(app: Data<App>, request: HttpRequest, member: Member) -> Result<Html<TrashPage>> {
-    let found = app.in_trash(member.actor(), SHOWN_MAX).await?;
+const LIMIT: usize = 50;
+
+pub async fn show(
+    app: Data<App>,
+    request: HttpRequest,
+    member: Member,
+    Query(wanted): Query<Wanted>,
+) -> Result<Html<TrashPage>> {
+    let after = Some(wanted.after.as_str()).filter(|after| !after.is_empty());
+    let found = app.in_trash(member.actor(), parts::place(after)?, LIMIT).await?;
     let now = app.clock.now();
+    let next = found.next.map(|place| parts::cursor(&place));
     Ok(Html(TrashPage {
         page: page(&request, &member.visitor, Place::Trash).await?,
-        total: found.len() as u64,
+        total: found.total,
         days: TRASH_KEPT.as_hours() as u64 / 24,
-        can_empty: true,
-        documents: found.into_iter().map(|(found, by)| trashed(found, by, now)).collect(),
-        pager: Pager::default(),
+        documents: found.documents.into_iter().map(|(found, by)| trashed(found, by, now)).collect(),
+        pager: Pager {
+            first_href: after.map(|_| "/trash".into()),
+            next_href: next.map(|next| format::address("/trash", &[("after", &next)])),
+        },
     }))
 }
 
@@ -71,9 +89,6 @@ fn trashed(found: Found, by: String, now: Timestamp) -> TrashedDocument {
         trashed_by: by,
         trashed_at: Moment::new(at, now),
         gone: Moment::new(at + TRASH_KEPT, now),
-        // The list holds only what this person may change.
-        can_restore: true,
-        can_delete: true,
         id: document.id.to_string(),
         title: document.title,
     }

@@ -122,31 +122,6 @@ fn viewers_and_strangers_add_nothing() {
     }));
 }
 
-/// A long upload ends with the rights of its end.
-#[test]
-fn an_upload_of_somebody_who_lost_the_right_meanwhile_is_refused() {
-    let world = World::new();
-    let bob = world.person("bob", Role::Editor);
-    let document = world.document(&bob, "a").id;
-    let stale = world.actor(&bob);
-    world
-        .act(&world.ada, {
-            let (organization, id) = (world.organization, bob.id);
-            move |tx, ada| {
-                appliance::domain::memberships::assign(tx, ada, organization, id, Role::Viewer)
-            }
-        })
-        .unwrap();
-    let organization = world.organization;
-    let (first, second) = (stale.clone(), stale);
-    assert_forbidden(world.write(move |tx| {
-        documents::add_file(tx, &first, organization, new_document("late"), file("a", 1))
-    }));
-    assert_forbidden(
-        world.write(move |tx| versions::add(tx, &second, document, file("late.pdf", 2))),
-    );
-}
-
 #[test]
 fn a_link_leads_to_the_web_and_nowhere_else() {
     let world = World::new();

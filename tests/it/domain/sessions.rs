@@ -147,7 +147,7 @@ fn an_old_password_does_not_slip_in_behind_its_change() {
     let (organization, id) = (world.organization, bob.id);
     world
         .act(&world.ada, move |tx, ada| {
-            users::set_password(tx, ada, organization, id, other_password(), None)
+            users::set_password(tx, ada, organization, id, other_password())
         })
         .unwrap();
     assert_sign_in(begin(&world, &bob));

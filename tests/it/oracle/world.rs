@@ -35,6 +35,7 @@ pub struct World {
     file: NewFile,
     group: Id<Group>,
     pia: Id<User>,
+    victims: usize,
 }
 
 /// Somebody who asks.
@@ -116,6 +117,7 @@ impl World {
             named: BTreeMap::new(),
             file,
             group,
+            victims: 1,
             app,
         };
         world.name_things(group, &category.to_string(), job);
@@ -153,7 +155,9 @@ impl World {
             }
             "POST /admin/groups/{id}/members" => self.let_gus_in().await,
             "DELETE /api/admin/users/{id}" | "POST /admin/people/{id}/delete" => {
-                let victim = self.app.add_user("victor", Role::Viewer).await;
+                self.victims += 1;
+                let name = format!("victor{}", self.victims);
+                let victim = self.app.add_user(&name, Role::Viewer).await;
                 self.name_victim(&victim);
             }
             _ => {}
@@ -403,7 +407,7 @@ pub fn pdf() -> Vec<u8> {
 
 /// An administrator of another organization on the same portal.
 async fn other_organization(app: &TestApp) -> (Id<Organization>, User) {
-    let password = app.app.hash_password(PASSWORD.into()).await.expect("a hash");
+    let password = app.app.new_password(PASSWORD.into(), &[]).await.expect("a hash");
     app.app
         .store
         .write(move |tx| {

@@ -79,7 +79,7 @@ impl TestApp {
 
     /// Another member, with the password [`PASSWORD`].
     pub async fn add_user(&self, username: &str, role: Role) -> User {
-        let password = self.app.hash_password(PASSWORD.into()).await.expect("a hash");
+        let password = self.app.new_password(PASSWORD.into(), &[]).await.expect("a hash");
         let new = NewUser {
             username: username.into(),
             email: format!("{username}@example.com"),

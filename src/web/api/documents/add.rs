@@ -83,13 +83,11 @@ pub async fn upload(
     let new = described(&received)?;
     let file = received.one_file()?;
     let view = app
-        .store
-        .write(move |tx| {
-            let document = documents::add_file(tx, &actor, organization, new, file)?;
-            DocumentView::of(tx, &actor, document)
+        .change(actor, move |tx, actor| {
+            let document = documents::add_file(tx, actor, organization, new, file)?;
+            DocumentView::of(tx, actor, document)
         })
         .await?;
-    app.wait_for_index().await;
     Ok(created(&view))
 }
 
@@ -191,13 +189,11 @@ pub async fn link(
         visibility: visibility(&form.visibility, form.groups, form.people)?,
     };
     let view = app
-        .store
-        .write(move |tx| {
-            let document = documents::add_link(tx, &actor, organization, new, &form.url)?;
-            DocumentView::of(tx, &actor, document)
+        .change(actor, move |tx, actor| {
+            let document = documents::add_link(tx, actor, organization, new, &form.url)?;
+            DocumentView::of(tx, actor, document)
         })
         .await?;
-    app.wait_for_index().await;
     Ok(created(&view))
 }
 

@@ -1,31 +1,21 @@
-//! The same change to many documents. Each is a transaction of its own, so that one refusal does not
-//! stop the others; the store commits them together all the same.
+//! The same change to many documents, each with an outcome of its own.
 
 use actix_web::web::{Data, Json as Answer};
-use futures_util::{StreamExt, stream};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{add::visibility, change::VisibilityForm};
 use crate::{
-    app::App,
-    domain::{
-        access::Actor,
-        documents::{self, Document, DocumentEdit, Visibility},
-    },
+    app::{self, App},
+    domain::documents::Document,
     error::{Error, Result as AppResult},
     id::Id,
-    store::WriteTx,
     web::{
         auth::Member,
         body::Json,
         fault::{Result, status_of},
     },
 };
-
-const DOCUMENTS_MAX: usize = 500;
-/// How many wait for the store at once.
-const TOGETHER: usize = 100;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -72,68 +62,29 @@ pub async fn bulk(
     member: Member,
     Json(form): Json<BulkForm>,
 ) -> Result<Answer<BulkAnswer>> {
-    if form.documents.len() > DOCUMENTS_MAX {
-        let message = format!("Choose at most {DOCUMENTS_MAX} documents at once.");
-        return Err(Error::invalid_field("documents", message).into());
-    }
-    let change = Change::of(form.change)?;
-    let changes_access = !matches!(change, Change::Category(_));
-    let actor = member.actor();
-    let results =
-        stream::iter(form.documents)
-            .map(|id| {
-                let (store, actor, change) = (app.store.clone(), actor.clone(), change.clone());
-                async move {
-                    BulkResult::of(id, store.write(move |tx| change.apply(tx, &actor, id)).await)
-                }
-            })
-            .buffered(TOGETHER)
-            .collect::<Vec<_>>()
-            .await;
-    if changes_access {
-        app.wait_for_index().await;
-    }
+    let change = form.change.meant()?;
+    let outcomes = app.change_many(member.actor(), form.documents, change).await?;
+    let results: Vec<BulkResult> =
+        outcomes.into_iter().map(|(id, outcome)| BulkResult::of(id, outcome)).collect();
     let failed = results.iter().filter(|result| result.detail.is_some()).count();
     Ok(Answer(BulkAnswer { done: results.len() - failed, failed, results }))
 }
 
-/// A [`BulkChange`] that makes sense.
-#[derive(Clone)]
-enum Change {
-    Category(String),
-    Visibility(Visibility),
-    Step(fn(&mut WriteTx, &Actor, Id<Document>) -> AppResult<Document>),
-}
-
-impl Change {
-    fn of(change: BulkChange) -> AppResult<Self> {
-        Ok(match change {
-            BulkChange::Category(name) => Change::Category(name.unwrap_or_default()),
+impl BulkChange {
+    /// # Errors
+    /// `Invalid` for a visibility that makes no sense.
+    fn meant(self) -> AppResult<app::BulkChange> {
+        Ok(match self {
+            BulkChange::Category(name) => app::BulkChange::Category(name.unwrap_or_default()),
             BulkChange::Visibility(form) => {
-                Change::Visibility(visibility(&form.visibility, form.groups, form.people)?)
+                app::BulkChange::Visibility(visibility(&form.visibility, form.groups, form.people)?)
             }
-            BulkChange::Publish => Change::Step(documents::publish),
-            BulkChange::Withdraw => Change::Step(documents::withdraw),
-            BulkChange::Archive => Change::Step(documents::archive),
-            BulkChange::Trash => Change::Step(documents::trash),
-            BulkChange::Restore => Change::Step(documents::restore),
+            BulkChange::Publish => app::BulkChange::Publish,
+            BulkChange::Withdraw => app::BulkChange::Withdraw,
+            BulkChange::Archive => app::BulkChange::Archive,
+            BulkChange::Trash => app::BulkChange::Trash,
+            BulkChange::Restore => app::BulkChange::Restore,
         })
-    }
-
-    fn apply(self, tx: &mut WriteTx, actor: &Actor, id: Id<Document>) -> AppResult<()> {
-        match self {
-            Change::Category(name) => {
-                let edit = DocumentEdit { category: Some(name), ..DocumentEdit::default() };
-                documents::edit(tx, actor, id, edit, None)?;
-            }
-            Change::Visibility(visibility) => {
-                documents::set_visibility(tx, actor, id, visibility)?;
-            }
-            Change::Step(step) => {
-                step(tx, actor, id)?;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -94,11 +94,10 @@ pub async fn edit(
         url: change.url,
     };
     let view = app
-        .store
-        .write(move |tx| {
-            require_edit(tx, &actor, id, &if_match)?;
-            let document = documents::edit(tx, &actor, id, edit, None)?;
-            DocumentView::of(tx, &actor, document)
+        .change(actor, move |tx, actor| {
+            require_edit(tx, actor, id, &if_match)?;
+            let document = documents::edit(tx, actor, id, edit, None)?;
+            DocumentView::of(tx, actor, document)
         })
         .await?;
     Ok(tagged(StatusCode::OK, view.revision(), &view))
@@ -141,13 +140,11 @@ pub async fn set_visibility(
     let (actor, id) = (visitor.actor(), id.into_inner());
     let visibility = visibility(&form.visibility, form.groups, form.people)?;
     let view = app
-        .store
-        .write(move |tx| {
-            require_edit(tx, &actor, id, &if_match)?;
-            let document = documents::set_visibility(tx, &actor, id, visibility)?;
-            DocumentView::of(tx, &actor, document)
+        .change(actor, move |tx, actor| {
+            require_edit(tx, actor, id, &if_match)?;
+            let document = documents::set_visibility(tx, actor, id, visibility)?;
+            DocumentView::of(tx, actor, document)
         })
         .await?;
-    app.wait_for_index().await;
     Ok(tagged(StatusCode::OK, view.revision(), &view))
 }

@@ -62,14 +62,12 @@ async fn step(
 ) -> Result<DocumentView> {
     let actor = visitor.actor();
     let view = app
-        .store
-        .write(move |tx| {
-            require_edit(tx, &actor, id, &if_match)?;
-            let document = step(tx, &actor, id)?;
-            DocumentView::of(tx, &actor, document)
+        .change(actor, move |tx, actor| {
+            require_edit(tx, actor, id, &if_match)?;
+            let document = step(tx, actor, id)?;
+            DocumentView::of(tx, actor, document)
         })
         .await?;
-    app.wait_for_index().await;
     Ok(view)
 }
 
@@ -93,13 +91,11 @@ pub async fn delete_for_good(
     _: NoBody,
 ) -> Result<HttpResponse> {
     let (actor, id) = (visitor.actor(), id.into_inner());
-    app.store
-        .write(move |tx| {
-            require_edit(tx, &actor, id, &if_match)?;
-            documents::delete(tx, &actor, id)
-        })
-        .await?;
-    app.wait_for_index().await;
+    app.change(actor, move |tx, actor| {
+        require_edit(tx, actor, id, &if_match)?;
+        documents::delete(tx, actor, id)
+    })
+    .await?;
     Ok(done())
 }
 
@@ -171,9 +167,6 @@ pub struct ActivityView {
     detail: Option<String>,
 }
 
-/// Events that are looked at for one page of activity.
-const LOOKED_AT_MAX: usize = 1_000;
-
 /// For members alone, however public the document; and who downloaded it, for those who may edit it.
 pub async fn activity(
     app: Data<App>,
@@ -188,11 +181,7 @@ pub async fn activity(
         .read(move |tx| {
             let document = documents::readable(tx, &actor, id)?;
             decide(&actor, Action::Browse(document.organization))?;
-            let can_edit = decide(&actor, Action::Edit(&document)).is_ok();
-            let mut events = events::about(tx, id, LOOKED_AT_MAX)?;
-            events.retain(|event| can_edit || event.verb != Verb::DocumentDownloaded);
-            events.truncate(limit);
-            Ok(events)
+            events::of_document(tx, &actor, &document, limit)
         })
         .await?;
     let view = |event: Event| ActivityView {

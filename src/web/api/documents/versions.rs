@@ -45,7 +45,7 @@ pub struct VersionView {
 
 #[derive(Serialize, JsonSchema)]
 pub struct VersionList {
-    /// The latest first.
+    /// The latest first; readers from outside of the organization see only the current one.
     versions: Vec<VersionView>,
 }
 
@@ -105,11 +105,10 @@ pub async fn add_version(
     only_known_fields(&received, &[])?;
     let file = received.one_file()?;
     let view = app
-        .store
-        .write(move |tx| {
-            require_edit(tx, &actor, id, &if_match)?;
-            let (document, _) = versions::add(tx, &actor, id, file)?;
-            DocumentView::of(tx, &actor, document)
+        .change(actor, move |tx, actor| {
+            require_edit(tx, actor, id, &if_match)?;
+            let (document, _) = versions::add(tx, actor, id, file)?;
+            DocumentView::of(tx, actor, document)
         })
         .await?;
     Ok(tagged(StatusCode::CREATED, view.revision(), &view))
@@ -124,11 +123,10 @@ pub async fn make_current(
 ) -> Result<HttpResponse> {
     let (actor, (id, version)) = (visitor.actor(), ids.into_inner());
     let view = app
-        .store
-        .write(move |tx| {
-            require_edit(tx, &actor, id, &if_match)?;
-            let document = versions::make_current(tx, &actor, id, version)?;
-            DocumentView::of(tx, &actor, document)
+        .change(actor, move |tx, actor| {
+            require_edit(tx, actor, id, &if_match)?;
+            let document = versions::make_current(tx, actor, id, version)?;
+            DocumentView::of(tx, actor, document)
         })
         .await?;
     Ok(tagged(StatusCode::OK, view.revision(), &view))

@@ -6,7 +6,6 @@ use serde::Deserialize;
 use super::PasswordPage;
 use crate::{
     app::App,
-    domain::{passwords, users},
     web::{
         auth::Member,
         body::Form,
@@ -34,7 +33,7 @@ pub async fn submit(
     member: Member,
     Form(form): Form<PasswordForm>,
 ) -> Result<HttpResponse> {
-    match change(&app, &member, form).await {
+    match app.change_own_password(member.actor(), form.current, form.password).await {
         Ok(()) => {
             let said = "Your password is changed. You are signed out everywhere else.";
             Ok(Go::to("/account/password").saying(said).response())
@@ -46,16 +45,6 @@ pub async fn submit(
             Html(shown).with_status(status)
         }
     }
-}
-
-async fn change(app: &App, member: &Member, form: PasswordForm) -> crate::error::Result<()> {
-    let user = &member.user;
-    app.confirm_password(user, form.current).await?;
-    passwords::accept(&form.password, &[&user.username, &user.email])?;
-    let hash = app.hash_password(form.password).await?;
-    let (actor, organization, id) = (member.actor(), member.organization, user.id);
-    let keep = member.session.as_ref().map(|session| session.id);
-    app.store.write(move |tx| users::set_password(tx, &actor, organization, id, hash, keep)).await
 }
 
 async fn password_page(

@@ -50,7 +50,8 @@ pub async fn submit(
         full_name: Some(form.full_name.clone()),
         ..UserEdit::default()
     };
-    let edited = app.store.write(move |tx| users::edit(tx, &actor, organization, id, edit)).await;
+    let edited =
+        app.write_as(actor, move |tx, actor| users::edit(tx, actor, organization, id, edit)).await;
     match edited {
         Ok(_) => Ok(Go::to("/account").saying("Your profile is saved.").response()),
         Err(error) => {

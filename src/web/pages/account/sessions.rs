@@ -41,14 +41,13 @@ pub async fn end(
     id: Path<Id<Session>>,
     _form: Form<Empty>,
 ) -> Result<Go> {
-    let (user, id) = (member.user.id, *id);
-    app.store.write(move |tx| sessions::end(tx, user, id)).await?;
+    let id = *id;
+    app.write_as(member.actor(), move |tx, actor| sessions::end(tx, actor.person()?, id)).await?;
     Ok(Go::to("/account/sessions").saying("The session has ended."))
 }
 
 pub async fn end_others(app: Data<App>, member: Member, _form: Form<Empty>) -> Result<Go> {
-    let (user, own) = (member.user.id, own(&member));
-    let ended = app.store.write(move |tx| sessions::end_all(tx, user, own)).await?;
+    let ended = app.write_as(member.actor(), sessions::end_others).await?;
     let ended = format::count(ended as u64, "other session has", "other sessions have");
     Ok(Go::to("/account/sessions").saying(format!("{ended} ended.")))
 }

@@ -81,7 +81,7 @@ async fn make(
         None => return Err(Error::invalid_field("expires", "Choose how long it is valid.")),
     };
     let (actor, name) = (member.actor(), form.name.clone());
-    app.store.write(move |tx| tokens::create(tx, &actor, &name, expires_at)).await
+    app.write_as(actor, move |tx, actor| tokens::create(tx, actor, &name, expires_at)).await
 }
 
 pub async fn revoke(
@@ -104,7 +104,7 @@ pub async fn revoke(
         .ask(&request, &member.visitor, Place::Tokens)
         .await;
     }
-    app.store.write(move |tx| tokens::revoke(tx, &actor, id)).await?;
+    app.write_as(actor, move |tx, actor| tokens::revoke(tx, actor, id)).await?;
     Ok(Go::to("/account/tokens").saying("The token is revoked.").response())
 }
 

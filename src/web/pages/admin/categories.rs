@@ -73,10 +73,11 @@ pub async fn create(
     Form(form): Form<NameForm>,
 ) -> Result<HttpResponse> {
     let (actor, organization, name) = (member.actor(), member.organization, form.name.clone());
-    let made =
-        app.store.write(move |tx| categories::create(tx, &actor, organization, &name, "")).await;
+    let made = app
+        .change(actor, move |tx, actor| categories::create(tx, actor, organization, &name, ""))
+        .await;
     match made {
-        Ok(category) => Ok(said(format!("There is a category “{}” now.", category.name))),
+        Ok(category) => Ok(said(format!("The category “{}” was added.", category.name))),
         Err(error) => shown(&app, &request, &member, form.name, Err(error)).await,
     }
 }
@@ -89,16 +90,13 @@ pub async fn rename(
     Form(form): Form<NameForm>,
 ) -> Result<HttpResponse> {
     let (actor, organization, id) = (member.actor(), member.organization, *id);
-    let renamed = app.store.write(move |tx| {
-        decide(&actor, Action::Curate(organization))?;
+    let renamed = app.change(actor, move |tx, actor| {
+        decide(actor, Action::Curate(organization))?;
         let description = categories::get(tx, organization, id)?.description;
-        categories::edit(tx, &actor, organization, id, &form.name, &description)
+        categories::edit(tx, actor, organization, id, &form.name, &description)
     });
     match renamed.await {
-        Ok(category) => {
-            app.wait_for_index().await;
-            Ok(said(format!("The category is called “{}” now.", category.name)))
-        }
+        Ok(category) => Ok(said(format!("The category is called “{}” now.", category.name))),
         Err(error) => shown(&app, &request, &member, String::new(), Err(general(error))).await,
     }
 }
@@ -130,8 +128,9 @@ pub async fn merge(
         .await;
     }
     let merged = app
-        .store
-        .write(move |tx| categories::merge(tx, &actor, organization, id, Some(into.id)))
+        .change(actor, move |tx, actor| {
+            categories::merge(tx, actor, organization, id, Some(into.id))
+        })
         .await;
     match merged {
         Ok(()) => Ok(said(format!("The documents of “{}” move to “{}”.", from.name, into.name))),
@@ -163,7 +162,8 @@ pub async fn delete(
     _form: Form<Empty>,
 ) -> Result<HttpResponse> {
     let (actor, organization, id) = (member.actor(), member.organization, *id);
-    let deleted = app.store.write(move |tx| categories::delete(tx, &actor, organization, id)).await;
+    let deleted =
+        app.change(actor, move |tx, actor| categories::delete(tx, actor, organization, id)).await;
     match deleted {
         Ok(()) => Ok(said("The category is deleted.".into())),
         Err(error) => shown(&app, &request, &member, String::new(), Err(error)).await,

@@ -102,12 +102,13 @@ pub async fn create(
     let (actor, organization) = (member.actor(), member.organization);
     let (name, description) = (form.name.clone(), form.description.clone());
     let made = app
-        .store
-        .write(move |tx| groups::create(tx, &actor, organization, &name, &description))
+        .write_as(actor, move |tx, actor| {
+            groups::create(tx, actor, organization, &name, &description)
+        })
         .await;
     match made {
         Ok(group) => {
-            Ok(said(group.id, format!("The group “{}” is made. Choose its members.", group.name)))
+            Ok(said(group.id, format!("The group “{}” was added. Choose its members.", group.name)))
         }
         Err(error) => listed(&app, &request, &member, form, Err(error)).await,
     }
@@ -170,8 +171,9 @@ pub async fn edit(
     let (actor, organization, id) = (member.actor(), member.organization, *id);
     let (name, description) = (form.name.clone(), form.description.clone());
     let edited = app
-        .store
-        .write(move |tx| groups::edit(tx, &actor, organization, id, &name, &description))
+        .write_as(actor, move |tx, actor| {
+            groups::edit(tx, actor, organization, id, &name, &description)
+        })
         .await;
     match edited {
         Ok(_) => Ok(said(id, "The group is saved.".into())),
@@ -192,8 +194,9 @@ pub async fn set_members(
         let error = Error::invalid("One of the people does not exist.");
         return shown(&app, &request, &member, id, None, Err(error)).await;
     };
-    let set =
-        app.store.write(move |tx| groups::set_members(tx, &actor, organization, id, &wanted)).await;
+    let set = app
+        .write_as(actor, move |tx, actor| groups::set_members(tx, actor, organization, id, &wanted))
+        .await;
     match set {
         Ok(_) => Ok(said(id, "The members are saved.".into())),
         Err(error) => shown(&app, &request, &member, id, None, Err(error)).await,
@@ -228,7 +231,7 @@ pub async fn delete(
         .ask(&request, &member.visitor, Place::Groups)
         .await;
     }
-    app.store.write(move |tx| groups::delete(tx, &actor, organization, id)).await?;
+    app.write_as(actor, move |tx, actor| groups::delete(tx, actor, organization, id)).await?;
     Ok(Go::to("/admin/groups").saying("The group is deleted.").response())
 }
 

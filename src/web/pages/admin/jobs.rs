@@ -247,7 +247,7 @@ pub async fn retry(
     _form: Form<Empty>,
 ) -> Result<Go> {
     let (actor, id) = (member.actor(), *id);
-    app.store.write(move |tx| jobs::retry(tx, &actor, id)).await?;
+    app.write_as(actor, move |tx, actor| jobs::retry(tx, actor, id)).await?;
     Ok(Go::to(back(&request, "/admin/jobs")).saying("The job starts over."))
 }
 
@@ -261,7 +261,7 @@ pub async fn cancel(
     let (actor, id) = (member.actor(), *id);
     let to = Go::to(back(&request, "/admin/jobs"));
     // It may have begun since the page was made: that is no error to be shown as a whole page.
-    match app.store.write(move |tx| jobs::cancel(tx, &actor, id)).await {
+    match app.write_as(actor, move |tx, actor| jobs::cancel(tx, actor, id)).await {
         Ok(_) => Ok(to.saying("The job is cancelled.")),
         Err(crate::error::Error::Conflict(message)) => Ok(to.complaining(message)),
         Err(fault) => Err(fault.into()),

@@ -64,6 +64,7 @@ pub async fn submit(
     member: Member,
     Form(form): Form<SettingsForm>,
 ) -> Result<HttpResponse> {
+    decide(&member.actor(), Action::Govern(member.organization))?;
     match save(&app, &member, &form).await {
         Ok(()) => {
             app.refresh_settings().await?;
@@ -84,15 +85,14 @@ async fn save(app: &App, member: &Member, form: &SettingsForm) -> DomainResult<(
         true => Some(form.limits(&app.settings())?),
         false => None,
     };
-    app.store
-        .write(move |tx| {
-            organizations::present(tx, &actor, organization, Some(&name), Some(accent), None)?;
-            if let Some(limits) = limits {
-                settings::edit(tx, &actor, limits)?;
-            }
-            Ok(())
-        })
-        .await
+    app.write_as(actor, move |tx, actor| {
+        organizations::present(tx, actor, organization, Some(&name), Some(accent), None)?;
+        if let Some(limits) = limits {
+            settings::edit(tx, actor, limits)?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 impl SettingsForm {
@@ -168,9 +168,10 @@ pub async fn set_logo(
 
 pub async fn remove_logo(app: Data<App>, member: Member, _form: Form<Empty>) -> Result<Go> {
     let (actor, organization) = (member.actor(), member.organization);
-    app.store
-        .write(move |tx| organizations::present(tx, &actor, organization, None, None, Some(None)))
-        .await?;
+    app.write_as(actor, move |tx, actor| {
+        organizations::present(tx, actor, organization, None, None, Some(None))
+    })
+    .await?;
     Ok(Go::to("/admin/settings").saying("The logo is removed."))
 }
 

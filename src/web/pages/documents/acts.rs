@@ -12,7 +12,6 @@ use crate::{
         documents::{self, Document},
         versions::{self, Version},
     },
-    error::Result as DomainResult,
     id::Id,
     web::{
         auth::Member,
@@ -26,13 +25,6 @@ use crate::{
     },
 };
 
-/// Answers when lists and counts know what was done.
-async fn shown(app: &App, done: impl Future<Output = DomainResult<Document>>) -> Result<Document> {
-    let document = done.await?;
-    app.wait_for_index().await;
-    Ok(document)
-}
-
 fn to_page(document: &Document) -> Go {
     Go::to(format!("/documents/{}", document.id))
 }
@@ -44,8 +36,7 @@ pub async fn publish(
     _form: Form<Empty>,
 ) -> Result<Go> {
     let (actor, id) = (member.actor(), *id);
-    let done = app.store.write(move |tx| documents::publish(tx, &actor, id));
-    let document = shown(&app, done).await?;
+    let document = app.change(actor, move |tx, actor| documents::publish(tx, actor, id)).await?;
     Ok(to_page(&document).saying(format!("“{}” is published.", document.title)))
 }
 
@@ -56,8 +47,7 @@ pub async fn withdraw(
     _form: Form<Empty>,
 ) -> Result<Go> {
     let (actor, id) = (member.actor(), *id);
-    let done = app.store.write(move |tx| documents::withdraw(tx, &actor, id));
-    let document = shown(&app, done).await?;
+    let document = app.change(actor, move |tx, actor| documents::withdraw(tx, actor, id)).await?;
     Ok(to_page(&document)
         .saying(format!("“{}” is a draft again.", document.title))
         .with_undo(format!("/documents/{id}/publish")))
@@ -70,8 +60,7 @@ pub async fn archive(
     _form: Form<Empty>,
 ) -> Result<Go> {
     let (actor, id) = (member.actor(), *id);
-    let done = app.store.write(move |tx| documents::archive(tx, &actor, id));
-    let document = shown(&app, done).await?;
+    let document = app.change(actor, move |tx, actor| documents::archive(tx, actor, id)).await?;
     Ok(to_page(&document)
         .saying(format!("“{}” is in the archive.", document.title))
         .with_undo(format!("/documents/{id}/unarchive")))
@@ -84,8 +73,7 @@ pub async fn unarchive(
     _form: Form<Empty>,
 ) -> Result<Go> {
     let (actor, id) = (member.actor(), *id);
-    let done = app.store.write(move |tx| documents::publish(tx, &actor, id));
-    let document = shown(&app, done).await?;
+    let document = app.change(actor, move |tx, actor| documents::publish(tx, actor, id)).await?;
     Ok(to_page(&document).saying(format!("“{}” is back in the library.", document.title)))
 }
 
@@ -96,8 +84,7 @@ pub async fn trash(
     _form: Form<Empty>,
 ) -> Result<Go> {
     let (actor, id) = (member.actor(), *id);
-    let done = app.store.write(move |tx| documents::trash(tx, &actor, id));
-    let document = shown(&app, done).await?;
+    let document = app.change(actor, move |tx, actor| documents::trash(tx, actor, id)).await?;
     Ok(Go::to("/documents")
         .saying(format!("“{}” is in the trash.", document.title))
         .with_undo(format!("/documents/{id}/restore")))
@@ -110,8 +97,7 @@ pub async fn restore(
     _form: Form<Empty>,
 ) -> Result<Go> {
     let (actor, id) = (member.actor(), *id);
-    let done = app.store.write(move |tx| documents::restore(tx, &actor, id));
-    let document = shown(&app, done).await?;
+    let document = app.change(actor, move |tx, actor| documents::restore(tx, actor, id)).await?;
     Ok(to_page(&document).saying(format!("“{}” is restored.", document.title)))
 }
 
@@ -139,8 +125,7 @@ pub async fn delete(
         .await;
     }
     let actor = member.actor();
-    app.store.write(move |tx| documents::delete(tx, &actor, id)).await?;
-    app.wait_for_index().await;
+    app.change(actor, move |tx, actor| documents::delete(tx, actor, id)).await?;
     Ok(Go::to("/trash").saying(format!("“{title}” is deleted for good.")).response())
 }
 
@@ -152,8 +137,8 @@ pub async fn make_current(
     _form: Form<Empty>,
 ) -> Result<Go> {
     let (actor, (id, version)) = (member.actor(), path.into_inner());
-    let done = app.store.write(move |tx| versions::make_current(tx, &actor, id, version));
-    let document = shown(&app, done).await?;
+    let document =
+        app.change(actor, move |tx, actor| versions::make_current(tx, actor, id, version)).await?;
     let number = document.current.as_ref().map_or(0, |file| file.number);
     Ok(to_page(&document).saying(format!("Version {number} is current now.")))
 }

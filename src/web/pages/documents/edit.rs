@@ -64,12 +64,9 @@ pub async fn submit(
     let (actor, id) = (member.actor(), *id);
     let document = app.store.read(move |tx| documents::editable(tx, &actor, id)).await?;
     match save(&app, &member, &document, &form).await {
-        Ok(saved) => {
-            app.wait_for_index().await;
-            Ok(Go::to(format!("/documents/{id}"))
-                .saying(format!("“{}” is saved.", saved.title))
-                .response())
-        }
+        Ok(saved) => Ok(Go::to(format!("/documents/{id}"))
+            .saying(format!("“{}” is saved.", saved.title))
+            .response()),
         Err(error) => {
             let (errors, status) = FormErrors::refusing(error)?;
             Html(edit_page(&app, &request, &member, &document, &form, errors).await?)
@@ -98,7 +95,7 @@ async fn save(
     let (actor, id) = (member.actor(), document.id);
     // A form that does not say what it has read would overwrite whatever there is.
     let revision = form.etag.parse().unwrap_or(0);
-    app.store.write(move |tx| documents::edit(tx, &actor, id, edit, Some(revision))).await
+    app.change(actor, move |tx, actor| documents::edit(tx, actor, id, edit, Some(revision))).await
 }
 
 /// The form keeps the revision that was read first, also when it is shown again: whoever saves over

@@ -139,13 +139,22 @@ impl DocumentForm {
             let detail = format::count(members, "member", "members");
             Choice { value: id, label: group.name, detail, selected }
         });
-        // Whoever adds a document sees it anyway.
-        let others = audience.people.into_iter().filter(|person| Some(person.id) != own);
-        let people = others.map(|person| {
+        let people = audience.people.into_iter().filter_map(|person| {
             let id = person.id.to_string();
             let selected = self.people.contains(&id);
-            let label = person.display_name().to_owned();
-            Choice { value: id, label, detail: person.email, selected }
+            // Whoever adds a document sees it anyway. But who is chosen stays: what the form does
+            // not show is lost when it is saved.
+            let is_offered = !person.is_disabled && Some(person.id) != own;
+            let label = match person.is_disabled {
+                true => format!("{} (disabled)", person.display_name()),
+                false => person.display_name().to_owned(),
+            };
+            (is_offered || selected).then_some(Choice {
+                value: id,
+                label,
+                detail: person.email,
+                selected,
+            })
         });
         Ok(VisibilityFields {
             chosen: Visibility::from_key(&self.visibility),

@@ -45,7 +45,6 @@ pub async fn submit(
 ) -> Result<HttpResponse> {
     match add(&app, &member, &form).await {
         Ok(document) => {
-            app.wait_for_index().await;
             let to = format!("/documents/{}", document.id);
             Ok(Go::to(to).saying(format!("“{}” is in the library.", document.title)).response())
         }
@@ -59,7 +58,8 @@ pub async fn submit(
 async fn add(app: &App, member: &Member, form: &DocumentForm) -> crate::error::Result<Document> {
     let new = form.new_document()?;
     let (actor, organization, url) = (member.actor(), member.organization, form.url.clone());
-    app.store.write(move |tx| documents::add_link(tx, &actor, organization, new, &url)).await
+    app.change(actor, move |tx, actor| documents::add_link(tx, actor, organization, new, &url))
+        .await
 }
 
 async fn link_page(

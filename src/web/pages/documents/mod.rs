@@ -123,7 +123,9 @@ impl Visibility {
         match self {
             Visibility::Organization => "Every member of the organization.",
             Visibility::Restricted => "Only the groups and people you choose.",
-            Visibility::Public => "Anyone on the internet who has the address.",
+            Visibility::Public => {
+                "Anyone on the internet who has the address, without an account. They see the current version; earlier ones and names stay in the organization."
+            }
         }
     }
 

@@ -171,7 +171,8 @@ async fn add(
 ) -> crate::error::Result<Document> {
     let new = form.new_document()?;
     let (actor, organization) = (member.actor(), member.organization);
-    app.store.write(move |tx| documents::add_file(tx, &actor, organization, new, file)).await
+    app.write_as(actor, move |tx, actor| documents::add_file(tx, actor, organization, new, file))
+        .await
 }
 
 /// True for the page's script, which wants to hear and not to be sent somewhere.

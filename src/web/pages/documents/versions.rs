@@ -39,7 +39,6 @@ pub async fn submit(
     app.store.read(move |tx| documents::editable(tx, &actor, id)).await?;
     match add(&app, &request, &member, id, multipart).await {
         Ok((document, version)) => {
-            app.wait_for_index().await;
             if is_from_script(&request) {
                 return Ok(stored(&document));
             }
@@ -65,5 +64,5 @@ async fn add(
     let mut received = body::receive(app, request, &member.visitor, multipart, &["file"]).await?;
     let file = received.one_file()?;
     let actor = member.actor();
-    app.store.write(move |tx| versions::add(tx, &actor, id, file)).await
+    app.change(actor, move |tx, actor| versions::add(tx, actor, id, file)).await
 }

@@ -62,7 +62,6 @@ pub async fn submit(
     let document = editable(&app, &member, *id).await?;
     match save(&app, &member, *id, &form).await {
         Ok(saved) => {
-            app.wait_for_index().await;
             let sees = match saved.visibility {
                 documents::Visibility::Organization => "everyone in the organization",
                 documents::Visibility::Restricted { .. } => "only the groups and people you chose",
@@ -92,7 +91,7 @@ async fn save(
 ) -> crate::error::Result<Document> {
     let visibility = form.visibility()?;
     let actor = member.actor();
-    app.store.write(move |tx| documents::set_visibility(tx, &actor, id, visibility)).await
+    app.change(actor, move |tx, actor| documents::set_visibility(tx, actor, id, visibility)).await
 }
 
 async fn visibility_page(

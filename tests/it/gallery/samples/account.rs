@@ -111,7 +111,7 @@ fn account() -> Vec<Exhibit> {
 }
 
 fn trash() -> Vec<Exhibit> {
-    let document = |id: &str, title: &str, can_delete| TrashedDocument {
+    let document = |id: &str, title: &str| TrashedDocument {
         id: id.to_owned(),
         title: title.to_owned(),
         face: FileFace::of("", "minutes.docx"),
@@ -120,22 +120,18 @@ fn trash() -> Vec<Exhibit> {
         trashed_by: "Ana María López".to_owned(),
         trashed_at: minutes_ago(60 * 24 * 3),
         gone: minutes_ago(-60 * 24 * 27),
-        can_restore: true,
-        can_delete,
     };
     let full = TrashPage {
         page: admin(Place::Trash),
         documents: vec![
-            document("d1", "Board minutes, March", true),
+            document("d1", "Board minutes, March"),
             document(
                 "d2",
                 "A title that somebody pasted from a whole paragraph of an e-mail because nobody told them that titles are short",
-                false,
             ),
         ],
         total: 2,
         days: 30,
-        can_empty: true,
         pager: Pager::default(),
     };
     vec![

@@ -58,23 +58,21 @@ pub async fn create(
 
 async fn add(app: &App, member: &Member, form: &AccountForm) -> DomainResult<User> {
     let (role, chosen) = (form.role()?, form.groups()?);
-    passwords::accept(&form.password, &[&form.username, &form.email])?;
     let new = NewUser {
         username: form.username.clone(),
         email: form.email.clone(),
         full_name: form.full_name.clone(),
-        password: app.hash_password(form.password.clone()).await?,
+        password: app.new_password(form.password.clone(), &[&form.username, &form.email]).await?,
         is_admin: form.is_admin(),
         role,
     };
     let (actor, organization) = (member.actor(), member.organization);
-    app.store
-        .write(move |tx| {
-            let user = users::create(tx, &actor, organization, new)?;
-            groups::set_groups_of(tx, &actor, organization, user.id, &chosen)?;
-            Ok(user)
-        })
-        .await
+    app.write_as(actor, move |tx, actor| {
+        let user = users::create(tx, actor, organization, new)?;
+        groups::set_groups_of(tx, actor, organization, user.id, &chosen)?;
+        Ok(user)
+    })
+    .await
 }
 
 async fn new_page(
@@ -129,14 +127,13 @@ async fn change(app: &App, member: &Member, id: Id<User>, form: &AccountForm) ->
         is_admin: member.may(Action::Operate).then(|| form.is_admin()),
     };
     let (actor, organization) = (member.actor(), member.organization);
-    app.store
-        .write(move |tx| {
-            decide(&actor, Action::Govern(organization))?;
-            users::edit(tx, &actor, organization, id, edit)?;
-            memberships::assign(tx, &actor, organization, id, role)?;
-            groups::set_groups_of(tx, &actor, organization, id, &chosen)
-        })
-        .await
+    app.write_as(actor, move |tx, actor| {
+        decide(actor, Action::Govern(organization))?;
+        users::edit(tx, actor, organization, id, edit)?;
+        memberships::assign(tx, actor, organization, id, role)?;
+        groups::set_groups_of(tx, actor, organization, id, &chosen)
+    })
+    .await
 }
 
 /// Sets a random password. The answer is the page itself: a redirect would have to carry the
@@ -165,13 +162,10 @@ pub async fn reset_password(
         .await;
     }
     let password = passwords::generate()?;
-    let hash = app.hash_password(password.clone()).await?;
+    let hash = app.new_password(password.clone(), &[]).await?;
     let (actor, organization) = (member.actor(), member.organization);
-    let own = member.session.as_ref().map(|session| session.id);
-    let keep = own.filter(|_| id == member.user.id);
     let set = app
-        .store
-        .write(move |tx| users::set_password(tx, &actor, organization, id, hash, keep))
+        .write_as(actor, move |tx, actor| users::set_password(tx, actor, organization, id, hash))
         .await;
     let shown = match set {
         Ok(()) => Shown { new_password: Some(password), ..Shown::default() },
@@ -187,7 +181,8 @@ pub async fn sign_out(
     _form: Form<Empty>,
 ) -> Result<HttpResponse> {
     let (actor, organization, id) = (member.actor(), member.organization, *id);
-    app.store.write(move |tx| users::sign_out_everywhere(tx, &actor, organization, id)).await?;
+    app.write_as(actor, move |tx, actor| users::sign_out_everywhere(tx, actor, organization, id))
+        .await?;
     Ok(said(id, "Signed out everywhere. API tokens are revoked."))
 }
 
@@ -199,7 +194,8 @@ pub async fn disable(
     _form: Form<Empty>,
 ) -> Result<HttpResponse> {
     let (actor, organization, id) = (member.actor(), member.organization, *id);
-    let done = app.store.write(move |tx| users::disable(tx, &actor, organization, id)).await;
+    let done =
+        app.write_as(actor, move |tx, actor| users::disable(tx, actor, organization, id)).await;
     match done {
         Ok(user) => Ok(said(id, &format!("{} cannot sign in any more.", user.display_name()))),
         Err(error) => refused(&app, &request, &member, id, error).await,
@@ -214,7 +210,8 @@ pub async fn enable(
     _form: Form<Empty>,
 ) -> Result<HttpResponse> {
     let (actor, organization, id) = (member.actor(), member.organization, *id);
-    let done = app.store.write(move |tx| users::enable(tx, &actor, organization, id)).await;
+    let done =
+        app.write_as(actor, move |tx, actor| users::enable(tx, actor, organization, id)).await;
     match done {
         Ok(user) => Ok(said(id, &format!("{} can sign in again.", user.display_name()))),
         Err(error) => refused(&app, &request, &member, id, error).await,
@@ -260,7 +257,9 @@ pub async fn delete(
         return refused(&app, &request, &member, id, error).await;
     };
     let (actor, organization) = (member.actor(), member.organization);
-    let done = app.store.write(move |tx| users::delete(tx, &actor, organization, id, heir)).await;
+    let done = app
+        .write_as(actor, move |tx, actor| users::delete(tx, actor, organization, id, heir))
+        .await;
     match done {
         Ok(()) => {
             let said = format!("{name} cannot sign in any more; the account is being removed.");

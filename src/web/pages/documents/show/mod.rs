@@ -54,6 +54,7 @@ pub struct DocumentDetails {
     /// `Some` for links: where it leads.
     pub link_url: Option<String>,
     pub pages: Option<u64>,
+    /// Empty for readers from outside of the organization.
     pub owner: String,
     pub created: Moment,
     pub updated: Moment,
@@ -170,6 +171,7 @@ pub struct VersionRow {
     pub number: u32,
     pub filename: String,
     pub size_bytes: u64,
+    /// Empty for readers from outside of the organization.
     pub by: String,
     pub at: Moment,
     pub is_current: bool,
