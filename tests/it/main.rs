@@ -30,6 +30,8 @@ mod integrity;
 mod late;
 mod oracle;
 mod pages;
+mod public;
+mod sign_in;
 
 // the shape of the code
 mod tidy;
