@@ -17,7 +17,7 @@
 //!           blobs                files by their SHA-256: spool and object store
 //!           search               the index: words, filters, facets, snippets
 //!           extract              bytes to text and images, in a sandboxed child
-//!           host                 the machine: disk space
+//!           host                 the machine: disk space, owners, ports, limits
 //! base      config error id hash size clock
 //! ```
 //!

@@ -7,8 +7,14 @@ use std::fmt;
 pub struct Size(pub u64);
 
 /// A unit and its number of bytes.
-const UNITS: [(&str, u64); 5] =
-    [("TB", 1_000_000_000_000), ("GB", 1_000_000_000), ("MB", 1_000_000), ("KB", 1_000), ("", 1)];
+const UNITS: [(&str, u64); 6] = [
+    ("PB", 1_000_000_000_000_000),
+    ("TB", 1_000_000_000_000),
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("kB", 1_000),
+    ("", 1),
+];
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -19,6 +25,7 @@ impl fmt::Display for Size {
         // Whole tenths, cut and not rounded: a file never looks larger than a limit it keeps.
         let tenths = self.0 / (unit_bytes / 10);
         match tenths % 10 {
+            _ if tenths >= 100 => write!(f, "{} {unit}", tenths / 10),
             0 => write!(f, "{} {unit}", tenths / 10),
             tenth => write!(f, "{}.{tenth} {unit}", tenths / 10),
         }
@@ -39,12 +46,12 @@ mod tests {
                 "0 bytes",
                 "1 byte",
                 "999 bytes",
-                "1 KB",
-                "1.9 KB",
+                "1 kB",
+                "1.9 kB",
                 "2.4 MB",
                 "25 MB",
                 "1.5 GB",
-                "18446744 TB",
+                "18446 PB",
             ]
         );
     }

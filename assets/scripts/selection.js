@@ -28,7 +28,7 @@ for (const form of document.querySelectorAll("form[data-selection]")) {
   function refresh() {
     const list = boxes();
     const chosen = list.filter((box) => box.checked).length;
-    count.textContent = chosen === 0 ? "Choose some" : `${chosen} chosen`;
+    count.textContent = chosen === 0 ? "None selected" : `${chosen} selected`;
     bar.classList.toggle("is-active", chosen > 0);
     for (const button of bar.querySelectorAll("button, select")) button.disabled = chosen === 0;
     if (all) {

@@ -216,16 +216,14 @@ export function filesOf(transfer) {
 }
 
 /// `2400000` → `2.4 MB`, as `bytes` in src/web/pages/format.rs.
+/// As the server writes sizes: cut and not rounded, so that a file never looks larger than a limit
+/// that it keeps.
 function human(bytes) {
   if (bytes < 1000) return `${bytes} ${bytes === 1 ? "byte" : "bytes"}`;
-  const units = ["kB", "MB", "GB", "TB"];
-  let value = bytes / 1000;
-  let unit = 0;
-  while (value >= 999.5 && unit + 1 < units.length) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${value.toFixed(value < 9.95 ? 1 : 0).replace(/\.0$/, "")} ${units[unit]}`;
+  const units = ["kB", "MB", "GB", "TB", "PB"];
+  const unit = Math.min(Math.floor(Math.log10(bytes) / 3), units.length) - 1;
+  const value = Math.floor(bytes / 10 ** (3 * unit + 2)) / 10;
+  return `${value < 10 ? value : Math.floor(value)} ${units[unit]}`;
 }
 
 function leave(answers) {

@@ -75,7 +75,7 @@ impl App {
         let mut findings = self.store.read(move |tx| from_records(tx, is_serving)).await?;
         findings.push(self.index_finding(is_serving).await);
         findings.push(match self.extractor.sandbox_report().await {
-            Ok(report) => sandbox_finding(&report),
+            Ok(report) => sandbox_finding(&report, self.config.worker.allow_unsandboxed),
             Err(fault) => Finding::problem(
                 "sandbox",
                 format!("Files cannot be read for their text: {}", fault.sentence()),
@@ -180,9 +180,19 @@ fn time_finding(tx: &ReadTx) -> Result<Finding> {
     })
 }
 
-fn sandbox_finding(report: &SandboxReport) -> Finding {
+fn sandbox_finding(report: &SandboxReport, allow_unsandboxed: bool) -> Finding {
     let about = "sandbox";
     let walls = &report.walls;
+    if !walls.seccomp && !allow_unsandboxed {
+        return Finding::problem(
+            about,
+            "Files are not read for their text and images: the kernel has no system call filter \
+             (seccomp) for the process that reads them.",
+            "Use a kernel with seccomp, and a container that allows it. Where all files come from \
+             people you trust, worker.allow_unsandboxed = true in the configuration does without. \
+             Then retry the failed jobs.",
+        );
+    }
     if !report.holds() {
         let open: Vec<&str> = report
             .attempts

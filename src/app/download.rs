@@ -9,12 +9,13 @@ use crate::{
         access::Actor,
         blobs::{self as blob_records, Extraction},
         documents::{self, CurrentFile, Document},
-        events::{self, Verb},
+        events,
         versions::{self, Version},
     },
     error::{Error, Result},
     hash::ContentHash,
     id::Id,
+    store::ReadTx,
 };
 
 /// A file that an actor may read: what a client must know before the bytes.
@@ -31,9 +32,6 @@ pub struct Image {
     pub media_type: String,
     pub source: ContentHash,
 }
-
-/// The largest text that a page shows of a file.
-const SHOWN_TEXT_BYTES_MAX: usize = 16 << 20;
 
 impl App {
     /// The file of a document, or of one of its versions.
@@ -71,22 +69,17 @@ impl App {
     /// enough.
     pub fn note_download(&self, actor: Actor, content: &Content) {
         let store = self.store.clone();
-        let organization = content.document.organization;
-        let (id, title) = (content.document.id, content.document.title.clone());
-        let detail = format!("version {}", content.file.number);
+        let Content { document, file } = content.clone();
         tokio::spawn(async move {
-            let noted = store.write(move |tx| {
-                let detail = Some(detail.as_str());
-                events::record(
-                    tx,
-                    &actor,
-                    organization,
-                    Verb::DocumentDownloaded,
-                    id,
-                    &title,
-                    detail,
-                )
-            });
+            let noted = async {
+                let (stranger, id) = (actor.clone(), document.id);
+                let look = move |tx: &ReadTx| events::is_noted_download(tx, &stranger, id);
+                if store.read(look).await? {
+                    return Ok(());
+                }
+                let number = file.number;
+                store.write(move |tx| events::record_download(tx, &actor, &document, number)).await
+            };
             if let Err(fault) = noted.await {
                 tracing::error!("noting a download: {}", fault.chain());
             }
@@ -126,10 +119,16 @@ impl App {
         Ok(Image { bytes, media_type, source: file.blob })
     }
 
-    /// The text that was read from the current file; empty when there is none.
-    pub async fn text(&self, actor: Actor, document: Id<Document>) -> Result<String> {
+    /// The text that was read from the current file, up to `bytes_max` of it; empty when there is
+    /// none.
+    pub async fn text(
+        &self,
+        actor: Actor,
+        document: Id<Document>,
+        bytes_max: usize,
+    ) -> Result<String> {
         let hash: ContentHash = self.content(actor, document, None).await?.file.blob;
-        let text = self.blobs.read_derived(hash, extraction::TEXT, SHOWN_TEXT_BYTES_MAX).await?;
+        let text = self.blobs.read_derived_start(hash, extraction::TEXT, bytes_max).await?;
         Ok(text.map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default())
     }
 }

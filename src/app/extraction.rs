@@ -1,17 +1,19 @@
 //! What is made from a file: its text, a thumbnail, images of its first pages. All of it comes from
 //! the sandboxed child and is stored beside the file, so that no file is parsed twice.
 
-use std::fs::File;
+use std::{fs::File, time::Duration};
 
 use anyhow::anyhow;
 use bytes::Bytes;
+use moka::sync::Cache;
+use tokio::sync::{Mutex, Semaphore};
 
 use super::App;
 use crate::{
     blobs::Source,
     domain::blobs::{Extraction, Facts},
     error::{Error, Result},
-    extract::{self, Extract, ExtractError, Picture, Wanted},
+    extract::{self, Extract, ExtractError, Picture, Refusal, Wanted},
     hash::ContentHash,
 };
 
@@ -24,33 +26,36 @@ const PREVIEWS_MAX: u32 = 3;
 /// Nobody turns that many pages in a browser, and each costs a child process.
 const PAGES_DRAWN_MAX: u32 = 2_000;
 const PAGE_WIDTH_PX: u32 = 1_000;
+/// How many may draw a page or wait for one, and how long for those before them.
+const DRAWING_MAX: usize = 32;
+const DRAWING_PATIENCE: Duration = Duration::from_secs(10);
+const FAILURE_KEPT: Duration = Duration::from_secs(5 * 60);
+const TURNS: usize = 64;
 pub(super) const IMAGE_BYTES_MAX: usize = 32 << 20;
-
-/// How reading a file ended for good.
-pub(super) enum Read {
-    Done(Extraction),
-    /// Nothing about the file: the machine was at fault, so try again.
-    Again(anyhow::Error),
-}
 
 impl App {
     /// Reads a file in the sandbox and stores what came out. `filename` helps to tell formats apart
     /// whose bytes look alike.
-    pub(super) async fn extract(&self, hash: ContentHash, filename: &str) -> Result<Read> {
+    ///
+    /// # Errors
+    /// `Internal` with the [`ExtractError`] when another try makes sense.
+    pub(super) async fn extract(&self, hash: ContentHash, filename: &str) -> Result<Extraction> {
         let file = self.open_file(hash).await?;
         let head = self.blobs.open(hash, Some(0..extract::HEAD_BYTES as u64)).await?;
         let head = head.read(extract::HEAD_BYTES).await?;
         let format = extract::recognize(&head, filename).format;
         let wanted = Wanted { text: true, thumbnail: true, previews_max: PREVIEWS_MAX };
         match self.extractor.extract(file, format, wanted).await {
-            Ok(extract) => Ok(Read::Done(Extraction::Done(self.keep(hash, extract).await?))),
-            Err(ExtractError::Refused(extract::Refusal::Unsupported)) => {
-                Ok(Read::Done(Extraction::Done(Facts::default())))
+            Ok(extract) => Ok(Extraction::Done(self.keep(hash, extract).await?)),
+            Err(ExtractError::Refused(Refusal::Unsupported)) => {
+                Ok(Extraction::Done(Facts::default()))
             }
-            Err(fault) if fault.is_final() => {
-                Ok(Read::Done(Extraction::Failed { reason: fault.sentence() }))
+            // The machine is at fault: the job fails, and can be retried when that is mended.
+            Err(fault @ ExtractError::Refused(Refusal::Unsandboxed)) => {
+                Err(Error::Internal(fault.into()))
             }
-            Err(fault) => Ok(Read::Again(anyhow!("{fault:?}"))),
+            Err(fault) if fault.is_final() => Ok(Extraction::Failed { reason: fault.sentence() }),
+            Err(fault) => Err(Error::Internal(fault.into())),
         }
     }
 
@@ -81,7 +86,11 @@ impl App {
         Ok(facts)
     }
 
-    /// The image of a page, counted from 1: stored, or drawn now and then stored.
+    /// The image of a page, counted from 1: stored, or drawn now and then stored. Anybody may ask for
+    /// the pages of a public file, so each is drawn once, and nobody waits for long.
+    ///
+    /// # Errors
+    /// `NotFound` for a page that cannot be drawn, `Busy` when too many others are being drawn.
     pub(super) async fn page_image(
         &self,
         hash: ContentHash,
@@ -89,23 +98,47 @@ impl App {
         facts: &Facts,
         page: u32,
     ) -> Result<Option<(Bytes, String)>> {
-        let name = page_name(page);
-        if let Some(stored) = self.blobs.read_derived(hash, &name, IMAGE_BYTES_MAX).await? {
-            return unframed(stored).map(Some);
+        if let Some(stored) = self.stored_page(hash, page).await? {
+            return Ok(Some(stored));
         }
         let page_count = facts.page_count.unwrap_or(0).min(PAGES_DRAWN_MAX);
         if media_type != "application/pdf" || page == 0 || page > page_count {
             return Ok(None);
         }
-        let file = self.open_file(hash).await?;
-        let picture = self
-            .extractor
-            .render_page(file, page - 1, PAGE_WIDTH_PX)
-            .await
-            .map_err(|fault| Error::NotFound(fault.sentence()))?;
-        let framed = framed(picture);
-        self.blobs.put_derived(hash, &name, framed.clone()).await?;
+        let _place = self.drawing.places.try_acquire().map_err(|_| busy())?;
+        let turn = self.drawing.turn_of(hash, page).lock();
+        let _turn = tokio::time::timeout(DRAWING_PATIENCE, turn).await.map_err(|_| busy())?;
+        // Whoever had the turn before may have drawn this very page.
+        if let Some(stored) = self.stored_page(hash, page).await? {
+            return Ok(Some(stored));
+        }
+        if let Some(sentence) = self.drawing.failures.get(&(hash, page)) {
+            return Err(Error::NotFound(sentence));
+        }
+        let framed = framed(self.draw(hash, page).await?);
+        self.blobs.put_derived(hash, &page_name(page), framed.clone()).await?;
         unframed(framed).map(Some)
+    }
+
+    async fn stored_page(&self, hash: ContentHash, page: u32) -> Result<Option<(Bytes, String)>> {
+        let stored = self.blobs.read_derived(hash, &page_name(page), IMAGE_BYTES_MAX).await?;
+        stored.map(unframed).transpose()
+    }
+
+    async fn draw(&self, hash: ContentHash, page: u32) -> Result<Picture> {
+        let file = self.open_file(hash).await?;
+        match self.extractor.render_page(file, page - 1, PAGE_WIDTH_PX, DRAWING_PATIENCE).await {
+            Ok(picture) => Ok(picture),
+            Err(ExtractError::Busy) => Err(busy()),
+            Err(fault @ ExtractError::Internal(_)) => Err(Error::Internal(fault.into())),
+            Err(fault) => {
+                let sentence = fault.sentence();
+                if !matches!(fault, ExtractError::Interrupted) {
+                    self.drawing.failures.insert((hash, page), sentence.clone());
+                }
+                Err(Error::NotFound(sentence))
+            }
+        }
     }
 
     async fn open_file(&self, hash: ContentHash) -> Result<File> {
@@ -115,6 +148,38 @@ impl App {
                 Err(Error::Internal(anyhow!("blob {hash} is not a local file that could be read")))
             }
         }
+    }
+}
+
+/// Pages that are drawn while somebody waits.
+pub(super) struct Drawing {
+    /// Taken by whoever draws a page; by hash and page, so that few wait for a stranger.
+    turns: [Mutex<()>; TURNS],
+    /// For those who draw or wait for their turn.
+    places: Semaphore,
+    /// Why a page could not be drawn: trying takes as long each time.
+    failures: Cache<(ContentHash, u32), String>,
+}
+
+impl Drawing {
+    pub fn new() -> Self {
+        let failures = Cache::builder().max_capacity(10_000).time_to_live(FAILURE_KEPT).build();
+        Drawing {
+            turns: std::array::from_fn(|_| Mutex::default()),
+            places: Semaphore::new(DRAWING_MAX),
+            failures,
+        }
+    }
+
+    fn turn_of(&self, hash: ContentHash, page: u32) -> &Mutex<()> {
+        &self.turns[(usize::from(hash.0[0]) + page as usize) % TURNS]
+    }
+}
+
+fn busy() -> Error {
+    Error::Busy {
+        message: "Many pages are being drawn at the moment. Try again in a few seconds.".into(),
+        retry_after_s: 5,
     }
 }
 

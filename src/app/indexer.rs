@@ -1,7 +1,7 @@
 //! The indexer: follows the change log and keeps the search index equal to the store. Index and
 //! cursor move in one commit, so it may be cut off anywhere and goes on from there.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, mem, sync::Arc, time::Duration};
 
 use anyhow::anyhow;
 use tokio::sync::watch;
@@ -11,24 +11,22 @@ use crate::{
     domain::{
         blobs::{self, Blob, Extraction},
         categories::Category,
-        documents::{self, Document},
-        versions,
+        documents::{self, Document, Shared},
+        jobs::{self, Task},
     },
     error::{Error, Result},
+    extract,
     hash::ContentHash,
     id::Id,
-    search::{Change as IndexChange, Entry, Named},
-    store::{Change, Changes, ReadTx},
+    search::{Change as IndexChange, Entry, Named, Rebuild},
+    store::{Change, Changes, ReadTx, WriteTx},
 };
 
-/// Changes that are taken from the log at once.
-const CHANGES_MAX: usize = 500;
-/// Documents in one commit of the index while it is built anew.
-const REBUILD_STEP: usize = 1_000;
-/// How many documents may show the same bytes and follow them at once.
-const SHOWING_MAX: usize = 10_000;
-const TEXT_BYTES_MAX: usize = 16 << 20;
-/// How often in a row somebody else may have been faster.
+/// Changes that are taken from the log at once, and documents whose records are read at once.
+const STEP: usize = 500;
+/// So much text is gathered before it is written: that of a whole step can fill the memory.
+const BATCH_BYTES: usize = 32 << 20;
+/// How often in a row the index may be replaced meanwhile.
 const CONFLICTS_MAX: u32 = 100;
 const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(5);
 
@@ -54,8 +52,9 @@ pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
 
 /// Brings the index one step nearer; `false` when there was nothing to do.
 async fn follow(app: &Arc<App>) -> Result<bool> {
+    let turn = app.indexing.lock().await;
     let cursor = app.index.cursor();
-    let changes = app.store.read(move |tx| tx.changes(cursor, CHANGES_MAX)).await?;
+    let changes = app.store.read(move |tx| tx.changes(cursor, STEP)).await?;
     match changes {
         // An empty index is filled from the records: the log may hold many changes of each.
         Changes::Next(changes) if cursor > 0 || changes.is_empty() => {
@@ -63,6 +62,7 @@ async fn follow(app: &Arc<App>) -> Result<bool> {
             update(app, cursor, changes, last).await?;
         }
         _ => {
+            drop(turn);
             tracing::info!("the search index is built anew");
             app.reindex(&|_, _| {}).await?;
         }
@@ -70,66 +70,100 @@ async fn follow(app: &Arc<App>) -> Result<bool> {
     Ok(true)
 }
 
-async fn update(app: &Arc<App>, cursor: u64, changes: Vec<Change>, last: u64) -> Result<()> {
-    let touched = app.store.read(move |tx| touched_documents(tx, &changes)).await?;
-    let mut batch = load(app, touched.documents).await?;
-    for category in touched.categories {
-        let mut after = None;
-        loop {
-            let ids = app
-                .store
-                .read(move |tx| documents::in_category(tx, category, after, CHANGES_MAX))
-                .await?;
-            after = ids.last().copied();
-            if ids.is_empty() {
-                break;
-            }
-            batch.extend(load(app, ids).await?);
-            if batch.len() >= REBUILD_STEP {
-                apply(app, cursor, std::mem::take(&mut batch), cursor).await?;
-            }
-        }
+/// Writes what the changes touched to the index, and with the last of it the cursor.
+async fn update(app: &App, cursor: u64, changes: Vec<Change>, last: u64) -> Result<()> {
+    let touched = app.store.read(move |tx| touched(tx, &changes)).await?;
+    if !touched.by_many.is_empty() {
+        // Before the cursor moves: a crash in between enqueues them twice, and loses none.
+        app.store.write(move |tx| enqueue_walks(tx, touched.by_many)).await?;
     }
-    apply(app, cursor, batch, last).await
+    let mut batch = Batch::new(app, cursor);
+    let documents: Vec<_> = touched.documents.into_iter().collect();
+    for step in documents.chunks(STEP) {
+        batch.add(step.to_vec()).await?;
+    }
+    batch.write(last).await
 }
 
+#[derive(Default)]
 struct Touched {
-    documents: Vec<Id<Document>>,
-    /// Renamed ones: their name stands in every document of theirs.
-    categories: BTreeSet<Id<Category>>,
+    documents: BTreeSet<Id<Document>>,
+    /// What more documents share than fit in one step. Jobs walk through those, so that a renamed
+    /// category does not keep everybody's next change from being found.
+    by_many: BTreeSet<Shared>,
 }
 
-fn touched_documents(tx: &ReadTx, changes: &[Change]) -> Result<Touched> {
-    let mut documents = BTreeSet::new();
-    let mut categories = BTreeSet::new();
+fn touched(tx: &ReadTx, changes: &[Change]) -> Result<Touched> {
+    let mut touched = Touched::default();
     for change in changes {
-        if let Some(id) = change.key_of::<Document>() {
-            documents.insert(id);
-        } else if let Some(hash) = change.key_of::<Blob>() {
-            documents.extend(versions::documents_showing(tx, hash, SHOWING_MAX)?);
-        } else if let Some(id) = change.key_of::<Category>() {
-            categories.insert(id);
+        let shared = if let Some(hash) = change.key_of::<Blob>() {
+            Shared::Blob(hash)
+        } else if let Some(category) = change.key_of::<Category>() {
+            Shared::Category(category)
+        } else {
+            touched.documents.extend(change.key_of::<Document>());
+            continue;
+        };
+        match documents::sharing(tx, shared, None, STEP)? {
+            (documents, None) => touched.documents.extend(documents),
+            (_, Some(_)) => {
+                touched.by_many.insert(shared);
+            }
         }
     }
-    Ok(Touched { documents: documents.into_iter().collect(), categories })
+    Ok(touched)
 }
 
-/// What the index must hold for these documents now.
-async fn load(app: &App, ids: Vec<Id<Document>>) -> Result<Vec<IndexChange>> {
-    let found = app
-        .store
-        .read(move |tx| {
-            ids.into_iter().map(|id| Ok((id, entry(tx, id)?))).collect::<Result<Vec<_>>>()
-        })
-        .await?;
-    let mut changes = Vec::with_capacity(found.len());
-    for (id, entry) in found {
-        changes.push(match entry {
-            None => IndexChange::Remove(id.uuid()),
-            Some(unread) => IndexChange::Put(Box::new(unread.read(app).await?)),
-        });
+fn enqueue_walks(tx: &mut WriteTx, by_many: BTreeSet<Shared>) -> Result<()> {
+    for shared in by_many {
+        jobs::enqueue(tx, Task::IndexDocuments { shared })?;
     }
-    Ok(changes)
+    Ok(())
+}
+
+/// Changes for the index, written whenever they bring enough text.
+struct Batch<'a> {
+    app: &'a App,
+    /// Where the index stands, and stays until the last of the changes.
+    cursor: u64,
+    changes: Vec<IndexChange>,
+    text_bytes: usize,
+}
+
+impl<'a> Batch<'a> {
+    fn new(app: &'a App, cursor: u64) -> Self {
+        Batch { app, cursor, changes: Vec::new(), text_bytes: 0 }
+    }
+
+    /// Adds what the index must hold for these documents now.
+    async fn add(&mut self, ids: Vec<Id<Document>>) -> Result<()> {
+        let look = move |tx: &ReadTx| {
+            ids.into_iter().map(|id| Ok((id, entry(tx, id)?))).collect::<Result<Vec<_>>>()
+        };
+        for (id, entry) in self.app.store.read(look).await? {
+            let Some(unread) = entry else {
+                self.changes.push(IndexChange::Remove(id.uuid()));
+                continue;
+            };
+            let entry = unread.read(self.app).await;
+            self.text_bytes += text_bytes(&entry);
+            self.changes.push(IndexChange::Put(Box::new(entry)));
+            if self.text_bytes >= BATCH_BYTES {
+                self.write(self.cursor).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what was added, and the cursor, and tells whoever waits for it.
+    async fn write(&mut self, cursor: u64) -> Result<()> {
+        self.text_bytes = 0;
+        let (index, after) = (self.app.index.clone(), self.cursor);
+        let changes = mem::take(&mut self.changes);
+        blocking(move || index.apply(after, changes, cursor)).await?;
+        self.app.indexed.send_replace(self.app.index.cursor());
+        Ok(())
+    }
 }
 
 /// An entry whose text is still with the blobs.
@@ -139,13 +173,26 @@ struct Unread {
 }
 
 impl Unread {
-    async fn read(mut self, app: &App) -> Result<Entry> {
-        if let Some(hash) = self.text_of {
-            let text = app.blobs.read_derived(hash, TEXT, TEXT_BYTES_MAX).await?;
-            self.entry.body = text.map(|text| String::from_utf8_lossy(&text).into_owned());
+    /// A text that cannot be read is left out: the document is found by all else that is known of
+    /// it, and the index goes on.
+    async fn read(mut self, app: &App) -> Entry {
+        let Some(hash) = self.text_of else { return self.entry };
+        match app.blobs.read_derived_start(hash, TEXT, extract::TEXT_BYTES_MAX).await {
+            Ok(text) => {
+                self.entry.body = text.map(|text| String::from_utf8_lossy(&text).into_owned());
+            }
+            Err(fault) => tracing::error!(
+                document = %self.entry.id,
+                "a document is indexed without its text: {}",
+                fault.chain()
+            ),
         }
-        Ok(self.entry)
+        self.entry
     }
+}
+
+fn text_bytes(entry: &Entry) -> usize {
+    entry.body.as_ref().map_or(0, String::len)
 }
 
 /// A document as the index sees it; `None` when it must not be found.
@@ -179,22 +226,40 @@ fn entry_of(tx: &ReadTx, document: Document) -> Result<Unread> {
     entry.media_type = file.media_type;
     entry.size_bytes = file.size_bytes;
     let mut text_of = None;
-    if let Extraction::Done(facts) = blobs::get(tx, file.blob)?.extraction {
-        text_of = facts.has_text.then_some(file.blob);
-        entry.language = facts.language;
+    match blobs::find(tx, file.blob)?.map(|blob| blob.extraction) {
+        Some(Extraction::Done(facts)) => {
+            text_of = facts.has_text.then_some(file.blob);
+            entry.language = facts.language;
+        }
+        Some(Extraction::Pending | Extraction::Failed { .. }) => {}
+        None => tracing::error!(document = %document.id, "its file {} has no record", file.blob),
     }
     Ok(Unread { entry, text_of })
 }
 
-/// Writes a batch and its cursor to the index and tells whoever waits for it.
-async fn apply(app: &Arc<App>, after: u64, batch: Vec<IndexChange>, cursor: u64) -> Result<()> {
-    let index = app.index.clone();
-    blocking(move || index.apply(after, batch, cursor)).await?;
-    app.indexed.send_replace(app.index.cursor());
-    Ok(())
-}
-
 impl App {
+    /// Brings the documents that share this up to date in the index, beside the indexer.
+    ///
+    /// # Errors
+    /// `Conflict` when the index was replaced meanwhile: begin again.
+    pub(super) async fn index_sharing(&self, shared: Shared) -> Result<()> {
+        let mut after = None;
+        loop {
+            // A step in turn with the indexer: what else changed is not held up by all of this.
+            let _turn = self.indexing.lock().await;
+            let cursor = self.index.cursor();
+            let look = move |tx: &ReadTx| documents::sharing(tx, shared, after, STEP);
+            let (documents, next) = self.store.read(look).await?;
+            let mut batch = Batch::new(self, cursor);
+            batch.add(documents).await?;
+            batch.write(cursor).await?;
+            if next.is_none() {
+                return Ok(());
+            }
+            after = next;
+        }
+    }
+
     /// Brings the search index up to everything that is committed now, beside the indexer or
     /// without it. Afterwards it is behind only when the change log has a gap.
     pub async fn catch_up(self: &Arc<Self>) -> Result<()> {
@@ -204,7 +269,7 @@ impl App {
             match follow(self).await {
                 Ok(true) => conflicts = 0,
                 Ok(false) => break,
-                // The indexer was faster with the same step.
+                // The index was replaced meanwhile.
                 Err(Error::Conflict(_)) if conflicts < CONFLICTS_MAX => conflicts += 1,
                 Err(fault) => return Err(fault),
             }
@@ -219,24 +284,34 @@ impl App {
         let latest = *self.store.latest_change().borrow();
         let total = self.store.read(|tx| tx.records::<Document>().count()).await?;
         let index = self.index.clone();
-        let mut rebuild = blocking(move || index.rebuild()).await?;
+        let mut rebuild = blocking(move || index.rebuild(latest)).await?;
         let (mut after, mut done) = (None, 0);
         loop {
             let page = self.store.read(move |tx| next_entries(tx, after)).await?;
             let Some(last) = page.last else { break };
             after = Some(last);
             done += page.looked_at;
-            let mut entries = Vec::with_capacity(page.unread.len());
+            let (mut entries, mut bytes) = (Vec::new(), 0);
             for unread in page.unread {
-                entries.push(unread.read(self).await?);
+                let entry = unread.read(self).await;
+                bytes += text_bytes(&entry);
+                entries.push(entry);
+                if bytes >= BATCH_BYTES {
+                    rebuild = put(rebuild, mem::take(&mut entries)).await?;
+                    bytes = 0;
+                }
             }
-            rebuild = blocking(move || rebuild.put(entries).map(|()| rebuild)).await?;
+            rebuild = put(rebuild, entries).await?;
             progress(done, total);
         }
-        blocking(move || rebuild.finish(latest)).await?;
+        blocking(move || rebuild.finish()).await?;
         self.indexed.send_replace(self.index.cursor());
         Ok(())
     }
+}
+
+async fn put(mut rebuild: Rebuild, entries: Vec<Entry>) -> Result<Rebuild> {
+    blocking(move || rebuild.put(entries).map(|()| rebuild)).await
 }
 
 struct EntryPage {
@@ -251,7 +326,7 @@ fn next_entries(tx: &ReadTx, after: Option<Id<Document>>) -> Result<EntryPage> {
     if let Some(after) = after {
         scan = scan.after(&after);
     }
-    for document in scan.iter()?.take(REBUILD_STEP) {
+    for document in scan.iter()?.take(STEP) {
         let document = document?;
         page.last = Some(document.id);
         page.looked_at += 1;

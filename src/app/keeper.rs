@@ -1,5 +1,5 @@
 //! The keeper: what must happen now and then without anybody asking. Sessions that ran out, the
-//! trash after its thirty days, old jobs, the change log below its slowest reader, bytes that an
+//! trash after its thirty days, old jobs and events, the change log below its slowest reader, bytes that an
 //! interrupted upload left behind.
 
 use std::{sync::Arc, time::Duration};
@@ -11,7 +11,9 @@ use tokio::sync::watch;
 use super::{App, stops_within, tasks::GRACE};
 use crate::{
     blobs::Removal,
-    domain::{blobs as blob_records, documents, jobs, organizations::Organization, sessions},
+    domain::{
+        blobs as blob_records, documents, events, jobs, organizations::Organization, sessions,
+    },
     error::Result,
 };
 
@@ -53,9 +55,12 @@ impl App {
             let before = self.clock.now() - JOBS_KEPT;
             let jobs = self.store.write(move |tx| jobs::sweep(tx, before, STEP)).await?;
             let trashed = self.store.write(empty_all_trash).await?;
-            let seen = self.index.cursor().saturating_sub(CHANGES_KEPT);
+            let days = i64::from(self.config.audit.keep_days);
+            let before = self.clock.now() - SignedDuration::from_hours(24 * days);
+            let events = self.store.write(move |tx| events::sweep(tx, before, STEP)).await?;
+            let seen = self.index.needless_until().saturating_sub(CHANGES_KEPT);
             let changes = self.store.write(move |tx| tx.trim_changes(seen, STEP)).await?;
-            if sessions.max(jobs).max(trashed).max(changes) < STEP {
+            if sessions.max(jobs).max(trashed).max(events).max(changes) < STEP {
                 break;
             }
         }

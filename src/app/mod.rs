@@ -95,6 +95,9 @@ pub struct App {
     counts: library::CountCache,
     storage: storage::StorageCache,
     throttle: throttle::Throttle,
+    drawing: extraction::Drawing,
+    /// Held by whoever takes the index one step further.
+    indexing: Mutex<()>,
     unknown_proxy: OnceLock<IpAddr>,
     /// Taken to read the settings anew: who reads last has read the latest.
     refreshing: Mutex<()>,
@@ -132,10 +135,20 @@ impl App {
             Limits { reserve_bytes: u64::from(config.uploads.reserve_mb) << 20 },
             clock.clone(),
         )?;
+        // The store has the data folder for this process alone, so nobody is uploading.
+        let swept = blobs.sweep_incoming_blocking(Timestamp::MAX)?;
+        if swept.files > 0 {
+            tracing::info!(
+                files = swept.files,
+                bytes = swept.bytes,
+                "removed what interrupted uploads left behind"
+            );
+        }
         let index = Index::open(&data.join("index"), search::Options::default())?;
         let limits = extract::Limits {
             memory_bytes: u64::from(config.worker.memory_mb) << 20,
             wall: Duration::from_secs(config.worker.seconds.into()),
+            allow_unsandboxed: config.worker.allow_unsandboxed,
             ..extract::Limits::default()
         };
         let children_max = config.worker.jobs as usize;
@@ -153,6 +166,8 @@ impl App {
             settings: ArcSwap::from_pointee(settings),
             counts: library::CountCache::new(10_000),
             storage: storage::cache(),
+            drawing: extraction::Drawing::new(),
+            indexing: Mutex::new(()),
             hashing: Arc::new(Semaphore::new(HASHED_TOGETHER)),
             hashing_queue: Arc::new(Semaphore::new(HASHED_TOGETHER + HASHING_WAITING_MAX)),
             index,

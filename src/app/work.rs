@@ -5,7 +5,7 @@ use crate::{
     domain::{
         access::Actor,
         categories::Category,
-        documents::Document,
+        documents::{Document, Shared},
         jobs::{self, Job, Place, State, Task},
         users::User,
         versions,
@@ -63,6 +63,11 @@ impl App {
 fn work(tx: &ReadTx, job: Job) -> Result<Work> {
     let (subject, document) = match &job.task {
         Task::StoreBlob { blob } | Task::ExtractBlob { blob } => about_file(tx, *blob)?,
+        Task::IndexDocuments { shared: Shared::Blob(blob) } => about_file(tx, *blob)?,
+        Task::IndexDocuments { shared: Shared::Category(id) } => {
+            let category = tx.get::<Category>(id)?;
+            (category.map(|category| category.name).unwrap_or_default(), None)
+        }
         // Whatever it was part of is gone.
         Task::RemoveBlob { .. } => (String::new(), None),
         Task::HandOver { from, to } => {
@@ -83,6 +88,6 @@ fn work(tx: &ReadTx, job: Job) -> Result<Work> {
 }
 
 fn about_file(tx: &ReadTx, blob: ContentHash) -> Result<(String, Option<Id<Document>>)> {
-    let document = versions::documents_showing(tx, blob, 1)?.into_iter().next();
-    Ok((versions::some_filename(tx, blob)?.unwrap_or_default(), document))
+    let version = versions::first_of_blob(tx, blob)?;
+    Ok(version.map(|version| (version.filename, Some(version.document))).unwrap_or_default())
 }

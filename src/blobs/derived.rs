@@ -66,6 +66,20 @@ impl Blobs {
             None => Ok(None),
         }
     }
+
+    /// Reads the beginning of something derived; `None` when it was not made yet.
+    pub async fn read_derived_start(
+        &self,
+        hash: ContentHash,
+        name: &str,
+        bytes_max: usize,
+    ) -> Result<Option<Bytes>> {
+        let name = FileName::derived(hash, name)?;
+        match self.shared.objects.get(&name, Some(0..bytes_max as u64)).await? {
+            Some(opened) => Ok(Some(opened.read(bytes_max).await?)),
+            None => Ok(None),
+        }
+    }
 }
 
 fn write(file: &File, bytes: &[u8], now: Timestamp) -> io::Result<()> {

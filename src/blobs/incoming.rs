@@ -49,8 +49,8 @@ pub struct Spooled {
 }
 
 impl Blobs {
-    /// Begins an upload of at most `limit_bytes`. `declared_bytes` is what the sender announced;
-    /// room for it is kept until it is written or the upload ends.
+    /// Begins an upload of at most `limit_bytes`. `declared_bytes` is what the sender announced:
+    /// there must be room for it, which is then kept a step ahead of what has come.
     ///
     /// # Errors
     /// `TooLarge` when more than the limit is announced; `Busy` when the disk is nearly full.

@@ -91,19 +91,21 @@ impl Blobs {
     /// Removes unfinished files that nobody has written to since the cutoff. At the start, before
     /// the first upload, the cutoff is `Timestamp::MAX`; later, a day ago.
     pub async fn sweep_incoming(&self, cutoff: Timestamp) -> Result<Swept> {
-        let folders = [self.shared.spool.incoming().to_owned(), self.shared.objects.incoming()];
-        disk::blocking(move || {
-            let mut swept = Swept::default();
-            for folder in &folders {
-                for file in disk::files(folder, |_| true)? {
-                    if file.modified_at < cutoff && disk::remove_if_there(&file.path)? {
-                        swept.count(Some(file.size_bytes));
-                    }
+        let blobs = self.clone();
+        disk::blocking(move || blobs.sweep_incoming_blocking(cutoff)).await
+    }
+
+    /// [`sweep_incoming`](Self::sweep_incoming) for a thread that may wait.
+    pub fn sweep_incoming_blocking(&self, cutoff: Timestamp) -> Result<Swept> {
+        let mut swept = Swept::default();
+        for folder in [self.shared.spool.incoming(), &self.shared.objects.incoming()] {
+            for file in disk::files(folder, |_| true)? {
+                if file.modified_at < cutoff && disk::remove_if_there(&file.path)? {
+                    swept.count(Some(file.size_bytes));
                 }
             }
-            Ok(swept)
-        })
-        .await
+        }
+        Ok(swept)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Whether there is room for an upload: what is free, less what other uploads were promised, less
-//! a reserve that the database keeps for itself.
+//! a reserve that the database keeps for itself. Room is promised a step ahead of what has come, so
+//! that uploads which announce much and bring nothing do not keep the disk from everybody else.
 
 use std::{
     path::PathBuf,
@@ -16,6 +17,8 @@ use crate::error::Result;
 
 /// A pebibyte: more than any disk has free.
 const PROMISE_BYTES_MAX: u64 = 1 << 50;
+/// How far ahead room is kept.
+const STEP_BYTES: u64 = 64 << 20;
 
 pub(super) struct Room {
     folder: PathBuf,
@@ -28,17 +31,17 @@ impl Room {
         Room { folder, reserve_bytes, promised_bytes: AtomicU64::new(0) }
     }
 
-    /// Promises so many bytes until they are written or the promise is dropped.
+    /// Promises room for so many bytes, a step at a time, until they are written or the promise is
+    /// dropped.
     ///
     /// # Errors
-    /// `Busy` when the disk would be full.
+    /// `Busy` when the disk would be full with all of them.
     pub fn promise(self: &Arc<Self>, bytes: u64) -> Result<Promise> {
         // A limit, so that absurd sizes cannot wrap the sum around.
         let bytes = bytes.min(PROMISE_BYTES_MAX);
-        // Promised first and looked at then, so that two who ask at once both count.
-        self.promised_bytes.fetch_add(bytes, Ordering::SeqCst);
-        let promise = Promise { room: Arc::clone(self), left_bytes: bytes };
-        self.check(0)?;
+        self.check(bytes)?;
+        let mut promise = Promise { room: Arc::clone(self), ahead_bytes: 0, to_come_bytes: bytes };
+        promise.extend(0)?;
         Ok(promise)
     }
 
@@ -72,28 +75,40 @@ fn free_bytes(folder: &PathBuf) -> Result<u64> {
 /// Room kept for one upload. What is written no longer counts: the disk counts it.
 pub(super) struct Promise {
     room: Arc<Room>,
-    left_bytes: u64,
+    /// Kept, and not written yet.
+    ahead_bytes: u64,
+    /// Announced, and not kept yet.
+    to_come_bytes: u64,
 }
 
 impl Promise {
-    /// Called before so many bytes are written. More than was promised is fine while there is room.
+    /// Called before so many bytes are written. More than was announced is fine while there is room.
     pub fn use_up(&mut self, bytes: u64) -> Result<()> {
-        let covered_bytes = bytes.min(self.left_bytes);
-        if covered_bytes < bytes {
-            self.room.check(bytes - covered_bytes)?;
+        if self.ahead_bytes < bytes {
+            self.extend(bytes - self.ahead_bytes)?;
         }
-        self.give_back(covered_bytes);
+        self.give_back(bytes);
         Ok(())
     }
 
+    /// Keeps the next step, of at least so many bytes.
+    fn extend(&mut self, bytes_min: u64) -> Result<()> {
+        let step_bytes = self.to_come_bytes.min(STEP_BYTES).max(bytes_min);
+        self.to_come_bytes = self.to_come_bytes.saturating_sub(step_bytes);
+        // Kept first and looked at then, so that two who ask at once both count.
+        self.room.promised_bytes.fetch_add(step_bytes, Ordering::SeqCst);
+        self.ahead_bytes += step_bytes;
+        self.room.check(0)
+    }
+
     fn give_back(&mut self, bytes: u64) {
-        self.left_bytes -= bytes;
+        self.ahead_bytes -= bytes;
         self.room.promised_bytes.fetch_sub(bytes, Ordering::SeqCst);
     }
 }
 
 impl Drop for Promise {
     fn drop(&mut self) {
-        self.give_back(self.left_bytes);
+        self.give_back(self.ahead_bytes);
     }
 }

@@ -18,6 +18,8 @@ pub struct Key {
 pub enum Kind {
     Text,
     Number,
+    /// `true` or `false`.
+    Switch,
     /// Separated by commas.
     List,
 }
@@ -61,6 +63,12 @@ pub const KEYS: &[Key] = &[
         is_valid: |config| config.uploads.reserve_mb <= 1 << 20,
     },
     Key {
+        path: "uploads.stall_seconds",
+        kind: Kind::Number,
+        expects: "a number of seconds from 1 to 3600",
+        is_valid: |config| (1..=3600).contains(&config.uploads.stall_seconds),
+    },
+    Key {
         path: "worker.jobs",
         kind: Kind::Number,
         expects: "a number from 1 to 64",
@@ -77,6 +85,18 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Number,
         expects: "a number of seconds from 1 to 3600",
         is_valid: |config| (1..=3600).contains(&config.worker.seconds),
+    },
+    Key {
+        path: "worker.allow_unsandboxed",
+        kind: Kind::Switch,
+        expects: "true or false",
+        is_valid: |_| true,
+    },
+    Key {
+        path: "audit.keep_days",
+        kind: Kind::Number,
+        expects: "a number of days from 1 to 36500",
+        is_valid: |config| (1..=36_500).contains(&config.audit.keep_days),
     },
     Key {
         path: "log.level",

@@ -279,6 +279,7 @@ impl Draft {
             Kind::Text => Value::String(text.into()),
             // What is no number is left for `set` to refuse.
             Kind::Number => text.trim().parse().map_or(Value::String(text.into()), Value::Integer),
+            Kind::Switch => text.trim().parse().map_or(Value::String(text.into()), Value::Boolean),
             Kind::List => {
                 let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
                 Value::Array(parts.map(|part| Value::String(part.into())).collect())

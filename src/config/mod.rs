@@ -43,6 +43,7 @@ pub struct Config {
     pub store: StoreConfig,
     pub uploads: UploadsConfig,
     pub worker: WorkerConfig,
+    pub audit: AuditConfig,
     pub log: LogConfig,
 }
 
@@ -58,6 +59,8 @@ pub struct StoreConfig {
 pub struct UploadsConfig {
     /// Free disk space that uploads never take.
     pub reserve_mb: u32,
+    /// After so long without a byte an upload is ended.
+    pub stall_seconds: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,6 +72,15 @@ pub struct WorkerConfig {
     pub memory_mb: u32,
     /// How long the reading of one file may take.
     pub seconds: u32,
+    /// Whether files are read also where the kernel has no seccomp.
+    pub allow_unsandboxed: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditConfig {
+    /// How long the audit log remembers what happened.
+    pub keep_days: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -98,6 +110,7 @@ impl Default for Config {
             store: StoreConfig::default(),
             uploads: UploadsConfig::default(),
             worker: WorkerConfig::default(),
+            audit: AuditConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -111,13 +124,19 @@ impl Default for StoreConfig {
 
 impl Default for UploadsConfig {
     fn default() -> Self {
-        UploadsConfig { reserve_mb: 512 }
+        UploadsConfig { reserve_mb: 512, stall_seconds: 60 }
     }
 }
 
 impl Default for WorkerConfig {
     fn default() -> Self {
-        WorkerConfig { jobs: 2, memory_mb: 1024, seconds: 30 }
+        WorkerConfig { jobs: 2, memory_mb: 1024, seconds: 30, allow_unsandboxed: false }
+    }
+}
+
+impl Default for AuditConfig {
+    fn default() -> Self {
+        AuditConfig { keep_days: 730 }
     }
 }
 

@@ -132,6 +132,24 @@ pub fn mark_extracted(tx: &mut WriteTx, hash: ContentHash, extraction: Extractio
     tx.put(&blob)
 }
 
+/// Notes that the bytes will not be read; what an earlier reading gave stays.
+pub(super) fn give_up_reading(tx: &mut WriteTx, hash: ContentHash, reason: &str) -> Result<()> {
+    let Some(mut blob) = find(tx, hash)? else { return Ok(()) };
+    if blob.extraction == Extraction::Pending {
+        blob.extraction = Extraction::Failed { reason: reason.into() };
+    }
+    tx.put(&blob)
+}
+
+/// Notes that bytes which could not be read are about to be read once more.
+pub(super) fn await_reading(tx: &mut WriteTx, hash: ContentHash) -> Result<()> {
+    let Some(mut blob) = find(tx, hash)? else { return Ok(()) };
+    if matches!(blob.extraction, Extraction::Failed { .. }) {
+        blob.extraction = Extraction::Pending;
+    }
+    tx.put(&blob)
+}
+
 /// Forgets a blob that nothing refers to. `false` when it is still in use; then its bytes must
 /// stay.
 pub fn forget(tx: &mut WriteTx, hash: ContentHash) -> Result<bool> {

@@ -1,7 +1,7 @@
 //! Events: who did what to what, when and from where. The audit log of an organization, and the
 //! activity of a document.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -17,6 +17,10 @@ use crate::{
     id::Id,
     store::{Index, IndexEntries, ReadTx, Record, Table, WriteTx},
 };
+
+const STRANGERS_NOTED_EVERY: SignedDuration = SignedDuration::from_hours(1);
+/// Events about a document among which the last download of a stranger is looked for.
+const DOWNLOADS_LOOKED_AT_MAX: usize = 500;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Event {
@@ -153,6 +157,65 @@ pub fn record<T>(
         detail: detail.map(Into::into),
     };
     tx.put(&event)
+}
+
+/// Notes a download. Strangers have no name, so how often they come says little: theirs are noted
+/// once for each document and hour.
+pub fn record_download(
+    tx: &mut WriteTx,
+    actor: &Actor,
+    document: &Document,
+    version: u32,
+) -> Result<()> {
+    if is_noted_download(tx, actor, document.id)? {
+        return Ok(());
+    }
+    let detail = format!("version {version}");
+    record(
+        tx,
+        actor,
+        document.organization,
+        Verb::DocumentDownloaded,
+        document.id,
+        &document.title,
+        Some(&detail),
+    )
+}
+
+/// True when [`record_download`] would not note one more: a look that costs no place among the
+/// writers.
+pub fn is_noted_download(tx: &ReadTx, actor: &Actor, document: Id<Document>) -> Result<bool> {
+    if !actor.is_stranger() {
+        return Ok(false);
+    }
+    let since = tx.now() - STRANGERS_NOTED_EVERY;
+    let last = tx.index(&BY_SUBJECT).within(&document.uuid()).backward().records()?;
+    for event in last.take(DOWNLOADS_LOOKED_AT_MAX) {
+        let event = event?;
+        if event.at <= since {
+            break;
+        }
+        if event.verb == Verb::DocumentDownloaded && event.user.is_none() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Forgets what happened before `before`, at most `limit` events.
+pub fn sweep(tx: &mut WriteTx, before: Timestamp, limit: usize) -> Result<usize> {
+    let mut old = Vec::new();
+    for event in tx.records::<Event>().iter()?.take(limit) {
+        let event = event?;
+        if event.at >= before {
+            break;
+        }
+        old.push(event.id);
+    }
+    for id in &old {
+        tx.remove::<Event>(id)?;
+    }
+    Ok(old.len())
 }
 
 /// What the audit log is asked for.

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     access::{Action, Actor, decide},
+    blobs,
     categories::Category,
+    documents::Shared,
     organizations::Organization,
     users::User,
 };
@@ -34,6 +36,8 @@ pub enum Task {
     HandOver { from: Id<User>, to: Id<User> },
     /// Move all documents of one category to another, then remove the first.
     MergeCategory { organization: Id<Organization>, from: Id<Category>, to: Option<Id<Category>> },
+    /// Bring the many documents that share what has changed up to date in the search index.
+    IndexDocuments { shared: Shared },
 }
 
 impl Task {
@@ -45,6 +49,15 @@ impl Task {
             Task::RemoveBlob { .. } => "Remove a file that is no longer used",
             Task::HandOver { .. } => "Hand a person's documents over",
             Task::MergeCategory { .. } => "Move documents to another category",
+            Task::IndexDocuments { .. } => "Update the search for many documents",
+        }
+    }
+
+    /// Whom it waits with.
+    pub fn lane(&self) -> Lane {
+        match self {
+            Task::ExtractBlob { .. } => Lane::Reading,
+            _ => Lane::Other,
         }
     }
 
@@ -55,6 +68,28 @@ impl Task {
             Task::StoreBlob { .. } => u32::MAX,
             _ => 5,
         }
+    }
+}
+
+/// Jobs wait in lanes: a thousand files to be read hold up nothing but each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    Reading,
+    Other,
+}
+
+impl Lane {
+    pub const ALL: [Lane; 2] = [Lane::Reading, Lane::Other];
+}
+
+impl Key for Lane {
+    fn encode(&self, out: &mut Vec<u8>) {
+        (*self as u8).encode(out);
+    }
+
+    fn decode(input: &mut &[u8]) -> Option<Self> {
+        let number = u8::decode(input)?;
+        Lane::ALL.into_iter().find(|lane| *lane as u8 == number)
     }
 }
 
@@ -148,11 +183,16 @@ impl Record for Job {
 
     fn index(&self, entries: &mut IndexEntries<Self>) {
         entries.add(&BY_STATE, &(self.state, self.finished_at.unwrap_or(self.run_at)));
+        if self.state == State::Queued {
+            entries.add(&QUEUED, &(self.task.lane(), self.run_at));
+        }
     }
 }
 
 /// In each state by time: when it is due, or when it was over.
 const BY_STATE: Index<Job, (State, Timestamp)> = Index::new(1);
+/// What waits in each lane by the time when it is due.
+const QUEUED: Index<Job, (Lane, Timestamp)> = Index::new(2);
 
 pub fn enqueue(tx: &mut WriteTx, task: Task) -> Result<Job> {
     enqueue_after(tx, task, SignedDuration::ZERO)
@@ -176,11 +216,11 @@ pub fn enqueue_after(tx: &mut WriteTx, task: Task, delay: SignedDuration) -> Res
     Ok(job)
 }
 
-/// Takes up to `limit` jobs that are due and marks them as running.
-pub fn claim(tx: &mut WriteTx, limit: usize) -> Result<Vec<Job>> {
+/// Takes up to `limit` jobs of a lane that are due and marks them as running.
+pub fn claim(tx: &mut WriteTx, lane: Lane, limit: usize) -> Result<Vec<Job>> {
     let now = tx.now();
     let mut due = Vec::new();
-    for entry in tx.index(&BY_STATE).within(&State::Queued).keys()?.take(limit) {
+    for entry in tx.index(&QUEUED).within(&lane).keys()?.take(limit) {
         let ((_, run_at), id) = entry?;
         if run_at > now {
             break;
@@ -199,23 +239,34 @@ pub fn claim(tx: &mut WriteTx, limit: usize) -> Result<Vec<Job>> {
     Ok(claimed)
 }
 
+/// True when a job of this lane should run by now.
+pub fn is_due(tx: &ReadTx, lane: Lane) -> Result<bool> {
+    let next = tx.index(&QUEUED).within(&lane).keys()?.next().transpose()?;
+    Ok(next.is_some_and(|((_, run_at), _)| run_at <= tx.now()))
+}
+
 /// When the next queued job is due.
 pub fn next_due(tx: &ReadTx) -> Result<Option<Timestamp>> {
     let next = tx.index(&BY_STATE).within(&State::Queued).keys()?.next().transpose()?;
     Ok(next.map(|((_, run_at), _)| run_at))
 }
 
-/// After a start: what was running when the program ended is queued again. A job that was cut off
-/// as often as it may fail has failed: perhaps it is what ends the program.
-pub fn requeue_interrupted(tx: &mut WriteTx) -> Result<usize> {
-    let running = tx.index(&BY_STATE).within(&State::Running).records()?;
-    let interrupted: Vec<Job> = running.collect::<Result<_>>()?;
+/// What counts as running and is none of `known`, the jobs that do run, is queued again: the program
+/// ended meanwhile. A job that was cut off as often as it may fail has failed: perhaps it is what
+/// ends the program.
+pub fn requeue_interrupted(tx: &mut WriteTx, known: &[Id<Job>]) -> Result<usize> {
+    let mut interrupted = Vec::new();
+    for job in tx.index(&BY_STATE).within(&State::Running).records()? {
+        interrupted.push(job?);
+    }
+    interrupted.retain(|job| !known.contains(&job.id));
     let count = interrupted.len();
     for mut job in interrupted {
         if job.attempts >= job.task.attempts_max() {
             job.state = State::Failed;
             job.error = Some("The program ended each time that it ran this job.".into());
             job.finished_at = Some(tx.now());
+            give_up(tx, &job.task, "Reading the file was cut off each time.")?;
         } else {
             job.state = State::Queued;
             job.run_at = tx.now();
@@ -234,19 +285,39 @@ pub fn complete(tx: &mut WriteTx, id: Id<Job>) -> Result<()> {
     tx.put(&job)
 }
 
-/// A run failed: the job waits and is tried again, or, when that makes no sense (`is_final`) or was
-/// done often enough, has failed.
-pub fn fail(tx: &mut WriteTx, id: Id<Job>, error: &str, is_final: bool) -> Result<()> {
+/// Why a run of a job failed.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// For the administrator.
+    pub error: String,
+    /// A sentence for whoever waits for what the job should have made.
+    pub reason: String,
+    /// Another try makes no sense.
+    pub is_final: bool,
+}
+
+/// A run failed: the job waits and is tried again, or, when that makes no sense or was done often
+/// enough, has failed.
+pub fn fail(tx: &mut WriteTx, id: Id<Job>, failure: &Failure) -> Result<()> {
     let Some(mut job) = tx.get::<Job>(&id)? else { return Ok(()) };
-    job.error = Some(error.into());
-    if is_final || job.attempts >= job.task.attempts_max() {
+    job.error = Some(failure.error.clone());
+    if failure.is_final || job.attempts >= job.task.attempts_max() {
         job.state = State::Failed;
         job.finished_at = Some(tx.now());
+        give_up(tx, &job.task, &failure.reason)?;
     } else {
         job.state = State::Queued;
         job.run_at = tx.now() + retry_delay(job.attempts);
     }
     tx.put(&job)
+}
+
+/// Tells those who wait for what a task would have made that it does not come.
+fn give_up(tx: &mut WriteTx, task: &Task, reason: &str) -> Result<()> {
+    match task {
+        Task::ExtractBlob { blob } => blobs::give_up_reading(tx, *blob, reason),
+        _ => Ok(()),
+    }
 }
 
 /// 2 s, 4 s, 8 s … up to ten minutes.
@@ -357,6 +428,9 @@ pub fn retry(tx: &mut WriteTx, actor: &Actor, id: Id<Job>) -> Result<Job> {
     job.run_at = tx.now();
     job.finished_at = None;
     tx.put(&job)?;
+    if let Task::ExtractBlob { blob } = job.task {
+        blobs::await_reading(tx, blob)?;
+    }
     Ok(job)
 }
 
@@ -377,6 +451,7 @@ pub fn cancel(tx: &mut WriteTx, actor: &Actor, id: Id<Job>) -> Result<Job> {
     job.state = State::Cancelled;
     job.finished_at = Some(tx.now());
     tx.put(&job)?;
+    give_up(tx, &job.task, "An administrator cancelled the reading of this file.")?;
     Ok(job)
 }
 

@@ -46,7 +46,7 @@ impl fmt::Debug for Settings {
 impl Default for Settings {
     fn default() -> Self {
         Settings {
-            upload_bytes_max: 5 << 30,
+            upload_bytes_max: 10_000_000_000,
             session_days: 14,
             cors_origins: Vec::new(),
             token_key: String::new(),

@@ -1,7 +1,5 @@
 //! Versions: the files that a document has had, each immutable.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -194,14 +192,18 @@ pub fn refers_to(tx: &ReadTx, blob: ContentHash) -> Result<bool> {
     Ok(tx.index(&BY_BLOB).within(&blob).keys()?.next().transpose()?.is_some())
 }
 
-/// The documents that have a version of these bytes, looking at `limit` versions at most.
-pub fn documents_showing(
+/// The versions that consist of these bytes after `after`, at most `limit`.
+pub fn of_blob(
     tx: &ReadTx,
     blob: ContentHash,
+    after: Option<Id<Version>>,
     limit: usize,
-) -> Result<BTreeSet<Id<Document>>> {
-    let versions = tx.index(&BY_BLOB).within(&blob).records()?.take(limit);
-    versions.map(|version| Ok(version?.document)).collect()
+) -> Result<Vec<Version>> {
+    let mut scan = tx.index(&BY_BLOB).within(&blob);
+    if let Some(after) = after {
+        scan = scan.after(&(blob, after));
+    }
+    scan.records()?.take(limit).collect()
 }
 
 /// # Errors
@@ -212,8 +214,7 @@ pub fn current(document: &Document) -> Result<&CurrentFile> {
     })
 }
 
-/// The name under which these bytes were uploaded first; `None` when nothing refers to them.
-pub fn some_filename(tx: &ReadTx, blob: ContentHash) -> Result<Option<String>> {
-    let first = tx.index(&BY_BLOB).within(&blob).records()?.next().transpose()?;
-    Ok(first.map(|version| version.filename))
+/// The first upload of these bytes; `None` when nothing refers to them.
+pub fn first_of_blob(tx: &ReadTx, blob: ContentHash) -> Result<Option<Version>> {
+    Ok(of_blob(tx, blob, None, 1)?.pop())
 }

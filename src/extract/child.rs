@@ -161,8 +161,7 @@ fn take(
         }
         Frame::Facts(facts) => merge(&mut conversation.facts, facts),
         Frame::Text(piece) => {
-            // Form feeds between pages come on top of the limit.
-            if conversation.text.len() + piece.len() > text_bytes_max.saturating_add(1024 * 1024) {
+            if conversation.text.len() + piece.len() > text_bytes_max {
                 return broken_rule("more text than allowed");
             }
             match String::from_utf8(piece) {

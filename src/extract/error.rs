@@ -15,6 +15,8 @@ pub enum ExtractError {
     OutOfMemory,
     /// The reader fell over it; the text is what it last said, for the operator.
     Crashed(String),
+    /// Too many others are being read.
+    Busy,
     /// The reader was stopped from outside (a restart, a machine short of memory).
     Interrupted,
     /// The reader could not be started, or the machine failed.
@@ -36,6 +38,8 @@ pub enum Refusal {
     Unsupported,
     /// The page that was asked for does not exist.
     NoSuchPage,
+    /// The kernel gave the reader no system call filter: a fault of the machine, which lasts.
+    Unsandboxed,
 }
 
 impl ExtractError {
@@ -46,6 +50,7 @@ impl ExtractError {
             ExtractError::TimedOut { .. } => "Reading the file took too long.".into(),
             ExtractError::OutOfMemory => "Reading the file takes too much memory.".into(),
             ExtractError::Crashed(_) => "The file could not be read; it may be damaged.".into(),
+            ExtractError::Busy => "Too many files are being read at the moment.".into(),
             ExtractError::Interrupted => "Reading the file was interrupted.".into(),
             ExtractError::Internal(_) => {
                 "The file could not be read because of a fault on our side.".into()
@@ -53,7 +58,8 @@ impl ExtractError {
         }
     }
 
-    /// Whether the same file would fail in the same way again, so that a retry makes no sense.
+    /// Whether the same file would fail in the same way again, so that a retry makes no sense
+    /// before somebody has changed something.
     pub fn is_final(&self) -> bool {
         match self {
             ExtractError::Refused(_)
@@ -62,6 +68,7 @@ impl ExtractError {
             | ExtractError::TimedOut { cpu: true } => true,
             // A slow disk or a busy machine can be to blame for these.
             ExtractError::TimedOut { cpu: false }
+            | ExtractError::Busy
             | ExtractError::Interrupted
             | ExtractError::Internal(_) => false,
         }
@@ -78,6 +85,10 @@ impl Refusal {
             Refusal::TooLarge(sentence) => sentence.clone(),
             Refusal::Unsupported => "Files of this kind are stored, but cannot be read.".into(),
             Refusal::NoSuchPage => "The file has no such page.".into(),
+            Refusal::Unsandboxed => "Files are not read on this machine, because it cannot lock \
+                                     the reader in. Your administrator learns from “appliance \
+                                     doctor” what to do."
+                .into(),
         }
     }
 

@@ -35,6 +35,9 @@ pub use protocol::{Attempt, Landlock, Walls};
 use protocol::{Request, Task};
 pub use recognize::{HEAD_BYTES, Recognized, format_of_media_type, recognize};
 
+/// Of a longer text only the beginning is kept, and found.
+pub const TEXT_BYTES_MAX: usize = 16 << 20;
+
 /// What one child may use. The defaults suit a host with 1 GiB of memory or more.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -54,6 +57,8 @@ pub struct Limits {
     pub thumbnail_px: u32,
     /// The width of a page preview.
     pub preview_px: u32,
+    /// Read files also where the kernel has no system call filter for the child.
+    pub allow_unsandboxed: bool,
 }
 
 impl Default for Limits {
@@ -63,10 +68,11 @@ impl Default for Limits {
             cpu_s: 20,
             wall: Duration::from_secs(30),
             input_bytes_max: 1024 * 1024 * 1024,
-            text_bytes_max: 16 * 1024 * 1024,
+            text_bytes_max: TEXT_BYTES_MAX,
             pixels_max: 200_000_000,
             thumbnail_px: 400,
             preview_px: 1000,
+            allow_unsandboxed: false,
         }
     }
 }
@@ -201,16 +207,19 @@ impl Extractor {
         extract_from(conversation)
     }
 
-    /// Draws one page of a PDF, `width_px` wide (16 to 4000).
+    /// Draws one page of a PDF, `width_px` wide (16 to 4000). Waits for `patience` until others are
+    /// done; then it is [`ExtractError::Busy`].
     pub async fn render_page(
         &self,
         file: File,
         page_index: u32,
         width_px: u32,
+        patience: Duration,
     ) -> Result<Picture, ExtractError> {
         self.check_size(&file)?;
         let task = Task::RenderPage { page_index, width_px: width_px.clamp(16, 4000) };
-        let _permit = self.foreground.acquire().await.map_err(closed)?;
+        let permit = tokio::time::timeout(patience, self.foreground.acquire()).await;
+        let _permit = permit.map_err(|_| ExtractError::Busy)?.map_err(closed)?;
         let conversation = self.ask(file, task, 1, false).await;
         self.note_walls(&conversation);
         let mut pictures = conversation.pictures;
@@ -266,12 +275,14 @@ impl Extractor {
             pixels_max: limits.pixels_max,
             thumbnail_px: limits.thumbnail_px,
             preview_px: limits.preview_px,
+            allow_unsandboxed: limits.allow_unsandboxed,
             in_background,
         };
         child::converse(&self.executable, file, &request, limits.wall, pictures_max).await
     }
 
-    /// An old kernel is no reason to refuse work, but the operator should know, once.
+    /// What is missing beside the system call filter is no reason to refuse work, but the operator
+    /// should know, once.
     fn note_walls(&self, conversation: &Conversation) {
         let walls = &conversation.walls;
         if conversation.greeted

@@ -27,6 +27,8 @@ pub struct Request {
     pub pixels_max: u64,
     pub thumbnail_px: u32,
     pub preview_px: u32,
+    /// Go on although no system call filter stands.
+    pub allow_unsandboxed: bool,
     /// Behind everything else on the machine; off when a person waits for the answer.
     pub in_background: bool,
 }

@@ -5,10 +5,7 @@ use std::{
     collections::HashSet,
     fs,
     path::Path,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -95,7 +92,8 @@ struct Inner {
     generations: Arc<AtomicU64>,
     /// Held while an edition is created or becomes the current one.
     replacing: Mutex<()>,
-    is_rebuilding: AtomicBool,
+    /// The cursor with which the next edition begins, while one is built.
+    next_cursor: Mutex<Option<u64>>,
 }
 
 /// The edition that answers, and its writer.
@@ -133,7 +131,7 @@ impl Index {
             opened,
             generations,
             replacing: Mutex::new(()),
-            is_rebuilding: AtomicBool::new(false),
+            next_cursor: Mutex::new(None),
         };
         Ok(Index { inner: Arc::new(inner) })
     }
@@ -145,6 +143,13 @@ impl Index {
     /// The change of the store up to which the index is current.
     pub fn cursor(&self) -> u64 {
         self.view().cursor
+    }
+
+    /// Up to here nobody needs the store's changes any more: the present index is current, and so
+    /// will be the one that is being built.
+    pub fn needless_until(&self) -> u64 {
+        let next = *self.inner.next_cursor();
+        next.unwrap_or(u64::MAX).min(self.cursor())
     }
 
     /// Grows whenever an answer may change. What was computed from an answer is valid as long as
@@ -169,16 +174,21 @@ impl Index {
         self.inner.replace(self.inner.next()?)
     }
 
-    /// Begins to build the index anew, while the present one answers and follows on.
+    /// Begins to build the index anew, while the present one answers and follows on. `cursor` is
+    /// the change of the store that the entries will be at least as new as; what came later is
+    /// applied as usual when it is finished.
     ///
     /// # Errors
     /// [`Error::Conflict`] when it is being rebuilt already.
-    pub fn rebuild(&self) -> Result<Rebuild> {
-        if self.inner.is_rebuilding.swap(true, Ordering::SeqCst) {
+    pub fn rebuild(&self, cursor: u64) -> Result<Rebuild> {
+        let mut next_cursor = self.inner.next_cursor();
+        if next_cursor.is_some() {
             return Err(Error::conflict("The search index is being rebuilt already."));
         }
+        *next_cursor = Some(cursor);
+        drop(next_cursor);
         // From here on dropping the rebuild lets the next one begin.
-        let mut rebuild = Rebuild { index: self.clone(), next: None, seen: HashSet::new() };
+        let mut rebuild = Rebuild { index: self.clone(), cursor, next: None, seen: HashSet::new() };
         rebuild.next = Some(self.inner.next()?);
         Ok(rebuild)
     }
@@ -236,6 +246,7 @@ impl Index {
 /// An index that is being built beside the present one. Dropping it leaves everything as it was.
 pub struct Rebuild {
     index: Index,
+    cursor: u64,
     /// Present until finished.
     next: Option<Current>,
     /// Sixteen bytes for each entry: removing what was just added is dear, so it is only done for
@@ -253,11 +264,10 @@ impl Rebuild {
         next.writer.build(changes, |id| again.contains(&id))
     }
 
-    /// From here on the new index answers. `cursor` is the change of the store that the added
-    /// entries are at least as new as; what came later is applied as usual.
-    pub fn finish(mut self, cursor: u64) -> Result<()> {
+    /// From here on the new index answers.
+    pub fn finish(mut self) -> Result<()> {
         let Some(next) = self.next.take() else { return Ok(()) };
-        let finished = next.writer.finish(cursor);
+        let finished = next.writer.finish(self.cursor);
         if finished.is_err() {
             next.edition.discard();
         }
@@ -271,11 +281,15 @@ impl Drop for Rebuild {
             next.writer.close();
             next.edition.discard();
         }
-        self.index.inner.is_rebuilding.store(false, Ordering::SeqCst);
+        *self.index.inner.next_cursor() = None;
     }
 }
 
 impl Inner {
+    fn next_cursor(&self) -> MutexGuard<'_, Option<u64>> {
+        self.next_cursor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// An empty edition beside the current one.
     fn next(&self) -> Result<Current> {
         let _alone = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,8 @@
 //! The engine over [redb](redb): one file, one table of bytes.
+//!
+//! The file is never compacted. Pages that become free are used again first, and redb gives back
+//! those at the end of the file with a commit and when it is closed; compaction would move the
+//! others too, but rewrites the file while nobody may read or write it.
 
 use std::{
     ops::Bound,

@@ -215,7 +215,7 @@ async fn receive_with(
     let mut received = Received { files: Vec::new(), refused: Vec::new(), fields: HashMap::new() };
     let mut is_trusted = visitor.require_csrf(csrf_header(request).as_deref()).is_ok();
     let mut field_count = 0;
-    while let Some(field) = multipart.try_next().await.map_err(broken_form)? {
+    while let Some(field) = app.arriving(multipart.try_next()).await?.map_err(broken_form)? {
         let name = field.name().unwrap_or_default().to_owned();
         let filename =
             field.content_disposition().and_then(|it| it.get_filename()).map(str::to_owned);
@@ -252,7 +252,7 @@ async fn receive_with(
                 if field_count > FIELDS_MAX {
                     return Err(Error::TooLarge("The form has too many fields.".into()));
                 }
-                let text = read_field(field).await?;
+                let text = app.arriving(read_field(field)).await??;
                 if name == "csrf" {
                     visitor.require_csrf(Some(&text))?;
                     is_trusted = true;

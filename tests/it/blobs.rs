@@ -359,15 +359,26 @@ async fn an_upload_that_would_use_the_reserve_is_refused_before_it_begins() {
 }
 
 #[tokio::test]
-async fn room_is_promised_to_one_upload_at_a_time() {
+async fn uploads_that_announce_much_and_bring_nothing_keep_little_room() {
     let room = Room::new();
     let most = disk::space(&room.folder).unwrap().free_bytes / 5 * 3;
     let first = room.blobs.begin(NO_LIMIT, Some(most)).await.unwrap();
-    assert!(matches!(room.blobs.begin(NO_LIMIT, Some(most)).await, Err(Error::Busy { .. })));
-    drop(first);
-    assert!(room.blobs.begin(NO_LIMIT, Some(most)).await.is_ok());
+    let second = room.blobs.begin(NO_LIMIT, Some(most)).await.unwrap();
+    drop((first, second));
     let absurd = room.blobs.begin(NO_LIMIT, Some(u64::MAX)).await;
     assert!(matches!(absurd, Err(Error::Busy { .. })));
+}
+
+#[tokio::test]
+async fn a_step_of_room_is_promised_to_one_upload_at_a_time() {
+    const STEP: u64 = 64 << 20;
+    // Room for one and a half.
+    let Some(small) = SmallDisk::mount("size=96m") else { return };
+    let room = Room::over(&small.folder, &small.folder.join("objects"), 0);
+    let first = room.blobs.begin(NO_LIMIT, Some(STEP)).await.unwrap();
+    assert!(matches!(room.blobs.begin(NO_LIMIT, Some(STEP)).await, Err(Error::Busy { .. })));
+    drop(first);
+    assert!(room.blobs.begin(NO_LIMIT, Some(STEP)).await.is_ok());
 }
 
 #[tokio::test]

@@ -25,13 +25,16 @@ mod api_people;
 mod browser;
 mod cli;
 mod control;
+mod drawing;
 mod gallery;
+mod indexing;
 mod integrity;
 mod late;
 mod oracle;
 mod pages;
 mod public;
 mod sign_in;
+mod upkeep;
 
 // the shape of the code
 mod tidy;

@@ -966,15 +966,16 @@ fn what_a_crash_left_lying_about_is_swept_away() {
 fn the_old_index_answers_and_follows_on_while_a_new_one_is_built() {
     let index = Library::new();
     index.put([titled(1, "old")]);
-    let mut rebuild = index.rebuild().unwrap();
+    let mut rebuild = index.rebuild(1).unwrap();
     rebuild.put(vec![titled(1, "new"), titled(2, "new")]).unwrap();
     rebuild.put(vec![titled(2, "newer")]).unwrap();
     index.put([titled(3, "old too")]);
     assert_eq!(index.find("old "), [1, 3]);
-    assert!(matches!(index.index.rebuild(), Err(Error::Conflict(_))));
+    assert!(matches!(index.index.rebuild(2), Err(Error::Conflict(_))));
 
+    assert_eq!(index.index.needless_until(), 1, "the new one begins there");
     let generation = index.generation();
-    rebuild.finish(1).unwrap();
+    rebuild.finish().unwrap();
     assert_eq!(index.cursor(), 1, "what came later must be applied again");
     assert!(index.generation() > generation);
     assert_eq!(index.find(""), [1, 2]);
@@ -987,16 +988,18 @@ fn the_old_index_answers_and_follows_on_while_a_new_one_is_built() {
     assert_eq!(index.opened(), &Opened::Existing);
     assert_eq!(index.find(""), [1, 2, 3]);
     assert_eq!(editions(index.folder.path()), 1);
-    index.rebuild().unwrap();
+    assert_eq!(index.index.needless_until(), index.cursor());
+    index.rebuild(2).unwrap();
 }
 
 #[test]
 fn a_rebuild_that_is_given_up_changes_nothing() {
     let index = Library::new();
     index.put([titled(1, "old")]);
-    let mut rebuild = index.rebuild().unwrap();
+    let mut rebuild = index.rebuild(0).unwrap();
     rebuild.put(vec![titled(2, "new")]).unwrap();
     drop(rebuild);
+    assert_eq!(index.index.needless_until(), 1);
     assert_eq!(index.find(""), [1]);
     let index = index.reopen();
     assert_eq!(index.find(""), [1]);
@@ -1042,11 +1045,11 @@ fn the_writer_goes_home_when_nothing_changes() {
 fn what_is_being_built_waits_for_slow_readers() {
     let index =
         Library::with(Options { writer_idle: Duration::from_millis(20), ..Options::default() });
-    let mut rebuild = index.rebuild().unwrap();
+    let mut rebuild = index.rebuild(5).unwrap();
     rebuild.put(vec![titled(1, "first")]).unwrap();
     std::thread::sleep(Duration::from_millis(200));
     rebuild.put(vec![titled(2, "second")]).unwrap();
-    rebuild.finish(5).unwrap();
+    rebuild.finish().unwrap();
     assert_eq!(index.find(""), [1, 2]);
 }
 

@@ -1,20 +1,16 @@
 //! Reads a file in the sandbox: text, thumbnail, pages. May run twice: the same comes out.
 
 use crate::{
-    app::{App, extraction::Read},
+    app::App,
     domain::{blobs, versions},
-    error::{Error, Result},
+    error::Result,
     hash::ContentHash,
 };
 
 pub async fn run(app: &App, hash: ContentHash) -> Result<()> {
-    let filename = app.store.read(move |tx| versions::some_filename(tx, hash)).await?;
+    let version = app.store.read(move |tx| versions::first_of_blob(tx, hash)).await?;
     // Nothing refers to it any more: another job removes it.
-    let Some(filename) = filename else { return Ok(()) };
-    match app.extract(hash, &filename).await? {
-        Read::Done(extraction) => {
-            app.store.write(move |tx| blobs::mark_extracted(tx, hash, extraction)).await
-        }
-        Read::Again(fault) => Err(Error::Internal(fault)),
-    }
+    let Some(version) = version else { return Ok(()) };
+    let extraction = app.extract(hash, &version.filename).await?;
+    app.store.write(move |tx| blobs::mark_extracted(tx, hash, extraction)).await
 }

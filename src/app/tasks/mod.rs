@@ -4,6 +4,7 @@
 
 mod extract_blob;
 mod hand_over;
+mod index_documents;
 mod merge_category;
 mod remove_blob;
 mod store_blob;
@@ -26,5 +27,6 @@ pub(super) async fn run(app: &App, job: &Job) -> Result<()> {
         Task::RemoveBlob { blob } => remove_blob::run(app, blob).await,
         Task::HandOver { from, to } => hand_over::run(app, job.id, from, to).await,
         Task::MergeCategory { from, to, .. } => merge_category::run(app, job.id, from, to).await,
+        Task::IndexDocuments { shared } => index_documents::run(app, shared).await,
     }
 }

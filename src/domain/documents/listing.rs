@@ -3,6 +3,8 @@
 use std::iter::{self, Peekable};
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{BY_CATEGORY, BY_CREATOR, BY_TERM, Document};
 use crate::{
@@ -12,8 +14,10 @@ use crate::{
         groups::Group,
         organizations::Organization,
         users::User,
+        versions,
     },
     error::Result,
+    hash::ContentHash,
     id::Id,
     store::ReadTx,
 };
@@ -72,6 +76,39 @@ pub fn in_category(
         scan = scan.after(&(category, after));
     }
     scan.keys()?.take(limit).map(|entry| Ok(entry?.1)).collect()
+}
+
+/// What many documents may have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shared {
+    Category(Id<Category>),
+    /// The bytes of a version.
+    Blob(ContentHash),
+}
+
+/// Up to `limit` documents that have this in common, and after what the next page begins, if there
+/// may be one.
+pub fn sharing(
+    tx: &ReadTx,
+    shared: Shared,
+    after: Option<Uuid>,
+    limit: usize,
+) -> Result<(Vec<Id<Document>>, Option<Uuid>)> {
+    let (documents, last) = match shared {
+        Shared::Category(category) => {
+            let documents = in_category(tx, category, after.map(Id::from_uuid), limit)?;
+            let last = documents.last().map(|id| id.uuid());
+            (documents, last)
+        }
+        Shared::Blob(blob) => {
+            let versions = versions::of_blob(tx, blob, after.map(Id::from_uuid), limit)?;
+            let last = versions.last().map(|version| version.id.uuid());
+            (versions.into_iter().map(|version| version.document).collect(), last)
+        }
+    };
+    let next = last.filter(|_| documents.len() == limit);
+    Ok((documents, next))
 }
 
 /// The ids of documents that a user created after `after`, at most `limit`.

@@ -18,7 +18,9 @@ pub use self::{
     changing::{
         DocumentEdit, archive, edit, hand_over, publish, recategorize, set_visibility, withdraw,
     },
-    listing::{created_by, created_count, in_category, newest, shown_to_group_count},
+    listing::{
+        Shared, created_by, created_count, in_category, newest, sharing, shown_to_group_count,
+    },
     trash::{
         TRASH_KEPT, TrashPlace, delete, empty_trash, in_trash, in_trash_after, in_trash_count,
         restore, trash,

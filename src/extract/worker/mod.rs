@@ -64,7 +64,13 @@ fn start() -> Result<(Request, Input), String> {
 fn answer(request: &Request, input: Input) -> Result<(), Lost> {
     let walls = sandbox::lock_in(request, input.len());
     let mut output = Output::new(request);
+    let may_go_on = walls.seccomp || request.allow_unsandboxed;
     output.send(&Frame::Walls(walls))?;
+    // The probe reads nothing from the file, and tells what an open door means.
+    if !may_go_on && !matches!(request.task, Task::Probe) {
+        output.send(&Frame::Refused(Refusal::Unsandboxed))?;
+        return output.send(&Frame::Done);
+    }
     let outcome = catch_unwind(AssertUnwindSafe(|| match &request.task {
         Task::Extract { format, text, thumbnail, previews_max } => {
             output.want_text = *text;

@@ -9,7 +9,8 @@
 //!    answers EPERM. No file or socket can be opened, no process or thread started, no page made
 //!    executable.
 //!
-//! Each is tried on its own; what an old kernel lacks is reported and the others still stand.
+//! Each is tried on its own; what an old kernel lacks is reported and the others still stand. Without
+//! the fourth no file is read, unless the administrator allows it.
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus,

@@ -45,6 +45,7 @@ pub enum TaskName {
     RemoveBlob,
     HandOver,
     MergeCategory,
+    IndexDocuments,
 }
 
 impl JobView {
@@ -58,6 +59,7 @@ impl JobView {
                 Task::RemoveBlob { .. } => TaskName::RemoveBlob,
                 Task::HandOver { .. } => TaskName::HandOver,
                 Task::MergeCategory { .. } => TaskName::MergeCategory,
+                Task::IndexDocuments { .. } => TaskName::IndexDocuments,
             },
             state: job.state,
             attempts: job.attempts,

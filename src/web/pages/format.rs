@@ -2,6 +2,9 @@
 //! through [`filters`](super::filters), by the templates.
 
 use jiff::{Timestamp, tz::TimeZone};
+use pulldown_cmark::{Event, Parser, Tag, TagEnd};
+
+use crate::size::Size;
 
 /// `1204` → `1,204`.
 pub fn number(value: u64) -> String {
@@ -21,22 +24,9 @@ pub fn count(value: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(value), if value == 1 { one } else { many })
 }
 
-/// `2_400_000` → `2.4 MB`. Decimal units, as file managers and S3 bills show them.
+/// `2_400_000` → `2.4 MB`.
 pub fn bytes(size_bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
-    if size_bytes < 1000 {
-        return count(size_bytes, "byte", "bytes");
-    }
-    let mut value = size_bytes as f64 / 1000.0;
-    let mut unit = 0;
-    // 999.95 would be shown as 1000.0: the next unit begins where rounding reaches it.
-    while value >= 999.5 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    let digits = if value < 9.95 { 1 } else { 0 };
-    let text = format!("{value:.digits$}");
-    format!("{} {}", text.strip_suffix(".0").unwrap_or(&text), UNITS[unit])
+    Size(size_bytes).to_string()
 }
 
 /// `21 Nov 2026`, in UTC.
@@ -102,40 +92,25 @@ pub fn initials(name: &str) -> String {
     if letters.is_empty() { "?".to_owned() } else { letters }
 }
 
-/// Paragraphs, separated by empty lines, as HTML; what stands between backticks becomes `<code>`.
-/// Everything else is escaped: it shows what was written and nothing more.
+/// CommonMark as HTML, with line breaks where they were typed. Markup of its own, pictures and what
+/// could run code show as what was written.
 pub fn prose(text: &str) -> String {
-    let text = text.replace("\r\n", "\n");
+    let events = Parser::new(text).map(|event| match event {
+        Event::Html(html) | Event::InlineHtml(html) => Event::Text(html),
+        Event::Start(Tag::HtmlBlock) => Event::Start(Tag::Paragraph),
+        Event::End(TagEnd::HtmlBlock) => Event::End(TagEnd::Paragraph),
+        Event::SoftBreak => Event::HardBreak,
+        event => event,
+    });
     let mut html = String::with_capacity(text.len() + 16);
-    for paragraph in text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty()) {
-        html.push_str("<p>");
-        let mut parts = paragraph.split('`').peekable();
-        let mut is_code = false;
-        while let Some(part) = parts.next() {
-            // A backtick without a second one is only a backtick.
-            let opens = is_code && parts.peek().is_some();
-            html.push_str(if opens {
-                "<code>"
-            } else if is_code {
-                "`"
-            } else {
-                ""
-            });
-            for letter in part.chars() {
-                match letter {
-                    '&' => html.push_str("&amp;"),
-                    '<' => html.push_str("&lt;"),
-                    '>' => html.push_str("&gt;"),
-                    '\n' => html.push_str("<br>"),
-                    _ => html.push(letter),
-                }
-            }
-            html.push_str(if opens { "</code>" } else { "" });
-            is_code = !is_code;
-        }
-        html.push_str("</p>");
-    }
-    html
+    pulldown_cmark::html::push_html(&mut html, events);
+    let tags = ["p", "br", "strong", "em", "code", "pre", "ul", "ol", "li", "blockquote", "a"];
+    ammonia::Builder::new()
+        .tags(tags.into())
+        .url_schemes(["http", "https", "mailto"].into())
+        .link_rel(Some("noopener noreferrer"))
+        .clean(&html)
+        .to_string()
 }
 
 /// Percent-encodes a value for a query string (RFC 3986: only unreserved characters stay).
@@ -181,25 +156,6 @@ mod tests {
         assert_eq!(count(1, "document", "documents"), "1 document");
         assert_eq!(count(1204, "document", "documents"), "1,204 documents");
         assert_eq!(count(2, "person", "people"), "2 people");
-    }
-
-    #[test]
-    fn sizes_have_two_or_three_digits() {
-        for (size_bytes, text) in [
-            (0, "0 bytes"),
-            (1, "1 byte"),
-            (999, "999 bytes"),
-            (1000, "1 kB"),
-            (2_400_000, "2.4 MB"),
-            (9_949_999, "9.9 MB"),
-            (9_960_000, "10 MB"),
-            (999_499, "999 kB"),
-            (999_700, "1 MB"),
-            (5_368_709_120, "5.4 GB"),
-            (u64::MAX, "18 EB"),
-        ] {
-            assert_eq!(bytes(size_bytes), text);
-        }
     }
 
     #[test]
@@ -250,17 +206,34 @@ mod tests {
     }
 
     #[test]
-    fn prose_is_escaped_and_knows_paragraphs_and_code() {
+    fn prose_knows_paragraphs_emphasis_and_links() {
+        assert_eq!(prose("One\ntwo.\r\n\r\n\nThree"), "<p>One<br>\ntwo.</p>\n<p>Three</p>\n");
         assert_eq!(
-            prose("One\ntwo.\r\n\r\n\n<b> & `a < b`"),
-            "<p>One<br>two.</p><p>&lt;b&gt; &amp; <code>a &lt; b</code></p>"
+            prose("**Lists** `a < b`"),
+            "<p><strong>Lists</strong> <code>a &lt; b</code></p>\n"
         );
         assert_eq!(
-            prose("A ` alone, `b` and ` again"),
-            "<p>A <code> alone, </code>b<code> and </code> again</p>"
+            prose("[here](https://example.com)"),
+            "<p><a href=\"https://example.com\" rel=\"noopener noreferrer\">here</a></p>\n"
         );
-        assert_eq!(prose("Only one ` here"), "<p>Only one ` here</p>");
         assert_eq!(prose(" \n\n "), "");
+    }
+
+    #[test]
+    fn prose_carries_nothing_that_could_run_or_load() {
+        for hostile in [
+            "<script>alert(1)</script>",
+            "<img src=x onerror=alert(1)>",
+            "[x](javascript:alert(1))",
+            "![x](https://elsewhere.example/pixel.png)",
+            "<div>\n<style>p{}</style>\n</div>",
+        ] {
+            let html = prose(hostile);
+            for tag in ["<script", "<img", "<style", "<div", "href=\"javascript"] {
+                assert!(!html.contains(tag), "{hostile} became {html}");
+            }
+        }
+        assert_eq!(prose("a <b> & c"), "<p>a &lt;b&gt; &amp; c</p>\n");
     }
 
     #[test]

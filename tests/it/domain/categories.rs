@@ -5,7 +5,7 @@ use appliance::{
         access::Role,
         categories::{self, Category},
         documents::{self, DocumentEdit},
-        jobs::{self, Task},
+        jobs::Task,
     },
     error::Result,
     id::Id,
@@ -131,7 +131,7 @@ fn merging_moves_every_document_also_from_the_trash_and_then_removes_the_categor
     merge(&world, &from, Some(&to)).unwrap();
     let expected =
         Task::MergeCategory { organization: world.organization, from: from.id, to: Some(to.id) };
-    let due = world.write(|tx| jobs::claim(tx, 100)).unwrap();
+    let due = world.write(|tx| claim_jobs(tx, 100)).unwrap();
     assert!(due.iter().any(|job| job.task == expected));
     assert_eq!(names(&world), ["New"]);
     finish(&world, &from, Some(&to));

@@ -6,7 +6,7 @@ use appliance::{
         blobs,
         documents::{self, Document, DocumentEdit, Kind, NewDocument, Status, Visibility},
         events,
-        jobs::{self, Task},
+        jobs::Task,
         users::User,
         versions,
     },
@@ -57,7 +57,7 @@ fn an_upload_is_a_document_a_version_a_blob_and_two_jobs() {
     assert_eq!((current.number, current.filename.as_str()), (1, "plan.pdf"));
     assert!(world.read(|tx| blobs::find(tx, current.blob)).unwrap().is_some());
     let mut tasks: Vec<String> = world
-        .write(|tx| jobs::claim(tx, 10))
+        .write(|tx| claim_jobs(tx, 10))
         .unwrap()
         .iter()
         .map(|job| job.task.title().to_owned())
@@ -93,7 +93,7 @@ fn what_is_said_about_a_document_is_checked() {
     refused(NewDocument { tags, ..new_document("a") }, "tags");
     // A refused upload leaves nothing at all.
     assert_eq!(world.read(|tx| tx.records::<Document>().count()).unwrap(), 0);
-    assert!(world.write(|tx| jobs::claim(tx, 10)).unwrap().is_empty());
+    assert!(world.write(|tx| claim_jobs(tx, 10)).unwrap().is_empty());
 }
 
 /// Thousands of tags must not be compared with each other in the one thread that writes.
@@ -418,11 +418,11 @@ fn deleting_takes_two_steps_and_takes_the_versions_along() {
     assert_eq!(world.read(|tx| tx.records::<versions::Version>().count()).unwrap(), 0);
     assert_not_found(delete());
     // The bytes go an hour later, each once.
-    world.write(|tx| jobs::claim(tx, 100)).unwrap();
-    assert!(world.write(|tx| jobs::claim(tx, 100)).unwrap().is_empty());
+    world.write(|tx| claim_jobs(tx, 100)).unwrap();
+    assert!(world.write(|tx| claim_jobs(tx, 100)).unwrap().is_empty());
     world.advance(SignedDuration::from_hours(1));
     let mut removed: Vec<_> = world
-        .write(|tx| jobs::claim(tx, 100))
+        .write(|tx| claim_jobs(tx, 100))
         .unwrap()
         .into_iter()
         .map(|job| match job.task {

@@ -214,3 +214,47 @@ fn every_verb_has_a_word_of_its_own() {
     }
     assert_eq!(Verb::from_name("unheard_of"), None);
 }
+
+#[test]
+fn what_happened_long_ago_is_forgotten_a_step_at_a_time() {
+    let world = World::new();
+    for number in 0..5 {
+        world.category(&format!("Old {number}"));
+    }
+    world.advance(days(10));
+    let before = world.clock.now() - days(1);
+    let recent = world.category("New").id;
+    let count = || pages(&world, &Filter::default(), 1_000).concat().len();
+    let all = count();
+    let sweep = |limit| world.write(move |tx| events::sweep(tx, before, limit)).unwrap();
+    assert_eq!(sweep(2), 2);
+    assert_eq!(count(), all - 2);
+    sweep(1_000);
+    let left = pages(&world, &Filter::default(), 1_000).concat();
+    assert_eq!(left.iter().map(|event| event.subject).collect::<Vec<_>>(), [recent.uuid()]);
+    assert_eq!(sweep(1_000), 0);
+}
+
+#[test]
+fn downloads_of_strangers_are_noted_once_for_each_document_and_hour() {
+    let world = World::new();
+    let documents = ["a", "b"].map(|title| world.document(&world.ada, title));
+    let download = |actor: Actor, document: &documents::Document| {
+        let document = document.clone();
+        world.write(move |tx| events::record_download(tx, &actor, &document, 1)).unwrap();
+    };
+    let noted = |document: &documents::Document| {
+        let events = world.read(|tx| events::about(tx, document.id, 100)).unwrap();
+        events.iter().filter(|event| event.verb == Verb::DocumentDownloaded).count()
+    };
+    for _ in 0..3 {
+        download(Actor::stranger(), &documents[0]);
+        download(world.actor(&world.ada), &documents[1]);
+        world.advance(SignedDuration::from_mins(15));
+    }
+    assert_eq!([noted(&documents[0]), noted(&documents[1])], [1, 3]);
+    download(Actor::stranger(), &documents[1]);
+    world.advance(SignedDuration::from_mins(15));
+    download(Actor::stranger(), &documents[0]);
+    assert_eq!([noted(&documents[0]), noted(&documents[1])], [2, 4]);
+}

@@ -3,7 +3,8 @@
 use appliance::{
     domain::{
         access::{Actor, Role},
-        jobs::{self, Job, Progress, State, Task},
+        blobs::{self, Extraction},
+        jobs::{self, Job, Lane, Progress, State, Task},
     },
     error::Result,
     id::Id,
@@ -25,13 +26,13 @@ fn enqueue(world: &World, task: Task) -> Id<Job> {
 }
 
 fn claim(world: &World, limit: usize) -> Vec<Id<Job>> {
-    let claimed = world.write(move |tx| jobs::claim(tx, limit)).unwrap();
+    let claimed = world.write(move |tx| claim_jobs(tx, limit)).unwrap();
     claimed.iter().for_each(|job| assert_eq!(job.state, State::Running));
     claimed.into_iter().map(|job| job.id).collect()
 }
 
 fn fail(world: &World, id: Id<Job>, is_final: bool) -> Job {
-    world.write(move |tx| jobs::fail(tx, id, "the disk is gone", is_final)).unwrap();
+    world.write(move |tx| jobs::fail(tx, id, &failure(is_final))).unwrap();
     get(world, id)
 }
 
@@ -125,8 +126,8 @@ fn what_ran_when_the_program_ended_runs_again() {
     let (running, waiting) = (enqueue(&world, store(1)), enqueue(&world, store(2)));
     assert_eq!(claim(&world, 1), [running]);
     assert!(!world.read(jobs::is_idle).unwrap());
-    assert_eq!(world.write(jobs::requeue_interrupted).unwrap(), 1);
-    assert_eq!(world.write(jobs::requeue_interrupted).unwrap(), 0);
+    assert_eq!(world.write(|tx| jobs::requeue_interrupted(tx, &[])).unwrap(), 1);
+    assert_eq!(world.write(|tx| jobs::requeue_interrupted(tx, &[])).unwrap(), 0);
     assert_eq!(claim(&world, 9).len(), 2);
     assert_eq!(get(&world, running).attempts, 2);
     assert_eq!(get(&world, waiting).attempts, 1);
@@ -138,7 +139,7 @@ fn a_job_that_ends_the_program_each_time_is_not_started_for_ever() {
     let (bad, bytes) = (enqueue(&world, extract(1)), enqueue(&world, store(2)));
     for _ in 0..5 {
         assert_eq!(claim(&world, 9), [bad, bytes]);
-        assert_eq!(world.write(jobs::requeue_interrupted).unwrap(), 2);
+        assert_eq!(world.write(|tx| jobs::requeue_interrupted(tx, &[])).unwrap(), 2);
     }
     assert_eq!(claim(&world, 9), [bytes]);
     let job = get(&world, bad);
@@ -205,7 +206,7 @@ fn jobs_are_listed_and_counted_by_state_the_newest_first() {
             let all = all.clone();
             move |tx| {
                 jobs::complete(tx, all[0])?;
-                jobs::fail(tx, all[1], "no", true)
+                jobs::fail(tx, all[1], &failure(true))
             }
         })
         .unwrap();
@@ -244,7 +245,7 @@ fn what_was_over_long_ago_is_forgotten_and_what_failed_is_not() {
     world
         .write(move |tx| {
             jobs::complete(tx, done)?;
-            jobs::fail(tx, failed, "no", true)
+            jobs::fail(tx, failed, &failure(true))
         })
         .unwrap();
     let sweep = |limit| -> usize {
@@ -286,4 +287,70 @@ fn a_job_and_its_cause_are_written_together_or_not_at_all() {
     });
     assert!(refused.is_err());
     assert!(claim(&world, 1).is_empty());
+}
+
+#[test]
+fn files_that_wait_to_be_read_hold_up_no_other_job() {
+    let world = World::new();
+    for content in 0..20 {
+        enqueue(&world, extract(content));
+    }
+    let moving = enqueue(&world, store(99));
+    let claim = |lane, limit| world.write(move |tx| jobs::claim(tx, lane, limit)).unwrap();
+    assert_eq!(claim(Lane::Reading, 3).len(), 3);
+    let others: Vec<_> = claim(Lane::Other, 8).into_iter().map(|job| job.id).collect();
+    assert_eq!(others, [moving]);
+    let is_due = |lane| world.read(|tx| jobs::is_due(tx, lane)).unwrap();
+    assert_eq!(Lane::ALL.map(is_due), [true, false]);
+}
+
+#[test]
+fn a_job_that_does_run_is_not_taken_for_one_that_was_cut_off() {
+    let world = World::new();
+    let [lost, runs] = [1, 2].map(|content| enqueue(&world, store(content)));
+    assert_eq!(claim(&world, 9), [lost, runs]);
+    assert_eq!(world.write(move |tx| jobs::requeue_interrupted(tx, &[runs])).unwrap(), 1);
+    assert_eq!(get(&world, lost).state, State::Queued);
+    assert_eq!(get(&world, runs).state, State::Running);
+}
+
+/// Nobody must wait for a preview that never comes.
+#[test]
+fn a_file_whose_reading_is_given_up_says_so_until_it_is_tried_again() {
+    let world = World::new();
+    let extraction = || world.read(|tx| blobs::get(tx, blob(1))).unwrap().extraction;
+    let reason = || match extraction() {
+        Extraction::Failed { reason } => reason,
+        other => panic!("{other:?}"),
+    };
+    world.write(|tx| blobs::adopt(tx, file("a.pdf", 1).blob)).unwrap();
+    let queued = world.see(&world.ada, |tx, ada| jobs::list(tx, ada, Some(State::Queued), 9));
+    let id = queued.unwrap().into_iter().find(|job| job.task == extract(1)).unwrap().id;
+    let retry = || world.act(&world.ada, move |tx, ada| jobs::retry(tx, ada, id)).unwrap();
+
+    world.act(&world.ada, move |tx, ada| jobs::cancel(tx, ada, id)).unwrap();
+    assert!(reason().contains("cancelled"), "{}", reason());
+    retry();
+    assert_eq!(extraction(), Extraction::Pending);
+
+    claim(&world, 9);
+    fail(&world, id, false);
+    assert_eq!(extraction(), Extraction::Pending, "it is tried again by itself");
+    retry();
+    claim(&world, 9);
+    fail(&world, id, true);
+    assert_eq!(reason(), "The disk is gone.");
+
+    retry();
+    for _ in 0..5 {
+        claim(&world, 9);
+        world.write(|tx| jobs::requeue_interrupted(tx, &[])).unwrap();
+    }
+    assert!(reason().contains("cut off"), "{}", reason());
+    retry();
+    let done = Extraction::Done(blobs::Facts::default());
+    world.write(|tx| blobs::mark_extracted(tx, blob(1), done)).unwrap();
+    claim(&world, 9);
+    fail(&world, id, true);
+    assert!(matches!(extraction(), Extraction::Done(_)), "what was read stays read");
 }

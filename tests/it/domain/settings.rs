@@ -27,7 +27,7 @@ fn origins(world: &World, origins: &[&str]) -> Result<Vec<String>> {
 fn settings_are_there_before_anybody_changed_them_and_stay_when_changed() {
     let world = World::new();
     let before = world.read(settings::get).unwrap();
-    assert_eq!((before.upload_bytes_max, before.session_days), (5 << 30, 14));
+    assert_eq!((before.upload_bytes_max, before.session_days), (10_000_000_000, 14));
     edit(&world, sane()).unwrap();
     let after = world.read(settings::get).unwrap();
     assert_eq!((after.upload_bytes_max, after.session_days), (1 << 30, 7));

@@ -4,7 +4,7 @@ use appliance::{
     domain::{
         access::{Actor, Role},
         documents, events,
-        jobs::{self, Task},
+        jobs::Task,
         memberships, organizations,
         sessions::{self, SignIn},
         tokens,
@@ -356,7 +356,7 @@ fn a_leaving_persons_documents_go_to_the_heir_and_then_the_account_goes() {
     let trashed = titles[0].id;
     world.act(&bob, move |tx, bob| documents::trash(tx, bob, trashed)).unwrap();
     delete(&world, &world.ada, &bob, &eve).unwrap();
-    let due = world.write(|tx| jobs::claim(tx, 100)).unwrap();
+    let due = world.write(|tx| claim_jobs(tx, 100)).unwrap();
     assert!(due.iter().any(|job| job.task == Task::HandOver { from: bob.id, to: eve.id }));
     // Until the job is done the account is there, and locked.
     assert!(world.again(&bob).is_disabled);

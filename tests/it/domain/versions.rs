@@ -97,14 +97,15 @@ fn a_link_has_no_versions() {
 fn the_same_bytes_are_kept_and_moved_once() {
     let world = World::new();
     let id = world.document(&world.ada, "a").id;
-    world.write(|tx| appliance::domain::jobs::claim(tx, 100)).unwrap();
+    world.write(|tx| claim_jobs(tx, 100)).unwrap();
     let content = b'a';
     world
         .act(&world.ada, move |tx, ada| versions::add(tx, ada, id, file("again.pdf", content)))
         .unwrap();
-    assert!(world.write(|tx| appliance::domain::jobs::claim(tx, 100)).unwrap().is_empty());
-    let showing = world.read(|tx| versions::documents_showing(tx, blob(content), 10)).unwrap();
-    assert_eq!(showing.into_iter().collect::<Vec<_>>(), [id]);
+    assert!(world.write(|tx| claim_jobs(tx, 100)).unwrap().is_empty());
+    let versions = world.read(|tx| versions::of_blob(tx, blob(content), None, 10)).unwrap();
+    let documents: Vec<_> = versions.into_iter().map(|version| version.document).collect();
+    assert_eq!(documents, [id, id]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use appliance::{
         categories::{self, Category},
         documents::{self, Document, Kind, NewDocument, Status, Visibility},
         groups::{self, Group},
+        jobs::{self, Failure, Job, Lane},
         memberships,
         organizations::{self, Organization},
         passwords::{self, PasswordHash},
@@ -26,6 +27,19 @@ use appliance::{
     store::{MemoryEngine, ReadTx, Store, WriteTx},
 };
 use jiff::SignedDuration;
+
+/// Up to `limit` jobs of each lane that are due.
+pub fn claim_jobs(tx: &mut WriteTx, limit: usize) -> Result<Vec<Job>> {
+    let mut claimed = Vec::new();
+    for lane in Lane::ALL {
+        claimed.extend(jobs::claim(tx, lane, limit)?);
+    }
+    Ok(claimed)
+}
+
+pub fn failure(is_final: bool) -> Failure {
+    Failure { error: "the disk is gone".into(), reason: "The disk is gone.".into(), is_final }
+}
 
 pub struct World {
     pub store: Store,

@@ -1,6 +1,6 @@
 //! Thumbnails and previews.
 
-use std::io::Cursor;
+use std::{io::Cursor, time::Duration};
 
 use appliance::extract::{ExtractError, Format, Picture, Refusal, Wanted, recognize};
 use image::{DynamicImage, GenericImageView, ImageFormat, Rgba, RgbaImage};
@@ -151,12 +151,14 @@ async fn the_first_pages_of_a_pdf_are_drawn() {
 async fn a_later_page_is_drawn_on_demand() {
     let square = b"1 0 0 rg 0 0 300 400 re f";
     let bytes = pdf(&[&page("one"), &page("two"), square]);
-    let picture = extractor().render_page(file(&bytes), 2, 90).await.unwrap();
+    let patience = Duration::from_secs(60);
+    let picture = extractor().render_page(file(&bytes), 2, 90, patience).await.unwrap();
     assert_eq!((picture.width_px, picture.height_px), (90, 120));
     assert!(is_red(decoded(&picture).get_pixel(45, 60)));
-    let error = extractor().render_page(file(&bytes), 3, 90).await.unwrap_err();
+    let error = extractor().render_page(file(&bytes), 3, 90, patience).await.unwrap_err();
     assert!(matches!(error, ExtractError::Refused(Refusal::NoSuchPage)), "{error:?}");
-    let error = extractor().render_page(file(&fixture("password.pdf")), 0, 90).await.unwrap_err();
+    let error =
+        extractor().render_page(file(&fixture("password.pdf")), 0, 90, patience).await.unwrap_err();
     assert!(matches!(error, ExtractError::Refused(Refusal::Encrypted)), "{error:?}");
 }
 

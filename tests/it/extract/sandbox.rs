@@ -1,8 +1,12 @@
 //! The walls around the worker, tried from inside.
 
-use appliance::extract::{Landlock, Wanted};
+use appliance::extract::{ExtractError, Format, Landlock, Limits, Refusal, Wanted};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
+};
 
-use super::samples::{extractor, file, office};
+use super::samples::{extractor, extractor_within, file, limits, office};
 
 #[tokio::test]
 async fn nothing_that_a_parser_must_not_do_can_be_done() {
@@ -39,6 +43,36 @@ async fn every_answer_tells_which_walls_stood() {
     let format = appliance::extract::Format::Docx;
     let extract = extractor().extract(docx, format, Wanted::default()).await.unwrap();
     assert_eq!(extract.walls, extractor().sandbox_report().await.unwrap().walls);
+}
+
+#[tokio::test]
+async fn without_seccomp_no_file_is_read_unless_that_is_allowed() {
+    forbid_seccomp();
+    let text = || file(b"The heron is back.");
+    let refused = extractor().extract(text(), Format::Text, Wanted::default()).await.unwrap_err();
+    assert!(matches!(refused, ExtractError::Refused(Refusal::Unsandboxed)), "{refused:?}");
+    assert!(refused.is_final() && refused.sentence().contains("doctor"));
+    assert!(!extractor().sandbox_report().await.unwrap().walls.seccomp);
+
+    let trusting = extractor_within(Limits { allow_unsandboxed: true, ..limits() });
+    let extract = trusting.extract(text(), Format::Text, Wanted::default()).await.unwrap();
+    assert_eq!(extract.text.trim(), "The heron is back.");
+}
+
+/// What this thread starts from here on cannot put up a filter of its own.
+fn forbid_seccomp() {
+    let asked = libc::PR_SET_SECCOMP as u64;
+    let is_asked =
+        SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, asked).unwrap();
+    let rules = [(libc::SYS_prctl, vec![SeccompRule::new(vec![is_asked]).unwrap()])];
+    let filter = SeccompFilter::new(
+        rules.into(),
+        SeccompAction::Allow,
+        SeccompAction::Errno(libc::EPERM as u32),
+        std::env::consts::ARCH.try_into().unwrap(),
+    );
+    let program: BpfProgram = filter.unwrap().try_into().unwrap();
+    seccompiler::apply_filter(&program).unwrap();
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! One request, and what its answer means.
 
+use jiff::SignedDuration;
 use reqwest::Response;
 
 use super::{
@@ -81,7 +82,7 @@ impl Asked {
     }
 
     /// The same by a browser whose user did not mean it.
-    pub fn as_attack(mut self, world: &World, who: usize, attack: &Attack) -> Asked {
+    pub fn made_by_attack(mut self, world: &World, who: usize, attack: &Attack) -> Asked {
         let person = &world.people[who];
         self.headers = vec![("cookie", person.cookie.clone().unwrap_or_default())];
         if !attack.lacks_token {
@@ -96,7 +97,13 @@ impl Asked {
     }
 
     pub async fn send(&self, world: &World) -> Verdict {
-        Verdict::of(&self.response(world).await)
+        let mut response = self.response(world).await;
+        while response.status() == 429 {
+            // Too many wrong passwords: that is another wall than the one that is measured here.
+            world.app.clock.advance(SignedDuration::from_mins(15));
+            response = self.response(world).await;
+        }
+        Verdict::of(&response)
     }
 
     pub async fn response(&self, world: &World) -> Response {

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 pub enum Rule {
     /// Everybody.
     Open,
+    /// Nobody: the password is wrong.
+    Nobody,
     /// Who has signed in and is at work in an organization.
     Member,
     /// Whoever may do this in the organization where they are at work.
@@ -147,7 +149,7 @@ fn operate(_: Id<Organization>) -> Action<'static> {
     Operate
 }
 
-use Rule::{Edit, EditAtWork, May, Media, Member, Open, Read, ReadAsMember, ReadHistory};
+use Rule::{Edit, EditAtWork, May, Media, Member, Nobody, Open, Read, ReadAsMember, ReadHistory};
 
 fn files() -> Vec<Row> {
     vec![
@@ -168,7 +170,7 @@ fn api() -> Vec<Row> {
     vec![
         row("GET /api/", Open),
         row("GET /api/openapi.json", Open),
-        row("POST /api/login", Open).json(wrong),
+        row("POST /api/login", Nobody).json(wrong),
         row("POST /api/logout", Member).last(),
         row("GET /api/users/me", Member),
         row("PATCH /api/users/me", Member).json(json!({})),
@@ -269,7 +271,7 @@ fn pages() -> Vec<Row> {
         row("GET /setup/{token}", Open).nothing(),
         row("POST /setup/{token}", Open).form("organization=Ours").nothing(),
         row("GET /sign-in", Open),
-        row("POST /sign-in", Open).form("name=nobody&password=nothing"),
+        row("POST /sign-in", Nobody).form("name=nobody&password=nothing"),
         row("POST /sign-out", Member).form("").last(),
         row("GET /documents", Member),
         row("GET /documents/results", Member),
@@ -312,7 +314,7 @@ fn account_pages() -> Vec<Row> {
         row("POST /account/sessions/{id}/end", Member).form(""),
         row("GET /account/tokens", Member),
         row("POST /account/tokens", Member).form("name=A+script&days="),
-        row("POST /account/tokens/{id}/revoke", Member).form("").nothing(),
+        row("POST /account/tokens/{id}/revoke", Member).form(""),
         row("GET /trash", Member),
         row("POST /trash/empty", Member).form(""),
     ]

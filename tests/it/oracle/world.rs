@@ -35,6 +35,7 @@ pub struct World {
     file: NewFile,
     group: Id<Group>,
     pia: Id<User>,
+    victims: usize,
 }
 
 /// Somebody who asks.
@@ -118,6 +119,7 @@ impl World {
             named: BTreeMap::new(),
             file,
             group,
+            victims: 1,
             app,
         };
         world.name_things(group, &category.to_string(), job);
@@ -155,7 +157,9 @@ impl World {
             }
             "POST /admin/groups/{id}/members" => self.let_gus_in().await,
             "DELETE /api/admin/users/{id}" | "POST /admin/people/{id}/delete" => {
-                let victim = self.app.add_user("victor", Role::Viewer).await;
+                self.victims += 1;
+                let name = format!("victor{}", self.victims);
+                let victim = self.app.add_user(&name, Role::Viewer).await;
                 self.name_victim(&victim);
             }
             _ => {}

@@ -12,7 +12,7 @@ use chromiumoxide::{
     cdp::{
         browser_protocol::{
             dom::SetFileInputFilesParams,
-            input::{DispatchDragEventParams, DispatchDragEventType, DragData},
+            input::{DispatchDragEventParams, DispatchDragEventType, DragData, DragDataItem},
             log, network,
         },
         js_protocol::runtime::{ConsoleApiCalledType, EventConsoleApiCalled, EventExceptionThrown},
@@ -143,6 +143,12 @@ impl Tab {
         result.into_value().unwrap_or_else(|e| panic!("the value of {expression}: {e}"))
     }
 
+    /// Runs JavaScript for what it does.
+    pub async fn run(&self, script: &str) {
+        let ran = self.page.evaluate(script).await;
+        ran.unwrap_or_else(|e| panic!("running {script}: {e}"));
+    }
+
     /// Waits until an expression is true.
     pub async fn until(&self, condition: &str) {
         let since = Instant::now();
@@ -189,13 +195,11 @@ impl Tab {
         ))
         .await;
         // Marks it, since the first that fits may be hidden.
-        let () = self
-            .js(&format!(
-                "document.querySelectorAll('[data-found]').forEach((it) => delete it.dataset.found);
-                 [...document.querySelectorAll({selector:?})].find((it) => it.checkVisibility()).dataset.found = 1;
-                 null"
-            ))
-            .await;
+        self.run(&format!(
+            "document.querySelectorAll('[data-found]').forEach((it) => delete it.dataset.found);
+             [...document.querySelectorAll({selector:?})].find((it) => it.checkVisibility()).dataset.found = 1;"
+        ))
+        .await;
         self.page.find_element("[data-found]").await.expect("the element that was just there")
     }
 
@@ -212,14 +216,13 @@ impl Tab {
              && (it.innerText.trim() === {text} || it.ariaLabel === {text}))"
         );
         self.until(&format!("{matching}.length > 0")).await;
-        let () = self
-            .js(&format!(
-                "document.querySelectorAll('[data-found]').forEach((it) => delete it.dataset.found);
-                 const found = {matching};
-                 const dialog = document.querySelector('dialog[open]');
-                 (found.find((it) => dialog?.contains(it)) ?? found[0]).dataset.found = 1; null"
-            ))
-            .await;
+        self.run(&format!(
+            "document.querySelectorAll('[data-found]').forEach((it) => delete it.dataset.found);
+             {{ const found = {matching};
+                const dialog = document.querySelector('dialog[open]');
+                (found.find((it) => dialog?.contains(it)) ?? found[0]).dataset.found = 1; }}"
+        ))
+        .await;
         let element = self.page.find_element("[data-found]").await.expect("what was just there");
         element.click().await.unwrap_or_else(|e| panic!("pressing {text}: {e}"));
     }
@@ -227,9 +230,9 @@ impl Tab {
     /// Types into a field in the place of what is there.
     pub async fn fill(&self, selector: &str, text: &str) {
         let element = self.find(selector).await;
-        let () = self.js(&format!("document.querySelector('[data-found]').select?.(); null")).await;
+        self.run("document.querySelector('[data-found]').select?.()").await;
         element.click().await.expect("a click into the field");
-        let () = self.js(&format!("document.querySelector('[data-found]').select?.(); null")).await;
+        self.run("document.querySelector('[data-found]').select?.()").await;
         element.type_str(text).await.unwrap_or_else(|e| panic!("typing into {selector}: {e}"));
     }
 
@@ -253,8 +256,12 @@ impl Tab {
             DispatchDragEventType::DragOver,
             DispatchDragEventType::Drop,
         ] {
-            let data =
-                DragData { items: Vec::new(), files: Some(files.clone()), drag_operations_mask: 1 };
+            // It takes no files without an item besides them.
+            let data = DragData {
+                items: vec![DragDataItem::new("text/plain", "")],
+                files: Some(files.clone()),
+                drag_operations_mask: 1,
+            };
             let params = DispatchDragEventParams::new(kind, 640.0, 450.0, data);
             self.page.execute(params).await.expect("dragging files");
         }
@@ -263,8 +270,8 @@ impl Tab {
     /// Lets uploads leave no faster than this; 0 takes the limit away.
     pub async fn limit_uploads(&self, bytes_per_second: u32) {
         let upload = if bytes_per_second == 0 { -1.0 } else { f64::from(bytes_per_second) };
-        #[expect(deprecated, reason = "its successor has no limit for uploads alone")]
-        let params = network::EmulateNetworkConditionsParams::new(false, 0.0, -1.0, upload);
+        let limited = network::NetworkConditions::new("", 0.0, -1.0, upload);
+        let params = network::EmulateNetworkConditionsByRuleParams::new(false, vec![limited]);
         self.page.execute(params).await.expect("limiting the network");
     }
 

@@ -3,6 +3,7 @@
 mod chromium;
 mod person;
 pub mod program;
+mod still;
 
 use std::{net::TcpListener, path::PathBuf, sync::Arc};
 
@@ -27,6 +28,7 @@ pub use self::{
     chromium::{Chromium, Tab},
     person::filled_in,
     program::{Shell, finish},
+    still::{Still, new_document},
 };
 
 /// The password of everybody in a test world.

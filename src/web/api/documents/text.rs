@@ -8,6 +8,7 @@ use super::view::{TextState, TextStateName};
 use crate::{
     app::{self, App},
     domain::documents::{self, Document},
+    extract,
     id::Id,
     web::{auth::Visitor, fault::Result},
 };
@@ -36,7 +37,7 @@ pub async fn text(
         })
         .await?;
     let text = match state.state {
-        TextStateName::Done => app.text(visitor.actor(), id).await?,
+        TextStateName::Done => app.text(visitor.actor(), id, extract::TEXT_BYTES_MAX).await?,
         _ => String::new(),
     };
     Ok(Answer(TextView { state, text }))

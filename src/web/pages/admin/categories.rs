@@ -77,7 +77,7 @@ pub async fn create(
         .change(actor, move |tx, actor| categories::create(tx, actor, organization, &name, ""))
         .await;
     match made {
-        Ok(category) => Ok(said(format!("There is a category “{}” now.", category.name))),
+        Ok(category) => Ok(said(format!("The category “{}” was added.", category.name))),
         Err(error) => shown(&app, &request, &member, form.name, Err(error)).await,
     }
 }

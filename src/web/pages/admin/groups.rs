@@ -108,7 +108,7 @@ pub async fn create(
         .await;
     match made {
         Ok(group) => {
-            Ok(said(group.id, format!("The group “{}” is made. Choose its members.", group.name)))
+            Ok(said(group.id, format!("The group “{}” was added. Choose its members.", group.name)))
         }
         Err(error) => listed(&app, &request, &member, form, Err(error)).await,
     }

@@ -64,6 +64,7 @@ pub async fn submit(
     member: Member,
     Form(form): Form<SettingsForm>,
 ) -> Result<HttpResponse> {
+    decide(&member.actor(), Action::Govern(member.organization))?;
     match save(&app, &member, &form).await {
         Ok(()) => {
             app.refresh_settings().await?;

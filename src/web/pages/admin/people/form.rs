@@ -110,7 +110,7 @@ fn meaning(role: Role) -> &'static str {
     match role {
         Role::Viewer => "Finds, reads and downloads.",
         Role::Editor => "Also uploads, and changes what they added.",
-        Role::Manager => "Also changes every document, and keeps categories and groups.",
-        Role::Admin => "Also keeps people, settings and the audit log.",
+        Role::Manager => "Also changes every document, and manages categories and groups.",
+        Role::Admin => "Also manages people and settings, and sees the audit log.",
     }
 }

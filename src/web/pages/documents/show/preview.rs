@@ -14,6 +14,8 @@ use crate::{
 
 /// How much of a text stands in the page.
 const TEXT_CHARS_MAX: usize = 60_000;
+/// One character more, to know whether there is more; UTF-8 takes up to four bytes for each.
+const TEXT_BYTES_MAX: usize = 4 * (TEXT_CHARS_MAX + 1);
 /// Page images in a strip; the browser fetches those that scroll into view.
 const PAGES_MAX: u32 = 100;
 /// The shape of an A4 page: browsers keep the place until the picture itself says better.
@@ -83,7 +85,7 @@ async fn of_read_file(
         return Ok(Preview::Pages(pages));
     }
     if facts.has_text {
-        let text = app.text(actor, document.id).await?;
+        let text = app.text(actor, document.id, TEXT_BYTES_MAX).await?;
         return Ok(shortened(&text, facts.is_text_truncated));
     }
     if let Some(url) = card::thumbnail_url(document, reading.found.blob.as_ref()) {

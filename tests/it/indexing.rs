@@ -1,0 +1,127 @@
+//! The search index follows the store: in bounded memory, past what cannot be read, and without
+//! one large change holding up the others.
+
+use appliance::{
+    domain::{
+        blobs::Blob,
+        categories,
+        documents::{self, Document, Visibility},
+        jobs::{self, State},
+    },
+    extract,
+    hash::ContentHash,
+    store::{Changes, ReadTx},
+};
+
+use crate::support::Still;
+
+/// The most memory that this process has had, in MiB; each test is a process.
+fn peak_mb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("its status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+}
+
+#[tokio::test]
+async fn many_long_texts_are_indexed_in_bounded_memory() {
+    let still = Still::open();
+    let hash = ContentHash([1; 32]);
+    still.catch_up().await;
+    for number in 0..30 {
+        still.add_file(&format!("Report {number}"), hash);
+    }
+    still.add_text(hash, " ".repeat(12 << 20) + "heron").await;
+    let before = peak_mb();
+    still.catch_up().await;
+    assert_eq!(still.titles("heron").await.len(), 5);
+    still.app.reindex(&|_, _| {}).await.expect("a new index");
+    assert_eq!(still.titles("heron").await.len(), 5);
+    let taken = peak_mb() - before;
+    assert!(taken < 240, "{taken} MiB for texts of 360 MiB");
+}
+
+#[tokio::test]
+async fn a_renamed_category_does_not_hold_up_what_changes_after_it() {
+    let still = Still::open();
+    let secret = still.add_link("Secret plan", "");
+    for number in 0..600 {
+        still.add_link(&format!("Link {number}"), "Birds");
+    }
+    still.catch_up().await;
+    let organization = still.organization;
+    still.write(move |tx, ada| {
+        let birds = categories::by_name(tx, organization, "Birds")?.expect("the category");
+        categories::edit(tx, ada, organization, birds.id, "Herons", "")
+    });
+    let restricted = Visibility::Restricted { groups: Vec::new(), people: Vec::new() };
+    still.write(move |tx, ada| documents::set_visibility(tx, ada, secret, restricted));
+    let generation = still.app.index.generation();
+    still.catch_up().await;
+    assert_eq!(still.app.index.generation(), generation + 1, "one step for both changes");
+    assert_eq!(still.titles("herons").await.len(), 0, "the job has not run yet");
+
+    let background = still.app.start();
+    still.app.settle().await.expect("settling");
+    background.stop().await;
+    assert_eq!(still.titles("herons").await.len(), 5);
+    assert_eq!(still.titles("birds").await.len(), 0);
+    let failed = |tx: &ReadTx| jobs::count(tx, State::Failed);
+    assert_eq!(still.app.store.read_blocking(failed).expect("a count"), 0);
+}
+
+#[tokio::test]
+async fn a_text_that_cannot_be_read_does_not_stop_the_index() {
+    let still = Still::open();
+    let (damaged, long, lost) = (ContentHash([1; 32]), ContentHash([2; 32]), ContentHash([3; 32]));
+    still.catch_up().await;
+    still.add_file("Damaged", damaged);
+    still.add_text(damaged, "never seen".into()).await;
+    // A link to itself can be found and not be opened.
+    let folder = still.app.config.data.join("objects/01");
+    let file = std::fs::read_dir(folder).expect("a folder").next().expect("a file").expect("it");
+    std::fs::remove_file(file.path()).expect("removing it");
+    std::os::unix::fs::symlink(file.path(), file.path()).expect("a link in its place");
+    still.add_file("Long", long);
+    still.add_text(long, "heron ".to_owned() + &" ".repeat(extract::TEXT_BYTES_MAX)).await;
+    still.add_file("Lost", lost);
+    still.write(move |tx, _| tx.remove::<Blob>(&lost));
+    still.add_link("Last", "");
+
+    still.catch_up().await;
+    for title in ["Damaged", "Long", "Lost", "Last"] {
+        assert_eq!(still.titles(title).await, [title]);
+    }
+    assert_eq!(still.titles("heron").await, ["Long"]);
+    still.app.reindex(&|_, _| {}).await.expect("a new index");
+    assert_eq!(still.titles("damaged").await, ["Damaged"]);
+}
+
+#[tokio::test]
+async fn the_log_keeps_what_a_running_rebuild_needs() {
+    let still = Still::open();
+    still.add_link("First", "");
+    still.catch_up().await;
+    let latest = *still.app.store.latest_change().borrow();
+    let rebuild = still.app.index.rebuild(latest).expect("a rebuild");
+    let id = still.add_link("Second", "");
+    // More than the keeper keeps for a look at what happened.
+    for round in 0..12 {
+        still.write(move |tx, _| {
+            for _ in 0..1_000 {
+                let blob = ContentHash([round; 32]);
+                jobs::enqueue(tx, jobs::Task::RemoveBlob { blob })?;
+            }
+            Ok(())
+        });
+    }
+    still.catch_up().await;
+    still.app.keep_tidy().await.expect("tidying up");
+    let look = move |tx: &ReadTx| tx.changes(latest, 100);
+    let changes = still.app.store.read_blocking(look).expect("a look");
+    let Changes::Next(changes) = changes else { panic!("the rebuild would have to start over") };
+    assert!(changes.iter().any(|change| change.key_of::<Document>() == Some(id)));
+    drop(rebuild);
+    still.app.keep_tidy().await.expect("tidying up");
+    let changes = still.app.store.read_blocking(look).expect("a look");
+    assert!(matches!(changes, Changes::StartOver { .. }), "nobody needs it any more");
+}
