@@ -434,3 +434,21 @@ async fn public_media_is_for_the_whole_world_and_everything_else_for_nobody() {
     assert_eq!(ada.status("GET", "/media/not-an-id/x.png", None).await, 404);
     app.stop().await;
 }
+
+#[actix_web::test]
+async fn whatever_is_changed_is_found_at_once() {
+    let app = TestApp::spawn().await;
+    let ada = app.signed_in("ada").await;
+    let category = ada.post("/api/admin/categories", json!({ "name": "Letters" })).await;
+    let category = format!("/api/admin/categories/{}", category["id"].as_str().expect("an id"));
+    let made = ada.upload("plan.txt", b"Once", &[("category", "Letters")]).await;
+    let path = format!("/api/documents/{}", made["id"].as_str().expect("an id"));
+    for title in ["quince", "medlar", "damson", "bullace", "sloe"] {
+        assert_eq!(ada.status("PATCH", &path, Some(json!({ "title": title }))).await, 200);
+        assert_eq!(ada.get(&format!("/api/documents?q={title}")).await["total"], 1, "{title}");
+        assert_eq!(ada.status("PATCH", &category, Some(json!({ "name": title }))).await, 200);
+        let facets = ada.get("/api/documents?facets=true").await["facets"]["categories"].take();
+        assert_eq!(facets[0]["name"], title);
+    }
+    app.stop().await;
+}

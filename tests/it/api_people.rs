@@ -31,6 +31,10 @@ async fn an_administrator_adds_changes_and_locks_out_people() {
     assert_eq!(bob.get("password"), None);
     assert_eq!(ada.status("POST", "/api/admin/users", Some(new)).await, 409);
     let as_bob = app.signed_in("bob").await;
+    // The password is known to whoever made the account.
+    assert_eq!(as_bob.status("GET", "/api/users/me", None).await, 403);
+    let own = json!({ "current_password": PASSWORD, "new_password": "a short blue kettle" });
+    assert_eq!(as_bob.status("POST", "/api/users/me/password", Some(own)).await, 204);
     assert_eq!(as_bob.get("/api/users/me").await["permissions"]["can_upload"], true);
     let change = json!({ "role": "viewer", "full_name": "Robert Vance" });
     assert_eq!(ada.status("PATCH", &location, Some(change)).await, 200);
@@ -38,7 +42,9 @@ async fn an_administrator_adds_changes_and_locks_out_people() {
     assert_eq!(ada.status("POST", &format!("{location}/disable"), None).await, 200);
     assert_eq!(as_bob.status("GET", "/api/users/me", None).await, 401);
     assert_eq!(ada.status("POST", &format!("{location}/enable"), None).await, 200);
-    let as_bob = app.signed_in("bob").await;
+    let right = json!({ "username": "bob", "password": "a short blue kettle" });
+    let token = app.stranger().post("/api/login", right).await;
+    let as_bob = app.with_token(token["access_token"].as_str().expect("a token"));
     assert_eq!(ada.status("POST", &format!("{location}/sign-out"), None).await, 204);
     assert_eq!(as_bob.status("GET", "/api/users/me", None).await, 401);
     app.stop().await;

@@ -7,12 +7,14 @@ use appliance::{
     domain::{
         TABLES,
         access::{Actor, Role},
-        documents::{self, Kind, NewDocument, Status, Visibility},
+        documents::{self, Document, Kind, NewDocument, Status, Visibility},
+        groups::{self, Group},
         integrity::{INSPECTORS, Inspector},
         organizations, passwords,
         users::{self, NewUser},
     },
-    store::{Direction, Engine, Fault, MemoryEngine, ReadTx, Span, Store},
+    error::Error,
+    store::{Direction, Engine, Fault, MemoryEngine, ReadTx, Record, Span, Store},
 };
 
 /// A small world, and the engine below it, to do harm to.
@@ -114,6 +116,34 @@ fn a_record_that_cannot_be_read_is_found() {
     put(&engine, &key, b"{\"name\": 5");
     let found = faults(&store);
     assert!(found[0].starts_with("categories cannot be read: "), "{found:?}");
+}
+
+/// What cannot be read is a fault of ours, and no mistake of who asks.
+#[test]
+fn a_record_that_cannot_be_read_is_not_taken_for_a_missing_one() {
+    let (store, engine) = world();
+    let actor = Actor::system("test", None);
+    let look = |tx: &ReadTx| {
+        let document = tx.records::<Document>().iter()?.next().expect("a document")?;
+        Ok((document.id, document.organization))
+    };
+    let (id, organization) = store.read_blocking(look).expect("a document");
+    let group = store
+        .write_blocking({
+            let actor = actor.clone();
+            move |tx| groups::create(tx, &actor, organization, "Board", "")
+        })
+        .expect("a group");
+    let (key, _) = first(&engine, &[RECORDS, Group::TABLE.number]);
+    put(&engine, &key, b"{\"name\": 5");
+    let visibility = Visibility::Restricted { groups: vec![group.id], people: Vec::new() };
+    let by = actor.clone();
+    let shown = store.write_blocking(move |tx| documents::set_visibility(tx, &by, id, visibility));
+    assert!(matches!(shown, Err(Error::Internal(_))), "{shown:?}");
+    let (key, _) = first(&engine, &[RECORDS, DOCUMENTS]);
+    put(&engine, &key, b"{\"title\": 5");
+    let found = store.read_blocking(|tx| documents::find_readable(tx, &actor, id));
+    assert!(matches!(found, Err(Error::Internal(_))), "{found:?}");
 }
 
 #[test]

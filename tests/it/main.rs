@@ -32,6 +32,8 @@ mod integrity;
 mod late;
 mod oracle;
 mod pages;
+mod public;
+mod sign_in;
 mod upkeep;
 
 // the shape of the code

@@ -127,6 +127,7 @@ fn expected(world: &World, row: &Row, who: usize, place: usize) -> Verdict {
             actor.at_work().and_then(|organization| decide(actor, action(organization)))
         }
         Rule::Read => decide(actor, Action::Read(document)),
+        Rule::ReadHistory => decide(actor, Action::ReadHistory(document)),
         Rule::Edit => decide(actor, Action::Edit(document)),
         Rule::EditAtWork => actor.at_work().and_then(|_| decide(actor, Action::Edit(document))),
         Rule::ReadAsMember => actor

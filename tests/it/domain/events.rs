@@ -6,6 +6,7 @@ use appliance::{
         categories, documents,
         events::{self, Event, Filter, Verb},
         groups,
+        users::User,
     },
     id::Id,
 };
@@ -178,6 +179,31 @@ fn an_event_keeps_the_names_of_its_moment() {
         .map(|event| format!("{} {} {}", event.actor_name, event.verb.phrase(), event.subject_name))
         .collect();
     assert_eq!(said, ["bob edited Second title", "bob added First title"]);
+}
+
+#[test]
+fn what_happened_to_a_document_is_told_past_any_number_of_downloads() {
+    let world = World::new();
+    let (bob, vera) = (world.person("bob", Role::Editor), world.person("vera", Role::Viewer));
+    let document = world.document(&bob, "Report");
+    let (id, organization) = (document.id, world.organization);
+    world
+        .act(&vera, move |tx, vera| {
+            for _ in 0..1_500 {
+                let verb = Verb::DocumentDownloaded;
+                events::record(tx, vera, organization, verb, id, "Report", None)?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    let verbs = |who: &User, limit| -> Vec<Verb> {
+        let told = world.see(who, |tx, actor| events::of_document(tx, actor, &document, limit));
+        told.unwrap().into_iter().map(|event| event.verb).collect()
+    };
+    assert_eq!(verbs(&vera, 10), [Verb::DocumentAdded]);
+    assert_eq!(verbs(&bob, 10), [Verb::DocumentDownloaded; 10]);
+    let stranger = Actor::stranger();
+    assert_sign_in(world.read(|tx| events::of_document(tx, &stranger, &document, 10)));
 }
 
 #[test]

@@ -130,7 +130,7 @@ impl Asked {
 /// The address with something for each of its parameters.
 fn fill(world: &World, path: &str, place: usize) -> String {
     let document = &world.shown[place].document;
-    let version = document.current.as_ref().expect("every document here has a file").version;
+    let version = world.shown[place].earlier;
     let named = world.named.iter().find(|(from, _)| path.starts_with(*from)).map(|(_, id)| id);
     let id = match named {
         Some(id) => id.clone(),

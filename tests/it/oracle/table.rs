@@ -22,6 +22,8 @@ pub enum Rule {
     May(fn(Id<Organization>) -> Action<'static>),
     /// Who may read the document.
     Read,
+    /// Who may see the versions that the document had before.
+    ReadHistory,
     /// Who may change the document.
     Edit,
     /// The same for whoever is at work in an organization at all.
@@ -36,7 +38,12 @@ impl Rule {
     pub fn is_about_a_document(self) -> bool {
         matches!(
             self,
-            Rule::Read | Rule::Edit | Rule::EditAtWork | Rule::ReadAsMember | Rule::Media
+            Rule::Read
+                | Rule::ReadHistory
+                | Rule::Edit
+                | Rule::EditAtWork
+                | Rule::ReadAsMember
+                | Rule::Media
         )
     }
 }
@@ -142,7 +149,7 @@ fn operate(_: Id<Organization>) -> Action<'static> {
     Operate
 }
 
-use Rule::{Edit, EditAtWork, May, Media, Member, Nobody, Open, Read, ReadAsMember};
+use Rule::{Edit, EditAtWork, May, Media, Member, Nobody, Open, Read, ReadAsMember, ReadHistory};
 
 fn files() -> Vec<Row> {
     vec![
@@ -207,7 +214,7 @@ fn document_api() -> Vec<Row> {
         row("GET /api/documents/{id}/text", Read),
         row("GET /api/documents/{id}/versions", Read),
         row("POST /api/documents/{id}/versions", Edit).file(),
-        row("GET /api/documents/{id}/versions/{version_id}/download", Read),
+        row("GET /api/documents/{id}/versions/{version_id}/download", ReadHistory),
         row("POST /api/documents/{id}/versions/{version_id}/current", Edit),
         row("GET /api/documents/{id}/activity", ReadAsMember),
     ]
@@ -290,7 +297,7 @@ fn pages() -> Vec<Row> {
         row("POST /documents/{id}/restore", EditAtWork).form(""),
         row("POST /documents/{id}/delete", EditAtWork).form("confirmed=1"),
         row("POST /documents/{id}/versions", EditAtWork).file(),
-        row("GET /documents/{id}/versions/{version}/download", Read),
+        row("GET /documents/{id}/versions/{version}/download", ReadHistory),
         row("POST /documents/{id}/versions/{version}/current", EditAtWork).form(""),
     ]
 }

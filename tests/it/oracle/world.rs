@@ -13,7 +13,7 @@ use appliance::{
         memberships,
         organizations::{self, Organization},
         users::{self, NewUser, User},
-        versions::NewFile,
+        versions::{self, NewFile, Version},
     },
     error::Result,
     id::Id,
@@ -52,6 +52,8 @@ pub struct Person {
 /// A document, and how to make its like again.
 pub struct Shown {
     pub document: Document,
+    /// The version before the current one.
+    pub earlier: Id<Version>,
     pub status: Status,
     pub visibility: &'static str,
     pub is_trashed: bool,
@@ -214,7 +216,9 @@ impl World {
         let made = self.app.app.store.write(move |tx| {
             make(tx, &creator, organization, status, visibility, is_trashed, file)
         });
-        self.shown[place].document = made.await.expect("a document like the one before");
+        let (document, earlier) = made.await.expect("a document like the one before");
+        self.shown[place].document = document;
+        self.shown[place].earlier = earlier;
     }
 
     fn visibility(&self, name: &str) -> Visibility {
@@ -273,9 +277,17 @@ impl World {
             .app
             .store
             .write(move |tx| make(tx, &by, organization, status, kind, is_trashed, file));
-        let document = made.await.expect("a document");
+        let (document, earlier) = made.await.expect("a document");
         let creator = creator.clone();
-        self.shown.push(Shown { document, status, visibility, is_trashed, organization, creator });
+        self.shown.push(Shown {
+            document,
+            earlier,
+            status,
+            visibility,
+            is_trashed,
+            organization,
+            creator,
+        });
     }
 
     async fn actor(&self, user: &User, organization: Id<Organization>) -> Actor {
@@ -334,7 +346,7 @@ fn make(
     visibility: Visibility,
     is_trashed: bool,
     file: NewFile,
-) -> Result<Document> {
+) -> Result<(Document, Id<Version>)> {
     let new = NewDocument {
         title: "A document".into(),
         description: String::new(),
@@ -344,11 +356,14 @@ fn make(
         status,
         visibility,
     };
-    let document = documents::add_file(tx, creator, organization, new, file)?;
-    match is_trashed {
-        true => documents::trash(tx, creator, document.id),
-        false => Ok(document),
-    }
+    let document = documents::add_file(tx, creator, organization, new, file.clone())?;
+    let earlier = document.current.as_ref().expect("it has a file").version;
+    let (document, _) = versions::add(tx, creator, document.id, file)?;
+    let document = match is_trashed {
+        true => documents::trash(tx, creator, document.id)?,
+        false => document,
+    };
+    Ok((document, earlier))
 }
 
 /// The bytes that all documents share: a PDF, so that there are a thumbnail, a page and a text.

@@ -2,6 +2,7 @@
 
 use appliance::domain::{
     access::{Actor, Role},
+    documents::{self, Kind, NewDocument, Status, Visibility},
     settings::{self, SettingsEdit},
 };
 
@@ -360,4 +361,59 @@ fn red_png() -> Vec<u8> {
     let picture = image::RgbImage::from_pixel(40, 30, image::Rgb([220, 30, 30]));
     picture.write_to(&mut png, image::ImageFormat::Png).expect("a picture");
     png.into_inner()
+}
+
+#[tokio::test]
+async fn who_is_chosen_stays_chosen_also_the_disabled_and_oneself() {
+    let app = TestApp::spawn().await;
+    let bob = app.add_user("bob", Role::Viewer).await;
+    let (ada, api) = (app.person("ada").await, app.signed_in("ada").await);
+    let id = ada.add("plan.txt", b"Once", &[]).await;
+    let path = format!("/documents/{id}/visibility");
+    let (own, other) = (app.ada.id.to_string(), bob.id.to_string());
+    let chosen = [("visibility", "restricted"), ("people", &own), ("people", &other)];
+    ada.submit(&path, &chosen).await.says("only the groups and people you chose");
+    let disable = format!("/api/admin/users/{other}/disable");
+    assert_eq!(api.status("POST", &disable, None).await, 200);
+    let shown = ada.get(&path).await;
+    shown.says("bob (disabled)");
+    for person in [&own, &other] {
+        let input = shown.piece(&format!("value=\"{person}\""), ">");
+        assert!(input.contains("checked"), "{input}");
+    }
+    // Whoever is not chosen already is not offered.
+    let id = ada.add("note.txt", b"Once", &[]).await;
+    ada.get(&format!("/documents/{id}/visibility")).await.does_not_say("bob (disabled)");
+}
+
+#[tokio::test]
+async fn the_trash_has_pages_and_counts_them_all() {
+    let app = TestApp::spawn().await;
+    let organization = app.organization;
+    let user = app.ada.clone();
+    let filled = app.app.store.write(move |tx| {
+        let ada = Actor::load(tx, &user, Some(organization))?;
+        for number in 0..55 {
+            let new = NewDocument {
+                title: format!("Paper {number:02}"),
+                description: String::new(),
+                category: String::new(),
+                tags: Vec::new(),
+                kind: Kind::Link,
+                status: Status::Published,
+                visibility: Visibility::Organization,
+            };
+            let url = "https://example.com/";
+            let made = documents::add_link(tx, &ada, organization, new, url)?;
+            documents::trash(tx, &ada, made.id)?;
+        }
+        Ok(())
+    });
+    filled.await.expect("a full trash");
+    let ada = app.person("ada").await;
+    let first = ada.get("/trash").await;
+    first.says("Paper 54").does_not_say("Paper 04");
+    assert!(first.html.contains("55 documents and all their versions"), "the whole is counted");
+    let second = ada.get(&first.link("Next page")).await;
+    second.says("Paper 04").says("Paper 00").does_not_say("Paper 05").says("Back to the start");
 }
