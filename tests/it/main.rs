@@ -25,6 +25,7 @@ mod api_people;
 mod browser;
 mod cli;
 mod control;
+mod crash;
 mod drawing;
 mod gallery;
 mod indexing;

@@ -187,6 +187,12 @@ pub struct Api {
 }
 
 impl Api {
+    /// Of a portal that runs somewhere else.
+    pub fn at(url: &str, token: &str) -> Self {
+        let token = (!token.is_empty()).then(|| token.to_owned());
+        Api { client: Client::new(), url: url.to_owned(), token }
+    }
+
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method = method.parse().expect("a method");
         let request = self.client.request(method, format!("{}{path}", self.url));

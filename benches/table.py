@@ -1,0 +1,39 @@
+"""The table: a row for each measure, with the ratio to the peer. More than 1 is better than it."""
+
+
+def heading(title):
+    print(f"\n## {title}\n")
+    row("measure", "Appliance", "peer", "ratio")
+    row("---", "---", "---", "---")
+
+
+def row(*cells):
+    print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def more_is_better(measure, ours, theirs, peer, show):
+    row(measure, show(ours), f"{show(theirs)} ({peer})", f"{ours / theirs:.2f}")
+
+
+def less_is_better(measure, ours, theirs, peer, show):
+    row(measure, show(ours), f"{show(theirs)} ({peer})", f"{theirs / ours:.2f}")
+
+
+def alone(measure, ours):
+    row(measure, ours, "", "")
+
+
+def per_second(value):
+    return f"{value:,.0f}/s"
+
+
+def ms(value):
+    return f"{value:.2f} ms" if value < 10 else f"{value:,.0f} ms"
+
+
+def mib(value):
+    return f"{value:,.0f} MiB"
+
+
+def mib_per_second(value):
+    return f"{value:,.0f} MiB/s"
