@@ -5,7 +5,7 @@ mod person;
 pub mod program;
 mod still;
 
-use std::{net::TcpListener, path::PathBuf, sync::Arc};
+use std::{net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
 
 use actix_web::dev::ServerHandle;
 use appliance::{
@@ -33,6 +33,17 @@ pub use self::{
 
 /// The password of everybody in a test world.
 pub const PASSWORD: &str = "a tall green kettle";
+
+/// Waits for what happens by itself a little later.
+pub async fn until(mut is_true: impl AsyncFnMut() -> bool) {
+    for _ in 0..200 {
+        if is_true().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("not true in ten seconds");
+}
 
 /// A running portal with an organization and its administrator `ada`.
 pub struct TestApp {
