@@ -21,7 +21,7 @@ use appliance::{
         groups::{self, Group},
         organizations::{self, Organization},
         passwords::PasswordHash,
-        users::{self, NewUser, User},
+        users::{self, NewUser},
         versions::NewFile,
     },
     error::{Error, Result},
@@ -75,10 +75,13 @@ async fn fill(folder: &Path, documents: usize) -> Result<()> {
         .expect("opening does not panic")?;
     let mut random = Random(1);
     let world = World::begin(&app).await?;
-    let files = world.receive(&app, &mut random).await?;
     let mut lines = BufWriter::new(create(&folder.join("documents.jsonl"))?);
+    let (files, first) = world.receive(&app, &mut random).await?;
+    for document in &first {
+        write_line(&mut lines, document)?;
+    }
     let step = SignedDuration::from_hours(YEARS * 365 * 24) / documents.max(1) as i32;
-    let mut done = 0;
+    let mut done = first.len();
     while done < documents {
         let count = DOCUMENTS_PER_TRANSACTION.min(documents - done);
         let drafts: Vec<Draft> = (0..count).map(|_| world.draft(&files, &mut random)).collect();
@@ -113,7 +116,7 @@ impl World {
                 let system = Actor::system("Benchmark", None);
                 let organization = organizations::create(tx, &system, "Northlight")?.id;
                 let system = Actor::system("Benchmark", Some(organization));
-                let mut add = |tx: &mut WriteTx, name: &str, role| {
+                let add = |tx: &mut WriteTx, name: &str, role| {
                     users::create(tx, &system, organization, user(name, &password, role))
                 };
                 let ada = add(tx, "ada", Role::Admin)?;
@@ -135,7 +138,11 @@ impl World {
     }
 
     /// Uploads the files and has them read, each as part of a document.
-    async fn receive(&self, app: &Arc<App>, random: &mut Random) -> Result<Vec<NewFile>> {
+    async fn receive(
+        &self,
+        app: &Arc<App>,
+        random: &mut Random,
+    ) -> Result<(Vec<NewFile>, Vec<Document>)> {
         let background = app.start();
         let mut files = Vec::new();
         for number in 0..FILES {
@@ -145,10 +152,10 @@ impl World {
         }
         let drafts = files.iter().map(|file| self.draft(std::slice::from_ref(file), random));
         let (actor, organization, drafts) = (self.ada.clone(), self.organization, drafts.collect());
-        app.store.write(move |tx| add(tx, &actor, organization, drafts)).await?;
+        let added = app.store.write(move |tx| add(tx, &actor, organization, drafts)).await?;
         app.settle().await?;
         background.stop().await;
-        Ok(files)
+        Ok((files, added))
     }
 
     fn draft(&self, files: &[NewFile], random: &mut Random) -> Draft {

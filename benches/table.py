@@ -12,11 +12,16 @@ def row(*cells):
 
 
 def more_is_better(measure, ours, theirs, peer, show):
-    row(measure, show(ours), f"{show(theirs)} ({peer})", f"{ours / theirs:.2f}")
+    row(measure, show(ours), f"{show(theirs)} ({peer})", ratio(ours, theirs))
 
 
 def less_is_better(measure, ours, theirs, peer, show):
-    row(measure, show(ours), f"{show(theirs)} ({peer})", f"{theirs / ours:.2f}")
+    row(measure, show(ours), f"{show(theirs)} ({peer})", ratio(theirs, ours))
+
+
+def ratio(one, other):
+    # A peer may be so slow that it answers nothing in the time that is measured.
+    return f"{one / other:.2f}" if other else "∞"
 
 
 def alone(measure, ours):
