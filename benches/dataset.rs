@@ -110,7 +110,7 @@ struct World {
 
 impl World {
     async fn begin(app: &App) -> Result<Self> {
-        let password = app.hash_password(PASSWORD.into()).await?;
+        let password = app.new_password(PASSWORD.into(), &[]).await?;
         app.store
             .write(move |tx| {
                 let system = Actor::system("Benchmark", None);

@@ -112,7 +112,7 @@ impl Client {
         let tag = (*self.random.one_of(&tags)).clone();
         let (address, document) = self.known[&tag].clone();
         let (request, after) = match document.is_trashed {
-            true => self.from_trash(api, &address, document),
+            true => self.out_of_trash(api, &address, document),
             false => self.change(api, &address, document),
         };
         Act { request, tag, after }
@@ -188,7 +188,7 @@ impl Client {
         (request, Some(document))
     }
 
-    fn from_trash(
+    fn out_of_trash(
         &mut self,
         api: &Api,
         address: &str,
