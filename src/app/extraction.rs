@@ -1,14 +1,11 @@
 //! What is made from a file: its text, a thumbnail, images of its first pages. All of it comes from
 //! the sandboxed child and is stored beside the file, so that no file is parsed twice.
 
-use std::fs::File;
-
 use anyhow::anyhow;
 use bytes::Bytes;
 
 use super::App;
 use crate::{
-    blobs::Source,
     domain::blobs::{Extraction, Facts},
     error::{Error, Result},
     extract::{self, Extract, ExtractError, Picture, Wanted},
@@ -37,7 +34,7 @@ impl App {
     /// Reads a file in the sandbox and stores what came out. `filename` helps to tell formats apart
     /// whose bytes look alike.
     pub(super) async fn extract(&self, hash: ContentHash, filename: &str) -> Result<Read> {
-        let file = self.open_file(hash).await?;
+        let file = self.blobs.open_file(hash).await?;
         let head = self.blobs.open(hash, Some(0..extract::HEAD_BYTES as u64)).await?;
         let head = head.read(extract::HEAD_BYTES).await?;
         let format = extract::recognize(&head, filename).format;
@@ -97,7 +94,7 @@ impl App {
         if media_type != "application/pdf" || page == 0 || page > page_count {
             return Ok(None);
         }
-        let file = self.open_file(hash).await?;
+        let file = self.blobs.open_file(hash).await?;
         let picture = self
             .extractor
             .render_page(file, page - 1, PAGE_WIDTH_PX)
@@ -106,15 +103,6 @@ impl App {
         let framed = framed(picture);
         self.blobs.put_derived(hash, &name, framed.clone()).await?;
         unframed(framed).map(Some)
-    }
-
-    async fn open_file(&self, hash: ContentHash) -> Result<File> {
-        match self.blobs.open(hash, None).await?.source {
-            Source::File(file) => Ok(file),
-            Source::Stream(_) => {
-                Err(Error::Internal(anyhow!("blob {hash} is not a local file that could be read")))
-            }
-        }
     }
 }
 

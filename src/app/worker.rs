@@ -4,6 +4,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
+use jiff::SignedDuration;
 use tokio::{sync::watch, task::JoinSet};
 
 use super::{App, stops_within, tasks};
@@ -76,6 +77,11 @@ async fn execute(app: Arc<App>, job: Job) {
     let outcome = AssertUnwindSafe(tasks::run(&app, &job)).catch_unwind().await;
     let noted = match outcome {
         Ok(Ok(())) => app.store.write(move |tx| jobs::complete(tx, id)).await,
+        // Nothing is wrong with the job: S3 is away, or the disk is full.
+        Ok(Err(Error::Busy { message, retry_after_s })) => {
+            let delay = SignedDuration::from_secs(retry_after_s as i64);
+            app.store.write(move |tx| jobs::put_off(tx, id, &message, delay)).await
+        }
         Ok(Err(fault)) => {
             let message = fault.chain();
             tracing::warn!(job = %id, task = ?job.task, attempt = job.attempts, "a job failed: {message}");
