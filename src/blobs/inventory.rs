@@ -121,12 +121,11 @@ impl Blobs {
     /// `Busy` while S3 is away.
     pub async fn sweep_uploads(&self, cutoff: Timestamp) -> Result<u64> {
         let Some(remote) = &self.shared.remote else { return Ok(0) };
-        let journal = Arc::clone(&self.shared.journal);
-        for hash in disk::blocking(move || journal.all()).await? {
+        for hash in remote.noted().await? {
             let _traffic = self.traffic(hash).await;
             let path = self.shared.spool.path(&FileName::source(hash));
             if !disk::blocking(move || Ok(path.try_exists()?)).await? {
-                remote.abort_noted(&self.shared.journal, hash).await?;
+                remote.abort_noted(hash).await?;
             }
         }
         remote.abort_abandoned(cutoff).await

@@ -135,7 +135,7 @@ impl Blobs {
         // Removed since it was listed.
         let Some(file) = file else { return Ok(false) };
         let size_bytes = file.metadata()?.len();
-        remote.put(&self.shared.journal, hash, &Arc::new(file), size_bytes).await?;
+        remote.put(hash, &Arc::new(file), size_bytes).await?;
         Ok(true)
     }
 

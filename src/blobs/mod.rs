@@ -80,13 +80,7 @@ use std::{
 use anyhow::Context;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 
-use self::{
-    cache::Cache,
-    layout::Spool,
-    objects::Objects,
-    remote::{Journal, Remote},
-    room::Room,
-};
+use self::{cache::Cache, layout::Spool, objects::Objects, remote::Remote, room::Room};
 pub use self::{
     cache::CacheStatus,
     incoming::{HEAD_BYTES, Incoming, Spooled},
@@ -138,7 +132,6 @@ pub struct Blobs {
 
 struct Shared {
     spool: Spool,
-    journal: Arc<Journal>,
     objects: Objects,
     /// S3, also while it is not where new files go: it may still have some.
     remote: Option<Arc<Remote>>,
@@ -178,16 +171,19 @@ impl Blobs {
         let Folders { spool, objects, cache } = folders;
         let doing = || format!("opening the spool in {}", spool.display());
         let opened = Spool::open(&spool).with_context(doing)?;
-        let journal = Journal::open(opened.uploads()).with_context(doing)?;
         let remote = match config.s3.is_configured() {
-            true => Some(Remote::open(config, clock.clone(), limits.outage_pause_max)?),
+            true => Some(Remote::open(
+                config,
+                opened.uploads(),
+                clock.clone(),
+                limits.outage_pause_max,
+            )?),
             false => None,
         };
         let cache_bytes = u64::from(config.cache_mb) << 20;
         let has_cache = remote.is_some() && cache_bytes > 0;
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let shared = Shared {
-            journal: Arc::new(journal),
             objects: Objects::open(objects)?,
             remote,
             backend: config.backend,

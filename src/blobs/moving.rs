@@ -102,14 +102,13 @@ impl Blobs {
         remote: &Arc<Remote>,
         spooled: &SpooledFile,
     ) -> Result<()> {
-        let journal = &self.shared.journal;
         if let Some(object) = remote.head(hash).await?
             && object.size_bytes == spooled.size_bytes
             && object.modified_at + CLOCK_TOLERANCE >= spooled.modified_at
         {
-            return remote.abort_noted(journal, hash).await;
+            return remote.abort_noted(hash).await;
         }
-        remote.put(journal, hash, &spooled.file, spooled.size_bytes).await
+        remote.put(hash, &spooled.file, spooled.size_bytes).await
     }
 
     async fn open_spooled(&self, hash: ContentHash) -> Result<Option<SpooledFile>> {

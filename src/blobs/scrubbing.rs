@@ -133,7 +133,7 @@ impl Blobs {
             (Place::S3, Some(remote)) => {
                 let Some(file) = self.open_at(hash, from).await? else { return Ok(false) };
                 let size_bytes = file.metadata()?.len();
-                remote.put(&self.shared.journal, hash, &Arc::new(file), size_bytes).await?;
+                remote.put(hash, &Arc::new(file), size_bytes).await?;
             }
             _ => {
                 let Some(file) = self.copy_of(hash, from).await? else { return Ok(false) };

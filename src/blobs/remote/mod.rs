@@ -14,6 +14,7 @@ mod upload;
 use std::{
     env, fs,
     ops::Range,
+    path::PathBuf,
     str::FromStr,
     sync::{Arc, Weak},
     time::Duration,
@@ -30,11 +31,11 @@ use object_store::{
 };
 use tokio::sync::{Semaphore, watch};
 
-pub(super) use self::upload::Journal;
 use self::{
     breaker::{Breaker, IsOpen, Pass},
     credentials::Found,
     fault::Fault,
+    upload::Journal,
 };
 pub use self::{
     breaker::{BreakerStatus, LastError},
@@ -79,6 +80,7 @@ pub(super) struct Remote {
     /// For the few requests that `object_store` does not know.
     http: reqwest::Client,
     config: S3Config,
+    journal: Arc<Journal>,
     reads: Breaker,
     writes: Breaker,
     /// Mebibytes of memory for what is on its way there.
@@ -102,6 +104,7 @@ impl Remote {
     /// `Invalid` with a sentence that names the setting.
     pub fn open(
         config: &StorageConfig,
+        journal: PathBuf,
         clock: Clock,
         outage_pause_max: Duration,
     ) -> Result<Arc<Self>> {
@@ -117,11 +120,13 @@ impl Remote {
         for (_, certificate) in certificates {
             http = http.add_root_certificate(certificate);
         }
+        let journal = Journal::open(journal).context("opening the notes about uploads to S3")?;
         let in_flight_mib_max = config.parts_in_flight * upload::PART_MIB_MIN;
         Ok(Arc::new(Remote {
             store,
             http: http.build().context("making a client for S3")?,
             config: s3.clone(),
+            journal: Arc::new(journal),
             reads: Breaker::new(clock.clone(), outage_pause_max),
             writes: Breaker::new(clock, outage_pause_max),
             in_flight_mib: Arc::new(Semaphore::new(in_flight_mib_max as usize)),

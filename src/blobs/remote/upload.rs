@@ -42,7 +42,7 @@ const PARTS_MAX: u64 = 10_000;
 const MIB: u64 = 1 << 20;
 
 /// The ids of uploads in parts that were begun: one small file for each, named by the hash.
-pub(in crate::blobs) struct Journal {
+pub(super) struct Journal {
     folder: PathBuf,
 }
 
@@ -74,7 +74,7 @@ impl Journal {
     }
 
     /// Every hash with a noted upload.
-    pub fn all(&self) -> Result<Vec<ContentHash>> {
+    fn all(&self) -> Result<Vec<ContentHash>> {
         let files = disk::files(&self.folder, |name| name.parse::<ContentHash>().is_ok())?;
         Ok(files.iter().filter_map(|file| file.name.parse().ok()).collect())
     }
@@ -89,15 +89,14 @@ impl Remote {
     /// there is no object.
     pub async fn put(
         self: &Arc<Self>,
-        journal: &Arc<Journal>,
         hash: ContentHash,
         file: &Arc<File>,
         size_bytes: u64,
     ) -> Result<()> {
-        self.abort_noted(journal, hash).await?;
+        self.abort_noted(hash).await?;
         match size_bytes <= u64::from(PART_MIB_MIN) * MIB {
             true => self.put_at_once(hash, file, size_bytes).await?,
-            false => self.put_in_parts(journal, hash, file, size_bytes).await?,
+            false => self.put_in_parts(hash, file, size_bytes).await?,
         }
         match self.head(hash).await? {
             Some(object) if object.size_bytes == size_bytes => {}
@@ -109,23 +108,28 @@ impl Remote {
             }
             None => return Err(Error::Internal(anyhow!("the new object of blob {hash} is gone"))),
         }
-        let journal = Arc::clone(journal);
-        disk::blocking(move || Ok(journal.forget(hash).context("forgetting an upload")?)).await
+        self.forget(hash).await
     }
 
     /// Aborts the upload that an earlier try has noted, if there is one.
-    pub async fn abort_noted(
-        self: &Arc<Self>,
-        journal: &Arc<Journal>,
-        hash: ContentHash,
-    ) -> Result<()> {
-        let looked_at = Arc::clone(journal);
+    pub async fn abort_noted(self: &Arc<Self>, hash: ContentHash) -> Result<()> {
+        let looked_at = Arc::clone(&self.journal);
         let noted =
             disk::blocking(move || Ok(looked_at.find(hash).context("reading an upload's id")?));
         let Some(id) = noted.await? else { return Ok(()) };
         self.abort(&self.key(hash), id).await?;
-        let journal = Arc::clone(journal);
+        self.forget(hash).await
+    }
+
+    async fn forget(&self, hash: ContentHash) -> Result<()> {
+        let journal = Arc::clone(&self.journal);
         disk::blocking(move || Ok(journal.forget(hash).context("forgetting an upload")?)).await
+    }
+
+    /// Every blob with a noted upload.
+    pub async fn noted(&self) -> Result<Vec<ContentHash>> {
+        let journal = Arc::clone(&self.journal);
+        disk::blocking(move || journal.all()).await
     }
 
     /// Frees the parts of an upload; one that S3 does not know (any more) is fine.
@@ -168,7 +172,6 @@ impl Remote {
 
     async fn put_in_parts(
         self: &Arc<Self>,
-        journal: &Arc<Journal>,
         hash: ContentHash,
         file: &Arc<File>,
         size_bytes: u64,
@@ -180,13 +183,13 @@ impl Remote {
         let pass = self.admit(Direction::Write)?;
         let begun = self.store.create_multipart_opts(&key, options).await;
         let id = self.judged(Direction::Write, pass, begun)?.map_err(failed)?;
-        let (noting, noted) = (Arc::clone(journal), id.clone());
+        let (noting, noted) = (Arc::clone(&self.journal), id.clone());
         disk::blocking(move || Ok(noting.note(hash, &noted).context("noting an upload's id")?))
             .await?;
 
         let (parts, found) = self.put_parts(&key, &id, file, size_bytes).await?;
         if let Err(damaged) = require_same(hash, found) {
-            self.abort_noted(journal, hash).await?;
+            self.abort_noted(hash).await?;
             return Err(damaged);
         }
         let pass = self.admit(Direction::Write)?;
