@@ -85,7 +85,8 @@ impl Blobs {
             }
         }
         // A copy in the cache is gone tomorrow: it goes home by way of the spool.
-        if intact == [Place::Cache] && !scrubbed.healed.contains(&Place::Spool) {
+        let is_home_healed = scrubbed.healed.iter().any(|place| *place != Place::Cache);
+        if intact == [Place::Cache] && !is_home_healed {
             self.heal(hash, Place::Spool, &intact).await?;
             scrubbed.healed.push(Place::Spool);
         }

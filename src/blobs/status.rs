@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::{Backend, Blobs, BreakerStatus, CacheStatus, CheckStep, Tally};
+use super::{Backend, Blobs, BreakerStatus, CacheStatus, CheckStep, Tally, remote::Remote};
 use crate::{
     error::{Error, Result},
     size::Size,
@@ -98,9 +98,12 @@ impl Blobs {
     /// `Full` when S3 is away and too much waits for it.
     pub(super) async fn admit_to_spool(&self, further_bytes: u64) -> Result<()> {
         let shared = &self.shared;
-        let is_away = |status: BreakerStatus| status.open_since.is_some();
+        // A move needs both directions.
+        let is_away = |remote: &Remote| {
+            [remote.reads(), remote.writes()].iter().any(|status| status.open_since.is_some())
+        };
         match &shared.remote {
-            Some(remote) if shared.backend == Backend::S3 && is_away(remote.writes()) => {}
+            Some(remote) if shared.backend == Backend::S3 && is_away(remote) => {}
             _ => return Ok(()),
         }
         let known = {

@@ -471,6 +471,8 @@ fn client(
         .with_virtual_hosted_style_request(!config.path_style)
         .with_client_options(options)
         .with_retry(retry)
+        // One object at a time, as every provider knows it.
+        .with_disable_bulk_delete(true)
         // The server compares it with what arrived, of every object and every part.
         .with_checksum_algorithm(Checksum::SHA256);
     if let Some(endpoint) = endpoint(config) {

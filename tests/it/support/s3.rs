@@ -126,6 +126,8 @@ struct ProxyState {
     /// An answer for requests whose target contains a text.
     canned: Mutex<Option<(&'static str, String)>>,
     requests: AtomicU64,
+    /// Passed on to the server, which has not answered yet.
+    passed_on: AtomicU64,
     log: Mutex<Vec<String>>,
 }
 
@@ -135,6 +137,7 @@ impl FaultProxy {
             disturbance: Mutex::new(Disturbance::None),
             canned: Mutex::new(None),
             requests: AtomicU64::new(0),
+            passed_on: AtomicU64::new(0),
             log: Mutex::new(Vec::new()),
         });
         let (upstream, shared) = (server.address, Arc::clone(&state));
@@ -159,6 +162,13 @@ impl FaultProxy {
     /// Since the last change of weather.
     pub fn requests(&self) -> u64 {
         self.state.requests.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the server has done what it was asked for.
+    pub async fn settle(&self) {
+        while self.state.passed_on.load(Ordering::SeqCst) > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// Method and target of every request, and forget them.
@@ -252,11 +262,10 @@ async fn pass_on(
         _ => {}
     }
 
-    let mut server = TcpStream::connect(upstream).await?;
-    let head = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
-    server.write_all(head.as_bytes()).await?;
-    server.write_all(&body).await?;
-    let (head, first) = read_head(&mut server).await?;
+    state.passed_on.fetch_add(1, Ordering::SeqCst);
+    let answered = ask(upstream, &head, &body).await;
+    state.passed_on.fetch_sub(1, Ordering::SeqCst);
+    let (mut server, head, first) = answered?;
     if disturbance == Disturbance::LoseAnswer {
         return Ok(());
     }
@@ -281,6 +290,20 @@ async fn pass_on(
             return client.shutdown().await;
         }
     }
+}
+
+/// Sends a request of its own connection, and reads the head of the answer.
+async fn ask(
+    upstream: SocketAddr,
+    head: &str,
+    body: &[u8],
+) -> io::Result<(TcpStream, Vec<u8>, Vec<u8>)> {
+    let mut server = TcpStream::connect(upstream).await?;
+    let head = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+    server.write_all(head.as_bytes()).await?;
+    server.write_all(body).await?;
+    let (head, first) = read_head(&mut server).await?;
+    Ok((server, head, first))
 }
 
 /// Everything up to the empty line, and what came with it of the body.
