@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use anyhow::anyhow;
+
 use super::{App, extraction};
 use crate::{
     blobs::Opened,
@@ -57,12 +59,23 @@ impl App {
     }
 
     /// The bytes of a file, or a part of them.
+    ///
+    /// # Errors
+    /// `Internal` when the file has another size than was recorded: it is damaged.
     pub async fn open_content(
         &self,
         content: &Content,
         range: Option<Range<u64>>,
     ) -> Result<Opened> {
-        self.blobs.open(content.file.blob, range).await
+        let CurrentFile { blob, size_bytes, .. } = content.file;
+        let opened = self.blobs.open(blob, range).await?;
+        match opened.size_bytes == size_bytes {
+            true => Ok(opened),
+            false => Err(Error::Internal(anyhow!(
+                "blob {blob} has {} bytes and should have {size_bytes}",
+                opened.size_bytes
+            ))),
+        }
     }
 
     /// Notes a download in the document's activity, in the background: the client has waited long

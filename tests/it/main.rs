@@ -7,6 +7,7 @@ mod blobs;
 mod config;
 mod extract;
 mod search;
+mod storage;
 mod store;
 mod store_engine;
 mod store_keys;

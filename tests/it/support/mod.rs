@@ -3,6 +3,7 @@
 mod chromium;
 mod person;
 pub mod program;
+pub mod s3;
 mod still;
 
 use std::{net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
