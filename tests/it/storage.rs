@@ -10,7 +10,7 @@ use std::{
 use appliance::{
     blobs::{Blobs, CheckStep, Folders, Health, Limits, Outcome, Place, Removal, Tally},
     clock::Clock,
-    config::{Backend, StorageConfig},
+    config::{Backend, Delivery, StorageConfig},
     domain::{access::Actor, jobs::State},
     error::Error,
     hash::{ContentHash, Digest},
@@ -895,4 +895,42 @@ async fn content_that_only_s3_had_travels_again_when_somebody_brings_it() {
     app.settle().await;
     assert_eq!(app.app.blobs.status().await.unwrap().spooled.files, 0);
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_download_leads_to_s3_unless_it_is_to_pass_through_us_and_a_preview_never_does() {
+    let s3 = S3Server::start();
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let client = client.build().unwrap();
+    for delivery in [Delivery::Redirect, Delivery::Proxy] {
+        let mut storage = s3.storage(None);
+        storage.delivery = delivery;
+        let app = TestApp::spawn_with(|config| config.storage = storage).await;
+        let ada = app.signed_in("ada").await;
+        let made = ada.upload("වාර්තාව 2026.txt", b"a report", &[]).await;
+        let address = format!("/api/documents/{}", made["id"].as_str().unwrap());
+        let download = format!("{address}/download");
+        app.settle().await;
+        let get = async |path: &str| {
+            client.execute(ada.request("GET", path).build().unwrap()).await.unwrap()
+        };
+        let answer = get(&download).await;
+        if delivery == Delivery::Redirect {
+            assert_eq!(answer.status(), 307);
+            assert_eq!(answer.headers()["cache-control"], "private, no-store");
+            let link = answer.headers()["location"].to_str().unwrap().to_owned();
+            let fetched = reqwest::get(link).await.unwrap();
+            assert_eq!(fetched.headers()["content-type"], "text/plain; charset=utf-8");
+            assert_eq!(
+                fetched.headers()["content-disposition"],
+                content_disposition("attachment", "වාර්තාව 2026.txt").as_str()
+            );
+            assert_eq!(fetched.text().await.unwrap(), "a report");
+        } else {
+            assert_eq!(answer.status(), 200);
+            assert_eq!(answer.text().await.unwrap(), "a report");
+        }
+        assert_eq!(get(&format!("{address}/content")).await.status(), 200);
+        app.stop().await;
+    }
 }
