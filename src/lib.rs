@@ -43,7 +43,8 @@
 //!   next one, and for a request whose body is still on its way.
 //! - **Files of users are never parsed here**, only in a child process without network, files or
 //!   much memory, and not at all where the kernel does not lock it in; and they are served so that
-//!   they can never run as us.
+//!   they can never run as us. (The beginning of a Markdown file is text like any description, and
+//!   is shown like one.)
 //! - **One time and one source of ids for each transaction**: `tx.now()`, `tx.new_id()`.
 //!
 //! Deliberately absent: no global state; no second process, cache server or queue to install; no

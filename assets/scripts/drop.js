@@ -1,6 +1,6 @@
 // Files dropped anywhere on the library: the upload form opens in a dialog with the files in it.
 // The form comes from the upload page, so that there is only one.
-import { enhance, filesOf } from "./upload.js";
+import { enhance, filesOf, stored } from "./upload.js";
 import { narrow } from "./picker.js";
 
 const veil = document.querySelector("[data-drop-veil]");
@@ -53,13 +53,23 @@ async function open(files) {
     event.preventDefault();
     dialog.close();
   });
-  // Escape must not throw away what is under way; the button does, because it says so.
-  dialog.addEventListener("cancel", (event) => {
-    if (upload.isBusy()) event.preventDefault();
-  });
+  // Escape must not throw away what is under way; the button does, because it says so. Browsers let
+  // `cancel` be prevented only once, so the key is caught before.
+  const stay = (event) => {
+    if (!upload.isBusy() || (event.key ?? "Escape") !== "Escape") return;
+    event.preventDefault();
+    upload.say("The upload goes on. “Cancel” stops it.");
+  };
+  dialog.addEventListener("cancel", stay);
+  document.addEventListener("keydown", stay);
   // What is stored is stored: the list shows it, however the dialog ends.
   dialog.addEventListener("close", () => {
-    upload.stop();
+    document.removeEventListener("keydown", stay);
+    const stopped = upload.stop();
+    if (stopped > 0) {
+      const detail = stopped === 1 ? "1 upload was stopped." : `${stopped} uploads were stopped.`;
+      document.dispatchEvent(new CustomEvent("say", { detail }));
+    }
     dialog.remove();
     document.dispatchEvent(new CustomEvent("library-changed"));
   });
@@ -67,11 +77,7 @@ async function open(files) {
     files,
     onDone(answers) {
       dialog.close();
-      const detail =
-        answers.length === 1
-          ? `“${answers[0].title ?? "The document"}” is in the library.`
-          : `${answers.length} documents are in the library.`;
-      document.dispatchEvent(new CustomEvent("say", { detail }));
+      document.dispatchEvent(new CustomEvent("say", { detail: stored(answers) }));
     },
   });
   narrow(form);

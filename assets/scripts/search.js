@@ -4,6 +4,8 @@ const PAUSE_MS = 120;
 const input = document.querySelector("[data-search]");
 const results = document.querySelector("[data-results]");
 const status = document.querySelector("[data-results-status]");
+/// What follows the results' own part of the document's title: the name of the organization.
+const title_end = document.title.slice(results.firstElementChild.dataset.title.length);
 let under_way = null;
 let timer = 0;
 
@@ -22,7 +24,7 @@ results.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-results-link]");
   if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  show(new URL(link.href), { focus: true });
+  show(new URL(link.href), { focus: place_of(link) });
 });
 
 results.addEventListener("submit", (event) => {
@@ -33,7 +35,7 @@ results.addEventListener("submit", (event) => {
   for (const [name, value] of new FormData(form)) {
     if (value) address.searchParams.append(name, value);
   }
-  show(address, { focus: true });
+  show(address, { focus: place_of(form) });
 });
 
 addEventListener("popstate", () => {
@@ -67,7 +69,7 @@ function searched() {
   return address;
 }
 
-async function show(address, { replace = false, stay = false, focus = false } = {}) {
+async function show(address, { replace = false, stay = false, focus = null } = {}) {
   under_way?.abort();
   const request = new AbortController();
   under_way = request;
@@ -78,7 +80,7 @@ async function show(address, { replace = false, stay = false, focus = false } = 
     if (!answer.ok || answer.redirected) throw new Error(`${answer.status}`);
     const html = await answer.text();
     if (request.signal.aborted) return;
-    results.innerHTML = html;
+    put(html);
   } catch (error) {
     if (error.name !== "AbortError") location.assign(address);
     return;
@@ -88,14 +90,50 @@ async function show(address, { replace = false, stay = false, focus = false } = 
   else if (!stay) history.pushState(null, "", address);
   const fragment = results.firstElementChild;
   status.textContent = `${fragment?.dataset.summary ?? ""} found`;
+  document.title = `${fragment?.dataset.title ?? ""}${title_end}`;
   keep(address);
-  if (focus) {
-    const heading = results.querySelector("#results-heading");
-    heading?.setAttribute("tabindex", "-1");
-    heading?.focus({ preventScroll: true });
-    if (results.getBoundingClientRect().top < 0) scrollTo({ top: 0 });
-  }
+  if (focus) refocus(focus);
   results.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
+}
+
+/// Puts the new results in place. Filters that were open stay open: the sheet on a phone, and the
+/// lists of more.
+function put(html) {
+  const sheet = results.querySelector("#filters");
+  const was_open = sheet?.matches(":popover-open");
+  const scrolled = sheet?.scrollTop ?? 0;
+  const open = [...results.querySelectorAll(".facet details[open]")].map(section_of);
+  results.innerHTML = html;
+  const fresh = results.querySelector("#filters");
+  for (const details of results.querySelectorAll(".facet details")) {
+    if (open.includes(section_of(details))) details.open = true;
+  }
+  if (was_open) fresh?.showPopover();
+  if (fresh) fresh.scrollTop = scrolled;
+}
+
+const section_of = (element) => element.closest(".facet")?.getAttribute("aria-labelledby");
+const label_of = (link) => link.getAttribute("aria-label") ?? link.querySelector("span")?.textContent;
+
+/// Where a link stands, to find its like in the new results.
+function place_of(link) {
+  return { section: section_of(link), label: label_of(link) };
+}
+
+/// The same filter has the focus again, so that the next is one key away; for any other link the
+/// count of the results has it.
+function refocus({ section, label }) {
+  const filters = section ? [...results.querySelectorAll(".facet a[data-results-link]")] : [];
+  const same = filters.find((it) => section_of(it) === section && label_of(it) === label);
+  if (same?.checkVisibility()) {
+    same.focus({ preventScroll: true });
+    return;
+  }
+  const count = results.querySelector(".results-count, .empty h3");
+  const target = count?.checkVisibility() ? count : results.querySelector("#results-heading");
+  target?.setAttribute("tabindex", "-1");
+  target?.focus({ preventScroll: true });
+  if (results.getBoundingClientRect().top < 0) scrollTo({ top: 0 });
 }
 
 /// The form of the box carries the filters too, for those who leave the script behind.

@@ -1,7 +1,8 @@
 // Choosing rows of a table: all at once, a range with Shift, and how many are chosen.
 for (const form of document.querySelectorAll("form[data-selection]")) {
   const boxes = () => [...form.querySelectorAll("tbody input[type=checkbox]")];
-  const all = form.querySelector("[data-select-all]");
+  // One in the head of the table, one in the bar on a phone.
+  const alls = [...form.querySelectorAll("[data-select-all]")];
   const bar = form.querySelector("[data-selection-bar]");
   const count = form.querySelector("[data-selected-count]");
   let last = null;
@@ -17,10 +18,12 @@ for (const form of document.querySelectorAll("form[data-selection]")) {
     last = box;
     refresh();
   });
-  all?.addEventListener("change", () => {
-    for (const box of boxes()) box.checked = all.checked;
-    refresh();
-  });
+  for (const all of alls) {
+    all.addEventListener("change", () => {
+      for (const box of boxes()) box.checked = all.checked;
+      refresh();
+    });
+  }
   // The browser may have kept the boxes from before.
   addEventListener("pageshow", refresh);
   refresh();
@@ -31,7 +34,7 @@ for (const form of document.querySelectorAll("form[data-selection]")) {
     count.textContent = chosen === 0 ? "None selected" : `${chosen} selected`;
     bar.classList.toggle("is-active", chosen > 0);
     for (const button of bar.querySelectorAll("button, select")) button.disabled = chosen === 0;
-    if (all) {
+    for (const all of alls) {
       all.checked = chosen > 0 && chosen === list.length;
       all.indeterminate = chosen > 0 && chosen < list.length;
     }

@@ -1,5 +1,6 @@
 // The upload form: files by button or by dropping them, each sent by itself, two at a time, with
 // progress, cancel and retry. Without it the form sends all of them in one go.
+import { flash } from "./flash.js";
 import { send } from "./sending.js";
 
 const LANES = 2;
@@ -7,7 +8,8 @@ const LANES = 2;
 for (const form of document.querySelectorAll("form[data-upload]")) enhance(form);
 
 /// Takes a form over. `onDone` is called with the answers when every file is stored; without it the
-/// page goes to the new document, or to the library. Returns whether it is busy, and how to stop.
+/// page goes to the new document, or to the library. Returns whether it is busy, how to stop (and how
+/// many that stopped), and how to say something in the form.
 export function enhance(form, { files = [], onDone = leave } = {}) {
   const input = form.querySelector("input[type=file]");
   const drop = form.querySelector("[data-drop]");
@@ -16,6 +18,7 @@ export function enhance(form, { files = [], onDone = leave } = {}) {
   const title = form.querySelector("[name=title]");
   const label = form.querySelector("[data-upload-label]");
   const submit = label.closest("button");
+  const cancel = form.querySelector("[data-upload-cancel]");
   const template = form.querySelector("template[data-transfer]");
   const limit = Number(form.dataset.fileSizeMax);
   const filesMax = Number(form.dataset.filesMax);
@@ -37,20 +40,25 @@ export function enhance(form, { files = [], onDone = leave } = {}) {
     pump();
   });
   addEventListener("beforeunload", (event) => {
-    if (transfers.some(({ state }) => state === "sending" || state === "waiting")) {
-      event.preventDefault();
-    }
+    if (isBusy()) event.preventDefault();
   });
 
   return {
-    isBusy: () => transfers.some(({ state }) => state === "sending" || state === "waiting"),
+    isBusy,
     stop() {
-      for (const transfer of transfers) {
+      const stopped = transfers.filter(is_under_way);
+      for (const transfer of stopped) {
         if (transfer.state === "waiting") set(transfer, "ready");
-        transfer.sending?.abort();
+        else transfer.sending.abort();
       }
+      return stopped.length;
     },
+    say,
   };
+
+  function isBusy() {
+    return transfers.some(is_under_way);
+  }
 
   function add(more) {
     for (const file of more) {
@@ -62,9 +70,9 @@ export function enhance(form, { files = [], onDone = leave } = {}) {
       const transfer = { file, row, state: "ready", sending: null };
       row.querySelector("[data-name]").textContent = file.name;
       row.querySelector("progress").setAttribute("aria-label", `Progress of ${file.name}`);
-      const cancel = row.querySelector("[data-cancel]");
-      cancel.setAttribute("aria-label", `Cancel ${file.name}`);
-      cancel.addEventListener("click", () => drop_out(transfer));
+      const drop_button = row.querySelector("[data-cancel]");
+      drop_button.setAttribute("aria-label", `Cancel ${file.name}`);
+      drop_button.addEventListener("click", () => drop_out(transfer));
       row.querySelector("[data-retry]").addEventListener("click", () => {
         set(transfer, "waiting");
         pump();
@@ -94,6 +102,7 @@ export function enhance(form, { files = [], onDone = leave } = {}) {
     transfers.splice(transfers.indexOf(transfer), 1);
     transfer.row.remove();
     refresh();
+    finish();
   }
 
   function pump() {
@@ -101,12 +110,17 @@ export function enhance(form, { files = [], onDone = leave } = {}) {
     const waiting = transfers.filter(({ state }) => state === "waiting");
     for (const transfer of waiting.slice(0, Math.max(0, LANES - sending))) start(transfer);
     refresh();
-    const is_quiet = !transfers.some(({ state }) => state === "sending" || state === "waiting");
-    if (!is_quiet || transfers.length === 0) return;
-    const done = transfers.filter(({ state }) => state === "done");
-    const failed = transfers.length - done.length;
-    say(`${done.length} of ${transfers.length} uploaded${failed ? `, ${failed} not` : ""}.`);
-    if (failed === 0) onDone(done.map(({ answer }) => answer));
+    if (isBusy() || transfers.length === 0) return;
+    const done = transfers.filter(({ state }) => state === "done").length;
+    const failed = transfers.length - done;
+    say(`${done} of ${transfers.length} uploaded${failed ? `, ${failed} not` : ""}.`);
+    finish();
+  }
+
+  /// Goes on when every file in the list is stored: also when the last that was not is taken out.
+  function finish() {
+    const is_done = transfers.every(({ state }) => state === "done");
+    if (is_done && transfers.length > 0) onDone(transfers.map(({ answer }) => answer));
   }
 
   async function start(transfer) {
@@ -165,9 +179,13 @@ export function enhance(form, { files = [], onDone = leave } = {}) {
     list.hidden = transfers.length === 0;
     input.required = transfers.length === 0;
     const open = transfers.filter(({ state }) => state === "ready" || state === "failed").length;
-    const busy = transfers.some(({ state }) => state === "sending" || state === "waiting");
+    const busy = isBusy();
     label.textContent = busy ? "Uploading…" : open > 1 ? `Upload ${open} files` : "Upload";
-    submit.setAttribute("aria-disabled", String(busy));
+    // With an empty list the browser itself says that a file is missing.
+    const has_nothing_to_send = transfers.length > 0 && open === 0;
+    submit.setAttribute("aria-disabled", String(busy || has_nothing_to_send));
+    const has_stored = transfers.some(({ state }) => state === "done");
+    cancel.textContent = has_stored && !busy ? "Done" : "Cancel";
     // A title of its own only for a single file; proposed until somebody writes another.
     title.disabled = transfers.length > 1;
     const proposal = transfers.length === 1 ? title_of(transfers[0].file.name) : "";
@@ -226,6 +244,17 @@ function human(bytes) {
   return `${value < 10 ? value : Math.floor(value)} ${units[unit]}`;
 }
 
+function is_under_way({ state }) {
+  return state === "sending" || state === "waiting";
+}
+
+/// What is said when every file is stored, as the server does without this script.
+export function stored(answers) {
+  if (answers.length === 1) return answers[0].message ?? "The document is in the library.";
+  return `${answers.length.toLocaleString("en")} documents are in the library.`;
+}
+
 function leave(answers) {
+  flash(stored(answers));
   location.assign(answers.length === 1 && answers[0].url ? answers[0].url : "/documents");
 }

@@ -1,13 +1,31 @@
 // Uploads a new version with progress; without it the form is sent the ordinary way.
+import { flash } from "./flash.js";
 import { send } from "./sending.js";
 
 for (const form of document.querySelectorAll("form[data-upload-one]")) {
   const progress = form.querySelector("progress");
   const status = form.querySelector("[data-upload-status]");
   const button = form.querySelector("button");
+  const input = form.querySelector("input[type=file]");
   let sending = null;
 
+  // A version of another type is mostly a slip: confirm.js asks.
+  input.addEventListener("change", () => {
+    const [before, after] = [form.dataset.uploadOne, input.files[0]?.name ?? ""].map(extension);
+    delete form.dataset.confirmed;
+    form.querySelector("[name=confirmed]")?.remove();
+    if (!after || after === before) {
+      delete form.dataset.confirm;
+      return;
+    }
+    form.dataset.confirm = "Upload a file of another type?";
+    form.dataset.confirmDetail =
+      `The document is of the type ${before || "unknown"}, this file is of the type ${after}.`;
+    form.dataset.confirmButton = "Upload it";
+  });
+
   form.addEventListener("submit", async (event) => {
+    if (form.dataset.confirm && !form.dataset.confirmed) return;
     event.preventDefault();
     if (sending) {
       sending.abort();
@@ -21,7 +39,8 @@ for (const form of document.querySelectorAll("form[data-upload-one]")) {
       status.textContent = share < 1 ? `${Math.floor(share * 100)}%` : "Storing…";
     });
     try {
-      const { url } = await sending.done;
+      const { url, message } = await sending.done;
+      if (message) flash(message);
       location.assign(url ?? location.href);
     } catch (error) {
       status.textContent = error.name === "AbortError" ? "Cancelled." : error.message;
@@ -30,4 +49,10 @@ for (const form of document.querySelectorAll("form[data-upload-one]")) {
     }
     sending = null;
   });
+}
+
+/// `Report.pdf` → `PDF`; empty without an extension.
+function extension(name) {
+  const found = /\.([^.]{1,8})$/.exec(name);
+  return found ? found[1].toUpperCase() : "";
 }

@@ -213,6 +213,7 @@ fn entry_of(tx: &ReadTx, document: Document) -> Result<Unread> {
         category: category.map(|category| Named { id: category.id.uuid(), name: category.name }),
         person: Some(Named { id: document.created_by.uuid(), name: String::new() }),
         kind: document.kind.name().into(),
+        file_type: document.file_type().name().into(),
         created_at_ms: document.created_at.as_millisecond(),
         updated_at_ms: document.updated_at.as_millisecond(),
         title: document.title,

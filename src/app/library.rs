@@ -17,6 +17,7 @@ use crate::{
         blobs::Blob,
         categories::{self, Category},
         documents::{self, Document, Kind, Status},
+        file_type::FileType,
         memberships,
         organizations::Organization,
         users::User,
@@ -36,6 +37,7 @@ pub struct Find {
     pub category: Option<Id<Category>>,
     /// Any of these; all when empty.
     pub kinds: Vec<Kind>,
+    pub file_type: Option<FileType>,
     pub tags: Vec<String>,
     pub person: Option<Id<User>>,
     pub from: Option<Timestamp>,
@@ -85,6 +87,7 @@ impl Found {
 pub struct Facets {
     pub categories: Vec<(Id<Category>, String, u64)>,
     pub kinds: Vec<(Kind, u64)>,
+    pub file_types: Vec<(FileType, u64)>,
     pub tags: Vec<(String, u64)>,
     pub people: Vec<(Id<User>, String, u64)>,
     pub years: Vec<(i32, u64)>,
@@ -300,6 +303,7 @@ impl Find {
         self.text.trim().is_empty()
             && self.category.is_none()
             && self.kinds.is_empty()
+            && self.file_type.is_none()
             && self.tags.is_empty()
             && self.person.is_none()
             && self.from.is_none()
@@ -327,6 +331,7 @@ fn request(
         filters: search::Filters {
             categories: find.category.iter().map(|id| id.uuid()).collect(),
             kinds: find.kinds.iter().map(|kind| kind.name().into()).collect(),
+            file_types: find.file_type.iter().map(|one| one.name().into()).collect(),
             tags: find.tags.clone(),
             persons: find.person.iter().map(|id| id.uuid()).collect(),
             statuses,
@@ -435,6 +440,9 @@ fn named(tx: &ReadTx, facets: search::Facets) -> Result<Facets> {
         if let Ok(kind) = Kind::from_name(&name) {
             named.kinds.push((kind, count));
         }
+    }
+    for (name, count) in facets.file_types {
+        named.file_types.extend(FileType::from_name(&name).map(|one| (one, count)));
     }
     Ok(named)
 }

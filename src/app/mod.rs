@@ -19,6 +19,7 @@ mod people;
 mod progress;
 mod reading;
 mod setup_link;
+mod shown_once;
 mod sign_in;
 mod storage;
 mod tasks;
@@ -54,6 +55,7 @@ pub use self::{
     progress::{Reporter, Step},
     reading::Reading,
     setup_link::{SetupForm, SetupLink},
+    shown_once::ShownOnce,
     sign_in::{Credentials, Token},
     storage::Storage,
     trash::TrashPage,
@@ -90,6 +92,7 @@ pub struct App {
     pub index: Index,
     pub extractor: Extractor,
     pub setup_link: SetupLink,
+    pub shown_once: ShownOnce,
     pub started_at: Timestamp,
     /// A copy for where a transaction would be too much; see [`App::refresh_settings`].
     settings: ArcSwap<Settings>,
@@ -164,6 +167,7 @@ impl App {
         let (indexed, _) = watch::channel(index.cursor());
         Ok(Arc::new(App {
             setup_link: SetupLink::new(clock.clone()),
+            shown_once: ShownOnce::new(),
             started_at: clock.now(),
             throttle: throttle::Throttle::new(clock.clone()),
             unknown_proxy: OnceLock::new(),

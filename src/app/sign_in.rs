@@ -196,7 +196,10 @@ impl App {
         let organization = actor.at_work()?;
         let id = actor.person()?;
         let user = self.store.read(move |tx| users::get(tx, id)).await?;
-        self.confirm_password(&user, current).await?;
+        self.confirm_password(&user, current.clone()).await?;
+        if password == current {
+            return Err(Error::invalid_field("password", "Choose another one than before."));
+        }
         let password = self.new_password(password, &[&user.username, &user.email]).await?;
         self.write_as(actor, move |tx, actor| {
             users::change_own_password(tx, actor, organization, &user.password, password)

@@ -17,6 +17,7 @@ pub mod users;
 pub mod blobs;
 pub mod categories;
 pub mod documents;
+pub mod file_type;
 pub mod versions;
 
 pub mod passwords;

@@ -19,6 +19,9 @@ use crate::{
 };
 
 const ORIGINS_MAX: usize = 50;
+/// What the upload limit can be: 1 MB to 1 TB, counted as everywhere in the pages.
+const UPLOAD_BYTES_MIN: u64 = 1_000_000;
+const UPLOAD_BYTES_MAX: u64 = 1_000_000_000_000;
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(default)]
@@ -92,7 +95,7 @@ pub struct SettingsEdit {
 
 pub fn edit(tx: &mut WriteTx, actor: &Actor, edit: SettingsEdit) -> Result<Settings> {
     decide(actor, Action::Operate)?;
-    if !(1 << 20..=1 << 40).contains(&edit.upload_bytes_max) {
+    if !(UPLOAD_BYTES_MIN..=UPLOAD_BYTES_MAX).contains(&edit.upload_bytes_max) {
         return Err(Error::invalid_field(
             "upload_limit",
             "The upload limit lies between 1 MB and 1 TB.",

@@ -8,6 +8,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 use crate::error::{Error, Result};
 
 const TAGS_MAX: usize = 30;
+const TAG_CHARS_MAX: usize = 50;
 
 /// Trims a one-line text and folds runs of white space to one space.
 ///
@@ -162,7 +163,13 @@ pub fn title_from_filename(filename: &str) -> String {
 pub fn tags(texts: &[String]) -> Result<Vec<String>> {
     let mut tags: Vec<String> = Vec::new();
     for text in texts.iter().flat_map(|text| text.split([',', ';', '\n'])) {
-        let tag = optional_line("tags", text.trim().trim_start_matches('#'), 50)?;
+        let typed = text.trim().trim_start_matches('#');
+        let tag = optional_line("tags", typed, TAG_CHARS_MAX).map_err(|_| {
+            let start: String = typed.chars().take(20).collect();
+            let message =
+                format!("The tag “{start}…” is too long: at most {TAG_CHARS_MAX} characters.");
+            Error::invalid_field("tags", message)
+        })?;
         if !tag.is_empty() && !tags.iter().any(|known| fold(known) == fold(&tag)) {
             tags.push(tag);
         }
@@ -198,6 +205,14 @@ mod tests {
     fn tags_are_told_apart_without_regard_to_case() {
         let typed = ["#Budget, budget; 2026".to_owned(), "plan".to_owned()];
         assert_eq!(tags(&typed).unwrap(), ["Budget", "2026", "plan"]);
+    }
+
+    #[test]
+    fn a_tag_that_is_too_long_is_named() {
+        let typed =
+            ["plan, minutes of the meeting in which the board of the harbor met".to_owned()];
+        let refused = tags(&typed).unwrap_err().to_string();
+        assert_eq!(refused, "The tag “minutes of the meeti…” is too long: at most 50 characters.");
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(super) struct Columns {
     pub kind: StrColumn,
     pub tag: StrColumn,
     pub person: StrColumn,
+    pub file_type: StrColumn,
 }
 
 impl Columns {
@@ -45,6 +46,7 @@ impl Columns {
             kind: texts(column::KIND)?,
             tag: texts(column::TAG)?,
             person: texts(column::PERSON)?,
+            file_type: texts(column::FILE_TYPE)?,
         })
     }
 

@@ -38,6 +38,8 @@ pub struct Entry {
     pub kind: String,
     /// For instance `application/pdf`; may be empty.
     pub media_type: String,
+    /// For instance `pdf`; may be empty.
+    pub file_type: String,
     /// Milliseconds since the Unix epoch.
     pub created_at_ms: i64,
     pub updated_at_ms: i64,
@@ -146,6 +148,9 @@ pub(super) fn document(entry: &Entry, fields: &Fields, limits: BodyLimits) -> Ta
     document.add_text(fields.media_type, &entry.media_type);
     if let Some((family, _)) = entry.media_type.split_once('/') {
         document.add_text(fields.media_type, format!("{family}/"));
+    }
+    if !entry.file_type.is_empty() {
+        document.add_text(fields.file_type, &entry.file_type);
     }
     document.add_text(fields.stored_title, &title);
     if !filename.is_empty() {

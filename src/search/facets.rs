@@ -26,6 +26,7 @@ pub(super) struct FacetCounter {
     kinds: HashMap<String, u64>,
     tags: HashMap<String, u64>,
     persons: HashMap<String, u64>,
+    file_types: HashMap<String, u64>,
     years: HashMap<u64, u64>,
 }
 
@@ -36,6 +37,7 @@ impl FacetCounter {
             (&mut self.kinds, &columns.kind),
             (&mut self.tags, &columns.tag),
             (&mut self.persons, &columns.person),
+            (&mut self.file_types, &columns.file_type),
         ];
         let texts = texts.map(|(counts, column)| {
             (Counts::new(column.ords().clone(), column.num_terms()), column.clone(), counts)
@@ -60,6 +62,7 @@ impl FacetCounter {
             kinds: most_frequent(self.kinds),
             tags: most_frequent(self.tags),
             persons: most_frequent(with_ids(self.persons)),
+            file_types: most_frequent(self.file_types),
             years,
         }
     }
@@ -67,7 +70,7 @@ impl FacetCounter {
 
 /// The counts of one segment.
 pub(super) struct SegmentFacets<'c> {
-    texts: [(Counts, StrColumn, &'c mut HashMap<String, u64>); 4],
+    texts: [(Counts, StrColumn, &'c mut HashMap<String, u64>); 5],
     by_year: Counts,
     first_year: u64,
     years: &'c mut HashMap<u64, u64>,

@@ -221,6 +221,7 @@ impl Planner<'_> {
             (fields.person, ids(&filters.persons)),
             (fields.kind, filters.kinds.clone()),
             (fields.media_type, filters.media_types.clone()),
+            (fields.file_type, filters.file_types.clone()),
         ];
         let mut queries: Vec<Box<dyn Query>> = Vec::new();
         for (field, values) in any_of.into_iter().filter(|(_, values)| !values.is_empty()) {

@@ -50,6 +50,8 @@ pub struct Filters {
     pub statuses: Vec<String>,
     /// Any of these; `image/` stands for every image.
     pub media_types: Vec<String>,
+    /// Any of these.
+    pub file_types: Vec<String>,
     /// Created at this time or later, in milliseconds since the Unix epoch.
     pub created_from_ms: Option<i64>,
     /// Created before this time.
@@ -125,6 +127,7 @@ pub struct Facets {
     pub kinds: Vec<(String, u64)>,
     pub tags: Vec<(String, u64)>,
     pub persons: Vec<(Uuid, u64)>,
+    pub file_types: Vec<(String, u64)>,
     /// Calendar year of creation (UTC), latest first.
     pub years: Vec<(i32, u64)>,
 }

@@ -43,6 +43,7 @@ pub(super) struct Fields {
     pub tag: Field,
     pub person: Field,
     pub media_type: Field,
+    pub file_type: Field,
 
     pub id_high: Field,
     pub id_low: Field,
@@ -74,6 +75,7 @@ pub(super) mod column {
     pub const KIND: &str = "kind";
     pub const TAG: &str = "tag";
     pub const PERSON: &str = "person";
+    pub const FILE_TYPE: &str = "file_type";
 }
 
 pub(super) fn schema() -> (Schema, Fields) {
@@ -97,7 +99,8 @@ pub(super) fn schema() -> (Schema, Fields) {
         category: schema.add_text_field(column::CATEGORY, counted.clone()),
         kind: schema.add_text_field(column::KIND, counted.clone()),
         tag: schema.add_text_field(column::TAG, counted.clone()),
-        person: schema.add_text_field(column::PERSON, counted),
+        person: schema.add_text_field(column::PERSON, counted.clone()),
+        file_type: schema.add_text_field(column::FILE_TYPE, counted),
         media_type: schema.add_text_field("media_type", exact),
         id_high: schema.add_u64_field(column::ID_HIGH, FAST),
         id_low: schema.add_u64_field(column::ID_LOW, FAST),

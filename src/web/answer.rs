@@ -46,6 +46,7 @@ struct Refusal {
     status: StatusCode,
     message: String,
     field: Option<&'static str>,
+    retry_after_s: Option<u64>,
     needs_sign_in: bool,
     needs_own_password: bool,
     request_id: String,
@@ -59,6 +60,7 @@ impl Refusal {
         let mut refusal = Refusal {
             message: by_status(status).into(),
             field: None,
+            retry_after_s: None,
             needs_sign_in: status == StatusCode::UNAUTHORIZED,
             needs_own_password: false,
             status,
@@ -66,6 +68,7 @@ impl Refusal {
         };
         if let Some(Fault(error)) = response.error().and_then(|error| error.as_error::<Fault>()) {
             refusal.message = error.to_string();
+            refusal.retry_after_s = error.retry_after_s();
             match error {
                 Error::Invalid { field, .. } => refusal.field = *field,
                 Error::OwnPasswordRequired => refusal.needs_own_password = true,
@@ -89,7 +92,8 @@ impl Refusal {
         if self.needs_sign_in && matches!(*request.method(), Method::GET | Method::HEAD) {
             return pages::to_sign_in(request);
         }
-        match pages::error_page(request, self.status, &self.message, &self.request_id).await {
+        let (message, wait) = (&self.message, self.retry_after_s);
+        match pages::error_page(request, self.status, message, wait, &self.request_id).await {
             Ok(page) => {
                 HttpResponse::build(self.status).content_type("text/html; charset=utf-8").body(page)
             }

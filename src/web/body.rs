@@ -217,8 +217,7 @@ async fn receive_with(
     let mut field_count = 0;
     while let Some(field) = app.arriving(multipart.try_next()).await?.map_err(broken_form)? {
         let name = field.name().unwrap_or_default().to_owned();
-        let filename =
-            field.content_disposition().and_then(|it| it.get_filename()).map(str::to_owned);
+        let filename = field.content_disposition().and_then(|it| it.get_filename()).map(as_chosen);
         match filename {
             Some(filename) if file_fields.contains(&name.as_str()) => {
                 if !is_trusted {
@@ -266,6 +265,13 @@ async fn receive_with(
         visitor.require_csrf(None)?;
     }
     Ok(received)
+}
+
+/// A file's name as it was before the browser sent it: three characters would break the header, so
+/// they are escaped (HTML standard, "multipart form data"). The rest of a name stays as it is, a
+/// percent sign included.
+fn as_chosen(sent: &str) -> String {
+    sent.replace("%22", "\"").replace("%0D", "\r").replace("%0A", "\n")
 }
 
 async fn receive_file(

@@ -121,6 +121,7 @@ fn admin_pages() -> Vec<Endpoint> {
         post("/admin/categories/{id}/delete", categories::delete),
         get("/admin/documents", list::show),
         post("/admin/documents/bulk", bulk::submit),
+        post("/admin/documents/restore", bulk::restore),
         post("/admin/documents/visibility", bulk::set_visibility),
         get("/admin/jobs", jobs::show),
         get("/admin/jobs/rows", jobs::rows),

@@ -111,6 +111,110 @@ async fn files_dropped_on_the_library_are_in_it_without_leaving_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn escape_does_not_stop_an_upload_and_cancel_says_that_it_does() {
+    let app = TestApp::spawn().await;
+    let chromium = Chromium::launch().await;
+    let tab = chromium.open(&app.url).await;
+    sign_in(&tab, "ada").await;
+    let large = chromium.file("tides.txt", "tide ".repeat(200_000).as_bytes());
+    tab.drop_files(&[large]).await;
+    tab.find("dialog .form-foot button").await;
+    tab.limit_uploads(50_000).await;
+    tab.click("dialog .form-foot button").await;
+    tab.until("document.querySelector('.transfer progress')?.value > 0").await;
+    for _ in 0..3 {
+        tab.key("Escape").await;
+    }
+    tab.says("The upload goes on.").await;
+    assert!(tab.js::<bool>("document.querySelector('dialog[open]') !== null").await);
+    tab.press("Cancel").await;
+    tab.says("1 upload was stopped.").await;
+    tab.until("document.querySelector('dialog') === null").await;
+    tab.limit_uploads(0).await;
+    tab.assert_calm(&[]).await;
+    chromium.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_files_that_are_dropped_the_refused_one_is_told_and_the_others_are_stored() {
+    let app = TestApp::spawn().await;
+    let chromium = Chromium::launch().await;
+    let tab = chromium.open(&app.url).await;
+    sign_in(&tab, "ada").await;
+    let files = [chromium.file("buoys.txt", b"Green."), chromium.file("empty.txt", b"")];
+    tab.drop_files(&files).await;
+    tab.says("This file is empty.").await;
+    tab.press("Upload").await;
+    tab.says("1 of 2 uploaded, 1 not.").await;
+    let submit = "document.querySelector('dialog .button--main')";
+    tab.until(&format!("{submit}.getAttribute('aria-disabled') === 'true'")).await;
+    tab.press("Done").await;
+    tab.until("document.querySelector('dialog') === null").await;
+    tab.says("buoys").await;
+    tab.goto("/documents/upload").await;
+    tab.choose_files("#file", &[chromium.file("wall.txt", b"The harbor wall.")]).await;
+    tab.click("form[data-upload] .form-foot button").await;
+    tab.says("“wall” is in the library.").await;
+    tab.assert_calm(&[]).await;
+    chromium.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filters_are_chosen_by_keyboard_and_stay_open_on_a_phone() {
+    let app = TestApp::spawn().await;
+    let ada = app.person("ada").await;
+    ada.add("one.txt", b"One", &[("category", "Plans"), ("tags", "sea")]).await;
+    ada.add("two.txt", b"Two", &[("category", "Plans"), ("tags", "sea, wall")]).await;
+    app.settle().await;
+    let chromium = Chromium::launch().await;
+    let tab = chromium.open(&app.url).await;
+    sign_in(&tab, "ada").await;
+    tab.run("document.querySelector('a.facet-option[href*=\"tag=sea\"]').focus()").await;
+    tab.key("Enter").await;
+    tab.until("location.search === '?tag=sea'").await;
+    let focused = "document.activeElement.closest('.facet-option')?.innerText ?? ''";
+    tab.until(&format!("({focused}).startsWith('sea')")).await;
+    tab.fill("#search", "two").await;
+    tab.until("document.title === 'two – Library · Northlight'").await;
+    tab.resize(390, 844).await;
+    tab.goto("/documents").await;
+    tab.click(".filters-button").await;
+    tab.click("a.facet-option[href*='tag=wall']").await;
+    tab.until("location.search === '?tag=wall'").await;
+    tab.until("document.querySelector('#filters').matches(':popover-open')").await;
+    tab.says("1 document").await;
+    tab.assert_calm(&[]).await;
+    chromium.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_typed_survives_the_end_of_the_session() {
+    let app = TestApp::spawn().await;
+    let ada = app.person("ada").await;
+    let id = ada.add("plan.txt", b"The plan", &[]).await;
+    let chromium = Chromium::launch().await;
+    let (tab, other) = (chromium.open(&app.url).await, chromium.open(&app.url).await);
+    sign_in(&tab, "ada").await;
+    tab.goto(&format!("/documents/{id}/edit")).await;
+    tab.fill("#title", "Harbor plan").await;
+    tab.fill("#description", "With a new wall.").await;
+    other.goto("/account").await;
+    other.click("summary.person-button").await;
+    other.press("Sign out").await;
+    other.says("You are signed out.").await;
+    tab.press("Save").await;
+    tab.says("What you typed is not lost").await;
+    sign_in(&other, "ada").await;
+    tab.run("history.back()").await;
+    tab.until("document.querySelector('#description')?.value === 'With a new wall.'").await;
+    tab.until("document.querySelector('#title').value === 'Harbor plan'").await;
+    tab.press("Save").await;
+    tab.says("“Harbor plan” is saved.").await;
+    tab.assert_calm(&["401"]).await;
+    chromium.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn documents_are_found_while_typing_and_read_in_the_page() {
     let app = TestApp::spawn().await;
     let ada = app.person("ada").await;
@@ -170,14 +274,22 @@ async fn a_document_is_edited_restricted_versioned_and_thrown_away_with_undo() {
     tab.click("input[value=restricted]").await;
     tab.click("input[name=people]").await;
     tab.press("Save").await;
-    tab.says("seen by only the groups and people you chose").await;
+    tab.says("can be seen only by the groups and people you chose").await;
     tab.says("vic").await;
     tab.press("Upload a new version").await;
     let second = chromium.file("plan-2.txt", b"The second plan");
     tab.choose_files("#file", &[second]).await;
     tab.click("[data-upload-one] .form-foot button").await;
+    tab.says("Version 2 is uploaded.").await;
     tab.says("plan-2.txt").await;
     tab.says("The second plan").await;
+    tab.press("Upload a new version").await;
+    let third = chromium.file("plan-3.md", b"# The third plan");
+    tab.choose_files("#file", &[third]).await;
+    tab.click("[data-upload-one] .form-foot button").await;
+    tab.says("The document is of the type TXT, this file is of the type MD.").await;
+    tab.press("Upload it").await;
+    tab.says("Version 3 is uploaded.").await;
     tab.press("More actions").await;
     tab.press("Move to the trash").await;
     tab.says("“Harbor plan” is in the trash.").await;
@@ -235,14 +347,21 @@ async fn a_portal_is_administered() {
     tab.run("document.querySelector('#target').selectedIndex = 1").await;
     tab.press("Move").await;
     tab.says("3 documents are moved.").await;
+    tab.click("[data-select-all]").await;
+    tab.press("Trash").await;
+    tab.says("3 documents are moved to the trash.").await;
+    tab.press("Undo").await;
+    tab.says("3 documents are restored.").await;
     tab.press("Jobs").await;
     tab.says("Read a file's text and pages").await;
     tab.press("Audit log").await;
     tab.says("added the group").await;
     tab.press("Settings").await;
     tab.fill("#name", "Halden").await;
+    tab.run("accent.value = '#aa2200'; accent.dispatchEvent(new Event('input'))").await;
     tab.press("Save the settings").await;
     tab.says("The settings are saved.").await;
+    tab.until("document.querySelector('link[href*=accent-aa2200]') !== null").await;
     tab.until("document.querySelector('.brand-name').textContent === 'Halden'").await;
     tab.assert_calm(&[]).await;
     chromium.close().await;

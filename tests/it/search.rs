@@ -1300,6 +1300,7 @@ fn entry_in_world() -> impl Strategy<Value = Entry> {
             person: (person > 0).then(|| Named { id: id(200 + person), name: String::new() }),
             tags,
             kind: if is_link { "link" } else { "file" }.to_owned(),
+            file_type: if is_link { "link" } else { "pdf" }.to_owned(),
             created_at_ms: years * 400 * 24 * 60 * 60 * 1000,
             body: Some(body.join(", ")),
             ..Entry::default()
@@ -1332,6 +1333,7 @@ fn question() -> impl Strategy<Value = Request> {
                 statuses,
                 categories: (category > 0).then(|| id(100 + category)).into_iter().collect(),
                 kinds: if links { strings(&["link"]) } else { Vec::new() },
+                file_types: if links { strings(&["link", "word"]) } else { Vec::new() },
                 ..Filters::default()
             },
             sort: [
@@ -1360,6 +1362,7 @@ fn matches(entry: &Entry, question: &Request) -> bool {
         && entry.access.iter().any(|access| question.access.contains(access))
         && is_any(&filters.statuses, &entry.status)
         && is_any(&filters.kinds, &entry.kind)
+        && is_any(&filters.file_types, &entry.file_type)
         && filters.tags.iter().all(|tag| entry.tags.contains(tag))
         && (filters.categories.is_empty()
             || entry.category.as_ref().is_some_and(|own| filters.categories.contains(&own.id)))
@@ -1385,6 +1388,7 @@ fn count(entries: &[&Entry]) -> Facets {
         kinds: ordered(entries.iter().map(|entry| entry.kind.clone())),
         tags: ordered(entries.iter().flat_map(|entry| entry.tags.clone())),
         persons: ordered(entries.iter().filter_map(|entry| Some(entry.person.as_ref()?.id))),
+        file_types: ordered(entries.iter().map(|entry| entry.file_type.clone())),
         years,
     }
 }

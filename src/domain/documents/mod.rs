@@ -31,6 +31,7 @@ use super::{
     access::{Action, Actor, Term, decide, unknown},
     categories::Category,
     events::{self, Verb},
+    file_type::FileType,
     groups::Group,
     organizations::Organization,
     users::User,
@@ -80,6 +81,14 @@ impl Document {
     /// True for what readers may not have noticed yet.
     pub fn is_new(&self, now: Timestamp) -> bool {
         now.duration_since(self.created_at) < NEW_FOR
+    }
+
+    /// What its file is, or that it is a link.
+    pub fn file_type(&self) -> FileType {
+        match &self.current {
+            Some(file) => FileType::of(&file.media_type, &file.filename),
+            None => FileType::Link,
+        }
     }
 }
 

@@ -4,7 +4,6 @@ use actix_web::http::StatusCode;
 use askama::Template;
 
 use super::{Page, filters, format};
-use crate::{error::Error, web::fault::status_of};
 
 /// An error as a whole page, in the frame.
 #[derive(Clone, Debug, Template)]
@@ -32,22 +31,16 @@ pub struct Failure {
     pub wait: Option<String>,
     /// For the operator, who finds it in the log; shown with faults of ours.
     pub request_id: Option<String>,
-    pub offers_sign_in: bool,
+    /// The way to sign in and back to the form, where the session ended while it was filled in.
+    pub sign_in_href: Option<String>,
 }
 
 impl Failure {
-    pub fn of(error: &Error, request_id: Option<&str>) -> Failure {
-        let mut failure = Failure::told(status_of(error), error.to_string(), request_id);
-        if let Error::Busy { retry_after_s, .. } = error {
-            failure.wait = Some(format::wait_s(*retry_after_s));
-        }
-        failure
-    }
-
     /// From what is left of a fault when the answer is on its way.
     pub fn told(
         status: StatusCode,
         message: impl Into<String>,
+        retry_after_s: Option<u64>,
         request_id: Option<&str>,
     ) -> Failure {
         let title = match status.as_u16() {
@@ -56,7 +49,7 @@ impl Failure {
             403 => "Not allowed",
             404 => "Not found",
             405 => "Not possible here",
-            409 => "Somebody was faster",
+            409 => "That is not possible now",
             413 => "Too large",
             429 => "Too many tries",
             503 => "Busy at the moment",
@@ -68,21 +61,9 @@ impl Failure {
             status: status.as_u16(),
             title: title.to_owned(),
             message: message.into(),
-            wait: None,
+            wait: retry_after_s.map(format::wait_s),
             request_id: request_id.filter(|_| status.is_server_error()).map(str::to_owned),
-            offers_sign_in: status == StatusCode::UNAUTHORIZED,
-        }
-    }
-
-    /// Too many requests or tries from one place.
-    pub fn too_many(message: impl Into<String>, retry_after_s: u64) -> Failure {
-        Failure {
-            status: 429,
-            title: "Too many tries".to_owned(),
-            message: message.into(),
-            wait: Some(format::wait_s(retry_after_s)),
-            request_id: None,
-            offers_sign_in: false,
+            sign_in_href: (status == StatusCode::UNAUTHORIZED).then(|| "/sign-in".to_owned()),
         }
     }
 

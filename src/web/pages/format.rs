@@ -2,7 +2,7 @@
 //! through [`filters`](super::filters), by the templates.
 
 use jiff::{Timestamp, tz::TimeZone};
-use pulldown_cmark::{Event, Parser, Tag, TagEnd};
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 use crate::size::Size;
 
@@ -95,18 +95,60 @@ pub fn initials(name: &str) -> String {
 /// CommonMark as HTML, with line breaks where they were typed. Markup of its own, pictures and what
 /// could run code show as what was written.
 pub fn prose(text: &str) -> String {
-    let events = Parser::new(text).map(|event| match event {
-        Event::Html(html) | Event::InlineHtml(html) => Event::Text(html),
-        Event::Start(Tag::HtmlBlock) => Event::Start(Tag::Paragraph),
-        Event::End(TagEnd::HtmlBlock) => Event::End(TagEnd::Paragraph),
+    let events = Parser::new(text).map(as_written).map(|event| match event {
         Event::SoftBreak => Event::HardBreak,
         event => event,
     });
-    let mut html = String::with_capacity(text.len() + 16);
+    harmless(events, &[])
+}
+
+/// A whole text in CommonMark, with tables and headings; these begin below those of the page around
+/// it.
+pub fn page_of_prose(text: &str) -> String {
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
+    let events = Parser::new_ext(text, options).map(as_written).map(|event| match event {
+        Event::Start(Tag::Heading { level, .. }) => Event::Start(Tag::Heading {
+            level: below(level),
+            id: None,
+            classes: Vec::new(),
+            attrs: Vec::new(),
+        }),
+        Event::End(TagEnd::Heading(level)) => Event::End(TagEnd::Heading(below(level))),
+        event => event,
+    });
+    let tags =
+        ["h2", "h3", "h4", "h5", "h6", "hr", "del", "table", "thead", "tbody", "tr", "th", "td"];
+    harmless(events, &tags)
+}
+
+fn below(level: HeadingLevel) -> HeadingLevel {
+    match level {
+        HeadingLevel::H1 => HeadingLevel::H2,
+        HeadingLevel::H2 => HeadingLevel::H3,
+        HeadingLevel::H3 => HeadingLevel::H4,
+        HeadingLevel::H4 => HeadingLevel::H5,
+        HeadingLevel::H5 | HeadingLevel::H6 => HeadingLevel::H6,
+    }
+}
+
+/// Markup of its own becomes what was typed.
+fn as_written(event: Event<'_>) -> Event<'_> {
+    match event {
+        Event::Html(html) | Event::InlineHtml(html) => Event::Text(html),
+        Event::Start(Tag::HtmlBlock) => Event::Start(Tag::Paragraph),
+        Event::End(TagEnd::HtmlBlock) => Event::End(TagEnd::Paragraph),
+        event => event,
+    }
+}
+
+fn harmless<'a>(events: impl Iterator<Item = Event<'a>>, more_tags: &[&str]) -> String {
+    let mut html = String::new();
     pulldown_cmark::html::push_html(&mut html, events);
     let tags = ["p", "br", "strong", "em", "code", "pre", "ul", "ol", "li", "blockquote", "a"];
     ammonia::Builder::new()
-        .tags(tags.into())
+        .tags(tags.iter().chain(more_tags).copied().collect())
         .url_schemes(["http", "https", "mailto"].into())
         .link_rel(Some("noopener noreferrer"))
         .clean(&html)
@@ -228,12 +270,21 @@ mod tests {
             "![x](https://elsewhere.example/pixel.png)",
             "<div>\n<style>p{}</style>\n</div>",
         ] {
-            let html = prose(hostile);
-            for tag in ["<script", "<img", "<style", "<div", "href=\"javascript"] {
-                assert!(!html.contains(tag), "{hostile} became {html}");
+            for html in [prose(hostile), page_of_prose(hostile)] {
+                for tag in ["<script", "<img", "<style", "<div", "href=\"javascript"] {
+                    assert!(!html.contains(tag), "{hostile} became {html}");
+                }
             }
         }
         assert_eq!(prose("a <b> & c"), "<p>a &lt;b&gt; &amp; c</p>\n");
+    }
+
+    #[test]
+    fn a_page_of_prose_has_headings_and_tables() {
+        let html =
+            page_of_prose("---\nkind: note\n---\n# Tides\n\n| at | m |\n|--|--|\n| 6 | 2 |\n");
+        assert!(html.starts_with("<h2>Tides</h2>\n<table>"), "{html}");
+        assert!(html.contains("<td>6</td>"), "{html}");
     }
 
     #[test]

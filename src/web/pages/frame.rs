@@ -6,7 +6,7 @@ use actix_web::{
     body::{BoxBody, MessageBody},
     cookie::{Cookie, SameSite},
     dev::{Payload, ServiceRequest, ServiceResponse},
-    http::{StatusCode, header},
+    http::{Method, StatusCode, header},
     middleware::Next,
 };
 use anyhow::Context;
@@ -20,10 +20,12 @@ use super::{
     parts::HiddenField,
 };
 use crate::{
-    domain::{access::Role, organizations},
+    app::App,
+    domain::{access::Role, organizations, sessions::Session, users::User},
     error::Result,
+    id::Id,
     web::{
-        auth::{self, Visitor},
+        auth::{self, Member, Visitor},
         fault,
     },
 };
@@ -105,8 +107,18 @@ pub async fn page(request: &HttpRequest, visitor: &Visitor, place: Place) -> Res
 struct StoredFlash {
     is_bad: bool,
     text: String,
-    undo: Option<String>,
+    undo: Option<StoredUndo>,
 }
+
+/// Where "Undo" posts to, and the ids that it carries.
+#[derive(Serialize, Deserialize)]
+struct StoredUndo {
+    action: String,
+    ids: Vec<String>,
+}
+
+/// Ids that an undo can carry: a cookie holds 4 kB.
+const UNDO_IDS_MAX: usize = 60;
 
 /// Leaves word that the page shows the flash message.
 struct FlashTaken;
@@ -129,10 +141,10 @@ fn take_flash(request: &HttpRequest) -> Option<Flash> {
     request.extensions_mut().insert(FlashTaken);
     let json = URL_SAFE_NO_PAD.decode(cookie.value()).ok()?;
     let stored: StoredFlash = serde_json::from_slice(&json).ok()?;
-    let undo = stored.undo.filter(|action| is_own_path(action)).map(|action| Undo {
+    let undo = stored.undo.filter(|undo| is_own_path(&undo.action)).map(|undo| Undo {
         label: "Undo".into(),
-        action,
-        fields: Vec::<HiddenField>::new(),
+        action: undo.action,
+        fields: undo.ids.into_iter().map(|id| HiddenField::new("id", id)).collect(),
     });
     let tone = if stored.is_bad { Tone::Bad } else { Tone::Good };
     Some(Flash { tone, text: stored.text, undo })
@@ -161,9 +173,14 @@ impl Go {
     }
 
     /// Offers a button that posts to `action`.
-    pub fn with_undo(mut self, action: impl Into<String>) -> Self {
-        if let Some(flash) = &mut self.flash {
-            flash.undo = Some(action.into());
+    pub fn with_undo(self, action: impl Into<String>) -> Self {
+        self.with_undo_of(action, Vec::new())
+    }
+
+    /// The same, with the field `id` for each of these; nothing is offered for too many.
+    pub fn with_undo_of(mut self, action: impl Into<String>, ids: Vec<String>) -> Self {
+        if let Some(flash) = self.flash.as_mut().filter(|_| ids.len() <= UNDO_IDS_MAX) {
+            flash.undo = Some(StoredUndo { action: action.into(), ids });
         }
         self
     }
@@ -199,6 +216,17 @@ pub fn is_own_path(path: &str) -> bool {
         && !path.contains(char::is_control)
 }
 
+/// Where a secret waits for the page at `path`.
+pub fn once_at(member: &Member, path: &str) -> (Id<User>, Option<Id<Session>>, String) {
+    (member.user.id, member.session.as_ref().map(|session| session.id), path.to_owned())
+}
+
+/// The secret that was left for the page at `path`. Asking for its headers alone takes nothing.
+pub fn take_once(app: &App, request: &HttpRequest, member: &Member, path: &str) -> Option<String> {
+    let is_shown = *request.method() == Method::GET;
+    is_shown.then(|| app.shown_once.take(&once_at(member, path))).flatten()
+}
+
 /// The page of ours that a form was sent from.
 pub fn back(request: &HttpRequest, otherwise: &str) -> String {
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
@@ -213,8 +241,12 @@ pub fn back(request: &HttpRequest, otherwise: &str) -> String {
 /// The way to the sign-in page and back.
 pub fn to_sign_in(request: &HttpRequest) -> HttpResponse {
     let wanted = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    let next = serde_html_form::to_string([("next", wanted)]).unwrap_or_default();
-    Go::to(format!("/sign-in?{next}")).response()
+    Go::to(sign_in_href(wanted)).response()
+}
+
+fn sign_in_href(next: &str) -> String {
+    let next = serde_html_form::to_string([("next", next)]).unwrap_or_default();
+    format!("/sign-in?{next}")
 }
 
 /// The page for a request that failed: in the frame, or without it where the frame cannot be had.
@@ -222,9 +254,13 @@ pub async fn error_page(
     request: &HttpRequest,
     status: StatusCode,
     message: &str,
+    retry_after_s: Option<u64>,
     request_id: &str,
 ) -> fault::Result<String> {
-    let failure = Failure::told(status, message, Some(request_id));
+    let mut failure = Failure::told(status, message, retry_after_s, Some(request_id));
+    if failure.sign_in_href.is_some() {
+        failure.sign_in_href = Some(sign_in_href(&back(request, "/")));
+    }
     match framed(request, failure.clone()).await {
         Ok(page) => Ok(page),
         Err(fault) => {

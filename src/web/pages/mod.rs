@@ -33,7 +33,8 @@ pub mod trash;
 
 pub use errors::FormErrors;
 pub use frame::{
-    Go, Html, THEME_COOKIE, back, error_page, is_own_path, page, spend_flash, to_sign_in,
+    Go, Html, THEME_COOKIE, back, error_page, is_own_path, once_at, page, spend_flash, take_once,
+    to_sign_in,
 };
 pub use parts::{Choice, ChoiceLink, HiddenField, Marked, Moment, Pager, Span, Tone, role_label};
 

@@ -332,6 +332,7 @@ fn admin_pages() -> Vec<Row> {
         row("POST /admin/categories/{id}/delete", May(Curate)).ours().form("confirmed=1"),
         row("GET /admin/documents", May(Curate)),
         row("POST /admin/documents/bulk", May(Curate)).form("change=archive"),
+        row("POST /admin/documents/restore", May(Curate)).form(""),
         row("POST /admin/documents/visibility", May(Curate)).form("visibility=organization"),
         row("GET /admin/jobs", May(operate)),
         row("GET /admin/jobs/rows", May(operate)),

@@ -189,9 +189,15 @@ async fn two_who_edit_at_once_do_not_overwrite_each_other() {
     saved.says("“Plan A” is saved.");
     let late = ada.send(&path, &[("title", "Plan B"), ("etag", &etag)]).await;
     assert_eq!(late.status, 409);
-    late.says("Somebody changed this document in the meantime.");
+    late.says("Somebody changed this document in the meantime.").says("Title Plan A Plan B");
     assert!(late.html.contains("value=\"Plan B\""), "what was typed is not lost");
     ada.get(&format!("/documents/{id}")).await.says("Plan A");
+    let seen = late.piece("name=\"etag\" value=\"", "\"").to_owned();
+    late.says("Save mine anyway");
+    let saved = ada.submit(&path, &[("title", "Plan B"), ("etag", &seen)]).await;
+    saved.says("“Plan B” is saved.");
+    let late = ada.send(&path, &[("title", "Plan D"), ("etag", &seen)]).await;
+    assert_eq!(late.status, 409, "the state that was seen is over, too");
     let blank = ada.send(&path, &[("title", "Plan C")]).await;
     assert_eq!(blank.status, 409, "a form that does not say what it has read changes nothing");
 }
@@ -224,7 +230,7 @@ async fn visibility_is_decided_in_a_form_and_counts_on_the_next_request() {
     assert_eq!(wen.get(&page).await.status, 200);
     let restricted = [("visibility", "restricted"), ("people", vic_id.as_str())];
     let shown = ada.submit(&path, &restricted).await;
-    shown.says("seen by only the groups and people you chose").says("vic");
+    shown.says("can be seen only by the groups and people you chose").says("vic");
     assert_eq!(wen.get(&page).await.status, 404);
     assert_eq!(wen.get(&format!("{page}/download")).await.status, 404);
     wen.get("/documents?q=secret").await.says("0 documents");
@@ -241,6 +247,75 @@ async fn visibility_is_decided_in_a_form_and_counts_on_the_next_request() {
     assert_eq!(stranger.get(&format!("{page}/download")).await.html, "The secret plan");
     let wrong = ada.send(&path, &[("visibility", "restricted"), ("people", "x")]).await;
     assert_eq!(wrong.status, 422);
+}
+
+#[tokio::test]
+async fn what_nobody_was_chosen_for_is_seen_by_those_who_always_see_it() {
+    let app = TestApp::spawn().await;
+    let ada = app.person("ada").await;
+    let id = ada.add("plan.txt", b"The plan", &[]).await;
+    let path = format!("/documents/{id}/visibility");
+    let shown = ada.submit(&path, &[("visibility", "restricted")]).await;
+    shown.says("Only you, managers and administrators can see it now.");
+}
+
+#[tokio::test]
+async fn a_stranger_reads_a_public_document_without_ways_that_lead_nowhere() {
+    let app = TestApp::spawn().await;
+    let ada = app.person("ada").await;
+    let fields = [("visibility", "public"), ("category", "Plans"), ("tags", "sea")];
+    let id = ada.add("plan.txt", b"The plan", &fields).await;
+    let page = format!("/documents/{id}");
+    ada.get(&page).await.says("Activity").says("Library / Plans");
+    let shown = app.passer_by().get(&page).await;
+    assert_eq!(shown.status, 200);
+    shown.says("Category Plans").says("#sea").does_not_say("Activity").does_not_say("Library");
+    assert!(!shown.html.contains("href=\"/documents?"), "a filter leads to signing in");
+}
+
+#[tokio::test]
+async fn only_what_is_not_an_ordinary_file_has_a_kind() {
+    let app = TestApp::spawn().await;
+    let ada = app.person("ada").await;
+    let plan = ada.add("plan.txt", b"The plan", &[]).await;
+    let poster = ada.add("poster.txt", b"The poster", &[("kind", "poster")]).await;
+    ada.get(&format!("/documents/{plan}")).await.does_not_say("Kind");
+    ada.get(&format!("/documents/{poster}")).await.says("Kind Poster");
+}
+
+#[tokio::test]
+async fn a_table_is_shown_as_one_and_markdown_as_it_is_meant() {
+    let app = TestApp::spawn().await;
+    let ada = app.person("ada").await;
+    let table = ada.add("tides.csv", b"Place,High\n\"Hull, North\",6.2\n", &[]).await;
+    let hostile =
+        b"# Tides\n\n**High** at six. <script>alert(1)</script>\n\n[x](javascript:alert(1))";
+    let text = ada.add("tides.md", hostile, &[]).await;
+    app.settle().await;
+    let shown = ada.get(&format!("/documents/{table}")).await;
+    assert!(shown.html.contains("<td>Hull, North</td><td>6.2</td>"), "{}", shown.html);
+    let shown = ada.get(&format!("/documents/{text}")).await;
+    assert!(shown.html.contains("<h2>Tides</h2>\n<p><strong>High</strong>"), "{}", shown.html);
+    assert!(!shown.html.contains("<script>") && !shown.html.contains("\"javascript:"));
+}
+
+#[tokio::test]
+async fn a_file_name_with_a_quote_is_kept_as_browsers_send_it() {
+    let app = TestApp::spawn().await;
+    let ada = app.person("ada").await;
+    // As the HTML standard has it: only the quote is escaped, the percent sign is not.
+    let boundary = "----x";
+    let body = format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"csrf\"\r\n\r\n{}\r\n--{boundary}\r\n\
+         Content-Disposition: form-data; name=\"file\"; filename=\"a %22plan%22 50%.txt\"\r\n\
+         Content-Type: text/plain\r\n\r\nThe plan\r\n--{boundary}--\r\n",
+        ada.csrf_token()
+    );
+    let request = ada.request("POST", "/documents/upload").body(body);
+    let content_type = format!("multipart/form-data; boundary={boundary}");
+    let sent = request.header("content-type", content_type).send().await.expect("an answer");
+    let to = sent.headers()["location"].to_str().expect("an address").to_owned();
+    ada.get(&to).await.says("a \"plan\" 50%.txt");
 }
 
 #[tokio::test]
@@ -373,7 +448,7 @@ async fn who_is_chosen_stays_chosen_also_the_disabled_and_oneself() {
     let path = format!("/documents/{id}/visibility");
     let (own, other) = (app.ada.id.to_string(), bob.id.to_string());
     let chosen = [("visibility", "restricted"), ("people", &own), ("people", &other)];
-    ada.submit(&path, &chosen).await.says("only the groups and people you chose");
+    ada.submit(&path, &chosen).await.says("only by the groups and people you chose");
     let disable = format!("/api/admin/users/{other}/disable");
     assert_eq!(api.status("POST", &disable, None).await, 200);
     let shown = ada.get(&path).await;

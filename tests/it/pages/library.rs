@@ -139,3 +139,55 @@ async fn an_old_bookmark_with_unknown_words_shows_the_library() {
     let shown = ada.get("/documents?category=gone&kind=boat&from=x&sort=y&colour=red").await;
     assert_eq!(shown.status, 200);
 }
+
+#[tokio::test]
+async fn documents_are_narrowed_to_a_type_of_file() {
+    let app = TestApp::spawn().await;
+    let ada = app.person("ada").await;
+    ada.add("plan.md", b"# The plan", &[]).await;
+    ada.add("tides.csv", b"a,b\n1,2\n", &[]).await;
+    ada.submit("/documents/link", &[("url", "https://example.com/"), ("title", "Elsewhere")]).await;
+    app.settle().await;
+    let all = ada.get("/documents").await;
+    all.says("Type").says("MD 1").says("Link 1");
+    let tables = ada.get(&all.link("CSV 1")).await;
+    tables.says("1 document").says("tides").does_not_say("Elsewhere");
+}
+
+#[tokio::test]
+async fn an_empty_library_offers_no_filters_but_the_archive_where_there_is_one() {
+    let app = TestApp::spawn().await;
+    let ada = app.person("ada").await;
+    ada.get("/documents").await.says("No documents yet").does_not_say("Filters");
+    let id = ada.add("plan.txt", b"The plan", &[]).await;
+    app.settle().await;
+    ada.get("/documents").await.says("Filters").does_not_say("Look into the archive");
+    ada.submit(&format!("/documents/{id}/archive"), &[]).await;
+    let empty = ada.get("/documents").await;
+    ada.get(&empty.link("Look into the archive")).await.says("plan");
+}
+
+#[tokio::test]
+async fn what_others_added_is_new_and_what_one_added_is_not() {
+    let app = TestApp::spawn().await;
+    app.add_user("vic", Role::Viewer).await;
+    let (ada, vic) = (app.person("ada").await, app.person("vic").await);
+    let id = ada.add("plan.txt", b"The plan", &[]).await;
+    app.settle().await;
+    let mark = "<span class=\"badge badge--accent\">New</span>";
+    for path in ["/documents".into(), format!("/documents/{id}")] {
+        assert!(!ada.get(&path).await.html.contains(mark), "{path}");
+        assert!(vic.get(&path).await.html.contains(mark), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_figures_come_with_the_results() {
+    let app = TestApp::spawn().await;
+    let ada = app.person("ada").await;
+    ada.add("plan.txt", b"The plan", &[("category", "Plans")]).await;
+    app.settle().await;
+    let fragment = ada.get("/documents/results?q=plan").await;
+    fragment.says("document 1").says("new this month 1").says("category 1");
+    assert_eq!(fragment.piece("data-title=\"", "\""), "plan – Library");
+}

@@ -18,7 +18,7 @@ async fn the_first_visitor_is_told_where_the_setup_link_is() {
     let stranger = portal.passer_by();
     let landing = stranger.get("/").await;
     assert_eq!(landing.status, 200);
-    landing.says("Almost ready").says("one-time setup link");
+    landing.says("Almost ready").says("one-time setup link").does_not_say("Sign in");
 }
 
 #[tokio::test]
@@ -163,4 +163,18 @@ async fn what_another_site_sends_is_refused_even_with_a_token() {
     let answer = crossing.send().await.expect("an answer");
     assert_eq!(answer.status(), 403);
     assert_eq!(ada.get("/documents").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_form_sent_after_the_session_ended_leads_to_signing_in_and_back_to_it() {
+    let app = TestApp::spawn().await;
+    let ada = app.person("ada").await;
+    ada.submit("/sign-out", &[]).await;
+    let late = ada
+        .request("POST", "/documents/link")
+        .header("referer", format!("{}/documents/link", app.url));
+    let late = filled_in(late, &[("title", "Plan")]).send().await.expect("an answer");
+    assert_eq!(late.status(), 401);
+    let page = late.text().await.expect("a page");
+    assert!(page.contains("href=\"/sign-in?next=%2Fdocuments%2Flink\""), "{page}");
 }

@@ -236,6 +236,12 @@ impl Tab {
         element.type_str(text).await.unwrap_or_else(|e| panic!("typing into {selector}: {e}"));
     }
 
+    /// Presses a key, wherever the focus is.
+    pub async fn key(&self, key: &str) {
+        let body = self.page.find_element("body").await.expect("a page");
+        body.press_key(key).await.unwrap_or_else(|e| panic!("pressing {key}: {e}"));
+    }
+
     /// Chooses files as with the file dialog.
     pub async fn choose_files(&self, selector: &str, files: &[PathBuf]) {
         let element = self.page.find_element(selector).await.expect("a file field");

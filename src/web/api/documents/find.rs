@@ -182,6 +182,7 @@ async fn find(app: &App, member: Member, wanted: DocumentsWanted) -> Result<Answ
         text: wanted.q,
         category: category(app, member.organization, wanted.category).await?,
         kinds: wanted.kind,
+        file_type: None,
         tags: wanted.tag.into_iter().filter(|tag| !tag.trim().is_empty()).collect(),
         person: wanted.person,
         from: parts::from_time("from", wanted.from.as_deref())?,

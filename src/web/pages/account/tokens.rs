@@ -22,7 +22,7 @@ use crate::{
         pages::{
             Choice, FormErrors, Go, Html, Moment, Place,
             confirm::{Confirmation, Question},
-            page,
+            once_at, page, take_once,
         },
     },
 };
@@ -30,6 +30,8 @@ use crate::{
 /// How long a token may be good for: days, with the words. Nothing is for ever by accident.
 const LIFETIMES: [(&str, &str); 4] =
     [("30", "30 days"), ("90", "90 days"), ("365", "1 year"), ("never", "Until it is revoked")];
+
+const PAGE: &str = "/account/tokens";
 
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
@@ -39,12 +41,17 @@ pub struct TokenForm {
 }
 
 pub async fn show(app: Data<App>, request: HttpRequest, member: Member) -> Result<HttpResponse> {
+    let created = take_once(&app, &request, &member, PAGE).and_then(|left| {
+        let (secret, name) = left.split_once(' ')?;
+        let origin = client::origin(&request, &app.config);
+        Some(CreatedToken { name: name.into(), secret: secret.into(), origin })
+    });
     let form = TokenForm::default();
-    let shown = tokens_page(&app, &request, &member, form, FormErrors::none(), None).await?;
+    let shown = tokens_page(&app, &request, &member, form, FormErrors::none(), created).await?;
     Html(shown).with_status(StatusCode::OK)
 }
 
-/// The answer is the page itself: a redirect would have to carry the secret along.
+/// The page that follows shows the token, once: loading it again makes no other.
 pub async fn create(
     app: Data<App>,
     request: HttpRequest,
@@ -53,11 +60,9 @@ pub async fn create(
 ) -> Result<HttpResponse> {
     match make(&app, &member, &form).await {
         Ok((token, secret)) => {
-            let origin = client::origin(&request, &app.config);
-            let created = Some(CreatedToken { name: token.name, secret, origin });
-            let (form, errors) = (TokenForm::default(), FormErrors::none());
-            let shown = tokens_page(&app, &request, &member, form, errors, created).await?;
-            Html(shown).with_status(StatusCode::OK)
+            let left = format!("{secret} {}", token.name);
+            app.shown_once.leave(once_at(&member, PAGE), left);
+            Ok(Go::to(PAGE).response())
         }
         Err(error) => {
             let (errors, status) = FormErrors::refusing(error)?;

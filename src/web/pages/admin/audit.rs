@@ -165,6 +165,17 @@ fn actions(chosen: &str) -> Vec<Choice> {
 
 /// An event as a sentence.
 pub fn row(event: Event, now: Timestamp) -> AuditRow {
+    // Whoever signs in does so as themselves: their name stands there already.
+    if event.verb == Verb::SignedIn && event.user.is_some_and(|id| id.uuid() == event.subject) {
+        return AuditRow {
+            at: Moment::new(event.at, now),
+            who: event.actor_name,
+            what: "signed in".into(),
+            subject: String::new(),
+            subject_href: None,
+            address: event.address.unwrap_or_default(),
+        };
+    }
     let subject_href = subject_href(&event);
     let detail = event.detail.map(|detail| format!(" ({detail})")).unwrap_or_default();
     AuditRow {

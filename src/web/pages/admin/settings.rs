@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// `GET` and `POST /admin/settings`: `name`, `accent` (`#1d6b5c`) or `use_default_accent` = `1`,
+/// `GET` and `POST /admin/settings`: `name`, `use_default_accent` = `1` or `accent` (`#1d6b5c`),
 /// `upload_limit_mb`, `session_days`, `cors_origins` (one in each line). The logo posts to
 /// `/admin/settings/logo` (`multipart/form-data`, `file`) and `/admin/settings/logo/remove`.
 #[derive(Clone, Debug, Template)]

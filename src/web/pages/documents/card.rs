@@ -8,13 +8,15 @@ use crate::{
     domain::{
         blobs::{Blob, Extraction},
         documents::{self, Document},
+        users::User,
     },
+    id::Id,
     web::pages::{Marked, Moment},
 };
 
 impl DocumentCard {
-    /// A card whose links narrow the list at `address`.
-    pub fn of(found: Found, address: &Address, now: Timestamp) -> Self {
+    /// A card whose links narrow the list at `address`. What the reader added is not new to them.
+    pub fn of(found: Found, address: &Address, reader: Id<User>, now: Timestamp) -> Self {
         let snippet = found.best_snippet_html().map(Marked::from_html).unwrap_or_default();
         let Found { document, category, creator, blob, title_html, .. } = found;
         let link = |label: String, href: String| ChoiceLink { label, href, ..Default::default() };
@@ -36,7 +38,7 @@ impl DocumentCard {
             host: document.link.as_deref().map(host),
             owner: creator,
             updated: Moment::new(document.updated_at, now),
-            is_new: document.is_new(now),
+            is_new: document.is_new(now) && document.created_by != reader,
             status: document.status.into(),
             visibility: (&document.visibility).into(),
             id: document.id.to_string(),
@@ -46,10 +48,7 @@ impl DocumentCard {
 
 /// The face of a document's file, or of a link.
 pub fn face(document: &Document) -> FileFace {
-    match &document.current {
-        Some(file) => FileFace::of(&file.media_type, &file.filename),
-        None => FileFace::LINK,
-    }
+    FileFace::of_type(document.file_type())
 }
 
 /// The address of the thumbnail, where there is one.

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     app::App,
     domain::documents::{self, Document, DocumentEdit, Kind},
+    error::Error,
     id::Id,
     web::{
         auth::Member,
@@ -38,6 +39,16 @@ pub struct EditPage {
     /// The state that was read, sent back as `etag`, so that two people do not overwrite each
     /// other without noticing.
     pub etag: String,
+    /// What somebody else has stored meanwhile; `etag` is that of their state then.
+    pub conflict: Vec<Difference>,
+}
+
+/// A field that somebody else has changed meanwhile.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    pub label: &'static str,
+    pub stored: String,
+    pub own: String,
 }
 
 pub async fn show(
@@ -50,7 +61,8 @@ pub async fn show(
     let document = app.store.read(move |tx| documents::editable(tx, &actor, id)).await?;
     let category = app.reading(member.actor(), id).await?.found.category;
     let form = DocumentForm::about(&document, category.as_deref());
-    let shown = edit_page(&app, &request, &member, &document, &form, FormErrors::none()).await?;
+    let errors = FormErrors::none();
+    let shown = edit_page(&app, &request, &member, &document, &form, errors, Vec::new()).await?;
     Html(shown).with_status(StatusCode::OK)
 }
 
@@ -67,12 +79,58 @@ pub async fn submit(
         Ok(saved) => Ok(Go::to(format!("/documents/{id}"))
             .saying(format!("“{}” is saved.", saved.title))
             .response()),
+        Err(Error::Conflict(_)) => ask_again(&app, &request, &member, id, form).await,
         Err(error) => {
             let (errors, status) = FormErrors::refusing(error)?;
-            Html(edit_page(&app, &request, &member, &document, &form, errors).await?)
+            let none = Vec::new();
+            Html(edit_page(&app, &request, &member, &document, &form, errors, none).await?)
                 .with_status(status)
         }
     }
+}
+
+/// Somebody else was faster: the form again, with what they stored and with the state that it would
+/// replace. Who saves then has seen both.
+async fn ask_again(
+    app: &App,
+    request: &HttpRequest,
+    member: &Member,
+    id: Id<Document>,
+    mut form: DocumentForm,
+) -> Result<HttpResponse> {
+    let actor = member.actor();
+    let document = app.store.read(move |tx| documents::editable(tx, &actor, id)).await?;
+    let category = app.reading(member.actor(), id).await?.found.category;
+    let stored = DocumentForm::about(&document, category.as_deref());
+    let conflict = differences(&stored, &form);
+    form.etag = stored.etag;
+    let errors = FormErrors::of(&Error::conflict(
+        "Somebody changed this document in the meantime. Nothing of yours is saved yet.",
+    ));
+    Html(edit_page(app, request, member, &document, &form, errors, conflict).await?)
+        .with_status(StatusCode::CONFLICT)
+}
+
+fn differences(stored: &DocumentForm, own: &DocumentForm) -> Vec<Difference> {
+    let kind = |form: &DocumentForm| {
+        Kind::from_name(&form.kind).map(|kind| kind.label().to_owned()).unwrap_or_default()
+    };
+    let mut fields = vec![
+        ("Title", stored.title.clone(), own.title.clone()),
+        ("Description", stored.description.clone(), own.description.replace("\r\n", "\n")),
+        ("Category", stored.category.clone(), own.category.clone()),
+        ("Tags", stored.tags.clone(), own.tags.clone()),
+        ("Address", stored.url.clone(), own.url.clone()),
+    ];
+    // The form of a link does not ask for it.
+    if !own.kind.is_empty() {
+        fields.push(("Kind", kind(stored), kind(own)));
+    }
+    fields
+        .into_iter()
+        .filter(|(_, stored, own)| stored != own)
+        .map(|(label, stored, own)| Difference { label, stored, own })
+        .collect()
 }
 
 async fn save(
@@ -99,7 +157,7 @@ async fn save(
 }
 
 /// The form keeps the revision that was read first, also when it is shown again: whoever saves over
-/// somebody else's change has loaded that change before.
+/// somebody else's change has seen that change before.
 async fn edit_page(
     app: &App,
     request: &HttpRequest,
@@ -107,6 +165,7 @@ async fn edit_page(
     document: &Document,
     form: &DocumentForm,
     errors: FormErrors,
+    conflict: Vec<Difference>,
 ) -> Result<EditPage> {
     let kinds = if document.link.is_some() { Vec::new() } else { kinds_of_files() };
     Ok(EditPage {
@@ -117,5 +176,6 @@ async fn edit_page(
         details: form.details(app, member.actor(), &kinds).await?,
         url: document.link.as_ref().map(|_| form.url.clone()),
         etag: form.etag.clone(),
+        conflict,
     })
 }

@@ -1,5 +1,7 @@
 //! How a file introduces itself: a short word and a colour, where no picture is at hand.
 
+use crate::domain::file_type::FileType;
+
 /// The word on a file's tile (`PDF`) and what it is in plain language (`PDF document`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileFace {
@@ -11,78 +13,37 @@ pub struct FileFace {
 }
 
 impl FileFace {
-    pub const LINK: FileFace = face("Link", "Link", "blue", "link");
+    pub const LINK: FileFace = FileFace::of_type(FileType::Link);
 
-    /// From the media type; the filename decides where the type says little.
+    /// From the media type and the filename, as [`FileType::of`].
     pub fn of(media_type: &str, filename: &str) -> FileFace {
-        let essence = media_type.split(';').next().unwrap_or_default().trim();
-        let extension = filename.rsplit_once('.').map(|(_, extension)| extension.to_lowercase());
-        Self::by_extension(extension.as_deref().unwrap_or_default())
-            .or_else(|| Self::by_media_type(essence))
-            .unwrap_or(face("File", "File", "gray", "file"))
+        FileFace::of_type(FileType::of(media_type, filename))
     }
 
-    fn by_extension(extension: &str) -> Option<FileFace> {
-        Some(match extension {
-            "pdf" => face("PDF", "PDF document", "red", "file-text"),
-            "doc" | "docx" => face("Word", "Word document", "blue", "file-text"),
-            "odt" => face("ODT", "OpenDocument text", "blue", "file-text"),
-            "rtf" => face("RTF", "Rich text", "blue", "file-text"),
-            "xls" | "xlsx" | "xlsb" | "xlsm" => face("Excel", "Excel workbook", "green", "table"),
-            "ods" => face("ODS", "OpenDocument spreadsheet", "green", "table"),
-            "csv" | "tsv" => face("CSV", "Table", "green", "table"),
-            "ppt" | "pptx" => face("Slides", "PowerPoint presentation", "orange", "slides"),
-            "odp" => face("Slides", "OpenDocument presentation", "orange", "slides"),
-            "md" | "markdown" => face("MD", "Markdown text", "gray", "file-text"),
-            "txt" | "log" => face("Text", "Plain text", "gray", "file-text"),
-            "htm" | "html" => face("HTML", "Web page", "orange", "code"),
-            "eml" | "msg" => face("Mail", "E-mail message", "purple", "mail"),
-            "epub" => face("EPUB", "E-book", "purple", "file-text"),
-            "zip" | "gz" | "tar" | "7z" | "rar" => face("ZIP", "Archive", "gray", "archive"),
-            "ai" | "psd" | "indd" | "eps" | "fig" | "sketch" => {
-                face("Design", "Design file", "purple", "image")
-            }
-            "json" | "xml" | "yaml" | "yml" | "toml" => face("Data", "Data", "gray", "code"),
-            _ => return None,
-        })
-    }
-
-    fn by_media_type(essence: &str) -> Option<FileFace> {
-        Some(match essence.split_once('/')? {
-            ("image", _) => face("Image", "Image", "purple", "image"),
-            ("video", _) => face("Video", "Video", "purple", "video"),
-            ("audio", _) => face("Audio", "Audio", "purple", "audio"),
-            ("application", "pdf") => face("PDF", "PDF document", "red", "file-text"),
-            ("text", "html") => face("HTML", "Web page", "orange", "code"),
-            ("text", "csv") => face("CSV", "Table", "green", "table"),
-            ("text", _) => face("Text", "Plain text", "gray", "file-text"),
-            ("message", "rfc822") => face("Mail", "E-mail message", "purple", "mail"),
-            _ => return None,
-        })
-    }
-}
-
-const fn face(
-    label: &'static str,
-    name: &'static str,
-    color: &'static str,
-    icon: &'static str,
-) -> FileFace {
-    FileFace { label, name, color, icon }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_name_decides_before_the_type() {
-        let label = |media_type, filename| FileFace::of(media_type, filename).label;
-        assert_eq!(label("application/pdf", "Report.PDF"), "PDF");
-        assert_eq!(label("application/pdf", "report"), "PDF");
-        assert_eq!(label("text/plain; charset=utf-8", "notes.md"), "MD");
-        assert_eq!(label("image/jpeg", "IMG_0001.jpg"), "Image");
-        assert_eq!(label("application/octet-stream", "thing.bin"), "File");
-        assert_eq!(label("", ""), "File");
+    pub const fn of_type(file_type: FileType) -> FileFace {
+        let (name, color, icon) = match file_type {
+            FileType::Pdf => ("PDF document", "red", "file-text"),
+            FileType::Word => ("Word document", "blue", "file-text"),
+            FileType::Odt => ("OpenDocument text", "blue", "file-text"),
+            FileType::Rtf => ("Rich text", "blue", "file-text"),
+            FileType::Excel => ("Excel workbook", "green", "table"),
+            FileType::Ods => ("OpenDocument spreadsheet", "green", "table"),
+            FileType::Csv => ("Table", "green", "table"),
+            FileType::Slides => ("Presentation", "orange", "slides"),
+            FileType::Markdown => ("Markdown text", "gray", "file-text"),
+            FileType::Text => ("Plain text", "gray", "file-text"),
+            FileType::WebPage => ("Web page", "orange", "code"),
+            FileType::Mail => ("E-mail message", "purple", "mail"),
+            FileType::Epub => ("E-book", "purple", "file-text"),
+            FileType::Archive => ("Archive", "gray", "archive"),
+            FileType::Design => ("Design file", "purple", "image"),
+            FileType::Data => ("Data", "gray", "code"),
+            FileType::Image => ("Image", "purple", "image"),
+            FileType::Video => ("Video", "purple", "video"),
+            FileType::Audio => ("Audio", "purple", "audio"),
+            FileType::Link => ("Link", "blue", "link"),
+            FileType::Other => ("File", "gray", "file"),
+        };
+        FileFace { label: file_type.label(), name, color, icon }
     }
 }

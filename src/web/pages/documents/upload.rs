@@ -35,7 +35,7 @@ use crate::{
 /// details, because that is how people fill it in: spool them, then read on.
 ///
 /// The script posts one file at a time, as the last part, to the same address with `Accept:
-/// application/json` and the header `X-CSRF-Token`; it expects `201` with `{"title", "url"}`, or a
+/// application/json` and the header `X-CSRF-Token`; it expects `201` with `{"title", "url", "message"}`, or a
 /// problem with `detail`.
 #[derive(Clone, Debug, Template)]
 #[template(path = "documents/upload.html")]
@@ -73,6 +73,8 @@ pub struct UploadOutcome {
 pub struct Stored {
     pub title: String,
     pub url: String,
+    /// What the next page says, as it would without the script.
+    pub message: String,
 }
 
 pub async fn show(app: Data<App>, request: HttpRequest, member: Member) -> Result<HttpResponse> {
@@ -98,7 +100,7 @@ pub async fn submit(
         let form = DocumentForm::of(&received);
         let document = add(&app, &member, &form, file).await?;
         app.wait_for_index().await;
-        return Ok(stored(&document));
+        return Ok(stored(&document, is_in_the_library(&document)));
     }
     let received =
         body::receive_each(&app, &request, &member.visitor, multipart, &["file"]).await?;
@@ -155,8 +157,7 @@ async fn submit_all(
         return Html(shown).with_status(status);
     }
     Ok(match added.as_slice() {
-        [one] => Go::to(format!("/documents/{}", one.id))
-            .saying(format!("“{}” is in the library.", one.title)),
+        [one] => Go::to(format!("/documents/{}", one.id)).saying(is_in_the_library(one)),
         many => Go::to("/documents")
             .saying(format!("{} documents are in the library.", format::number(many.len() as u64))),
     }
@@ -181,10 +182,14 @@ pub fn is_from_script(request: &HttpRequest) -> bool {
     accept.is_some_and(|accept| accept.starts_with("application/json"))
 }
 
-/// Tells the script where the document is.
-pub fn stored(document: &Document) -> HttpResponse {
+/// Tells the script where the document is, and what to say there.
+pub fn stored(document: &Document, message: String) -> HttpResponse {
     let url = format!("/documents/{}", document.id);
-    HttpResponse::Created().json(Stored { title: document.title.clone(), url })
+    HttpResponse::Created().json(Stored { title: document.title.clone(), url, message })
+}
+
+fn is_in_the_library(document: &Document) -> String {
+    format!("“{}” is in the library.", document.title)
 }
 
 fn limits(app: &App) -> UploadLimits {

@@ -39,10 +39,10 @@ pub async fn submit(
     app.store.read(move |tx| documents::editable(tx, &actor, id)).await?;
     match add(&app, &request, &member, id, multipart).await {
         Ok((document, version)) => {
-            if is_from_script(&request) {
-                return Ok(stored(&document));
-            }
             let said = format!("Version {} is uploaded.", version.number);
+            if is_from_script(&request) {
+                return Ok(stored(&document, said));
+            }
             Ok(Go::to(format!("/documents/{id}")).saying(said).response())
         }
         Err(error) if is_from_script(&request) => Err(error.into()),

@@ -62,18 +62,39 @@ pub async fn submit(
     let document = editable(&app, &member, *id).await?;
     match save(&app, &member, *id, &form).await {
         Ok(saved) => {
-            let sees = match saved.visibility {
-                documents::Visibility::Organization => "everyone in the organization",
-                documents::Visibility::Restricted { .. } => "only the groups and people you chose",
-                documents::Visibility::Public => "anyone who has the address",
-            };
-            let said = format!("“{}” is seen by {sees}.", saved.title);
-            Ok(Go::to(format!("/documents/{id}")).saying(said).response())
+            Ok(Go::to(format!("/documents/{id}")).saying(said_of(&saved, &member)).response())
         }
         Err(error) => {
             let (errors, status) = FormErrors::refusing(error)?;
             Html(visibility_page(&app, &request, &member, &document, &form, errors).await?)
                 .with_status(status)
+        }
+    }
+}
+
+/// Who sees it from now on.
+fn said_of(document: &Document, member: &Member) -> String {
+    let title = &document.title;
+    match &document.visibility {
+        documents::Visibility::Organization => {
+            format!("“{title}” can be seen by everyone in the organization.")
+        }
+        documents::Visibility::Public => {
+            format!("“{title}” can be seen by anyone who has the address.")
+        }
+        documents::Visibility::Restricted { groups, people }
+            if groups.is_empty() && people.is_empty() =>
+        {
+            match document.created_by == member.user.id {
+                true => "Only you, managers and administrators can see it now.".into(),
+                false => {
+                    "Only the person who added it, managers and administrators can see it now."
+                        .into()
+                }
+            }
+        }
+        documents::Visibility::Restricted { .. } => {
+            format!("“{title}” can be seen only by the groups and people you chose.")
         }
     }
 }

@@ -1,3 +1,4 @@
+use actix_web::http::StatusCode;
 use appliance::{
     error::Error,
     web::pages::{
@@ -173,38 +174,48 @@ fn setup() -> Vec<Exhibit> {
 }
 
 fn failures() -> Vec<Exhibit> {
-    let id = Some("0193510e-7b52");
-    let fail = |page: Page, error: Error| FailurePage { page, failure: Failure::of(&error, id) };
-    let fault = || Error::Internal(std::io::Error::other("disk").into());
+    let failure = |status: StatusCode, message: &str, retry_after_s| {
+        Failure::told(status, message, retry_after_s, Some("0193510e-7b52"))
+    };
+    let fail = |page: Page, status: StatusCode, message: &str| FailurePage {
+        page,
+        failure: failure(status, message, None),
+    };
+    let fault = "Something went wrong on our side.";
+    let missing = "This document does not exist, or you do not have access to it.";
     vec![
         page(
             "failure-403",
-            &fail(reader(), Error::forbidden("Only managers may change categories.")),
+            &fail(reader(), StatusCode::FORBIDDEN, "Only managers may change categories."),
         ),
-        page("failure-404", &fail(admin(Place::Elsewhere), Error::not_found("document"))),
-        page("failure-401", &fail(stranger(), Error::SignInRequired)),
+        page("failure-404", &fail(admin(Place::Elsewhere), StatusCode::NOT_FOUND, missing)),
+        page("failure-401", &fail(stranger(), StatusCode::UNAUTHORIZED, "Sign in to continue.")),
         page(
             "failure-413",
             &fail(
                 admin(Place::Elsewhere),
-                Error::TooLarge("This file has 3.1 GB; the limit is 2 GB.".to_owned()),
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "This file has 3.1 GB; the limit is 2 GB.",
             ),
         ),
-        page(
-            "failure-429",
-            &FailurePage {
-                page: stranger(),
-                failure: Failure::too_many("Too many failed sign-ins from your address.", 170),
-            },
-        ),
-        page("failure-500", &fail(admin(Place::Elsewhere), fault())),
         page(
             "failure-503",
-            &fail(
-                stranger(),
-                Error::Busy { message: "The server is starting.".to_owned(), retry_after_s: 5 },
-            ),
+            &FailurePage {
+                page: stranger(),
+                failure: failure(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "The server is starting.",
+                    Some(170),
+                ),
+            },
         ),
-        page("failure-plain", &PlainFailurePage { failure: Failure::of(&fault(), id) }),
+        page(
+            "failure-500",
+            &fail(admin(Place::Elsewhere), StatusCode::INTERNAL_SERVER_ERROR, fault),
+        ),
+        page(
+            "failure-plain",
+            &PlainFailurePage { failure: failure(StatusCode::INTERNAL_SERVER_ERROR, fault, None) },
+        ),
     ]
 }

@@ -4,7 +4,7 @@ use appliance::{
         Choice, ChoiceLink, FormErrors, HiddenField, Marked, Page, Pager, Place, SearchBox, Tone,
         documents::{
             DetailsFields, DocumentCard, FileFace, Status, Visibility, VisibilityFields,
-            edit::EditPage,
+            edit::{Difference, EditPage},
             library::{
                 ActiveFilter, Correction, DateFilter, Facet, LibraryPage, Results, ResultsFragment,
                 Statistics,
@@ -17,23 +17,15 @@ use appliance::{
             upload::{UploadLimits, UploadOutcome, UploadPage},
             visibility::VisibilityPage,
         },
+        format,
     },
 };
 
-use super::{super::Exhibit, admin, flash, fragment, minutes_ago, page, reader};
+use super::{super::Exhibit, admin, flash, fragment, minutes_ago, page, reader, stranger};
 
 pub fn all() -> Vec<Exhibit> {
-    let library = |page: Page, results: Results| LibraryPage {
-        can_upload: page.can_upload(),
-        page,
-        statistics: Statistics {
-            documents: 1204,
-            new_this_month: 38,
-            categories: 14,
-            updated: Some(minutes_ago(12)),
-        },
-        results,
-    };
+    let library =
+        |page: Page, results: Results| LibraryPage { can_upload: page.can_upload(), page, results };
     let undo =
         flash(Tone::Good, "“Board minutes, March” is in the trash.", Some("/documents/d1/restore"));
     let mut exhibits = vec![
@@ -61,20 +53,19 @@ pub fn all() -> Vec<Exhibit> {
         page("library-nothing-found", &library(reader(), nothing_found())),
         page(
             "library-empty",
-            &LibraryPage {
-                statistics: Statistics::default(),
-                ..library(
-                    admin(Place::Library),
-                    Results { is_library_empty: true, can_upload: true, ..Results::default() },
-                )
-            },
+            &library(
+                admin(Place::Library),
+                Results {
+                    is_library_empty: true,
+                    has_archive: true,
+                    can_upload: true,
+                    ..Results::default()
+                },
+            ),
         ),
         page(
             "library-empty-for-reader",
-            &LibraryPage {
-                statistics: Statistics::default(),
-                ..library(reader(), Results { is_library_empty: true, ..Results::default() })
-            },
+            &library(reader(), Results { is_library_empty: true, ..Results::default() }),
         ),
         fragment("results", &ResultsFragment { results: results() }),
     ];
@@ -147,6 +138,11 @@ fn forms() -> Vec<Exhibit> {
                 details: details("Annual report 2025"),
                 url: None,
                 etag: "7".to_owned(),
+                conflict: vec![Difference {
+                    label: "Title",
+                    stored: "Annual report 2025, final".to_owned(),
+                    own: "Annual report 2025".to_owned(),
+                }],
             },
         ),
         page(
@@ -173,6 +169,7 @@ fn document_pages() -> Vec<Exhibit> {
             versions: versions(),
             activity: activity(),
             more_activity_href: Some("/admin/audit?document=d1".to_owned()),
+            is_insider: true,
             document,
             preview,
             allowed,
@@ -204,7 +201,7 @@ fn document_pages() -> Vec<Exhibit> {
     let link = DocumentDetails {
         link_url: Some("https://www.example.org/research/2026/outlook?lang=en".to_owned()),
         face: FileFace::LINK,
-        kind: "Link".to_owned(),
+        kind: Some("Link".to_owned()),
         visibility: Visibility::Public,
         ..document("Market outlook 2027")
     };
@@ -257,6 +254,35 @@ fn document_pages() -> Vec<Exhibit> {
                 },
                 everything,
             ),
+        ),
+        page(
+            "document-table",
+            &show(
+                admin(Place::Library),
+                document("performance.csv"),
+                Preview::Table {
+                    rows: [["Quarter", "Result", "Note"], ["Q1 2026", "1,204.50", "<b> & co"]]
+                        .map(|row| row.map(str::to_owned).to_vec())
+                        .to_vec(),
+                    is_cut: true,
+                },
+                reads,
+            ),
+        ),
+        page(
+            "document-prose",
+            &DocumentPage {
+                is_insider: false,
+                ..show(
+                    stranger(),
+                    document("handbook.md"),
+                    Preview::Prose {
+                        html: format::page_of_prose("# Welcome\n\n- one\n- two\n\n> Quoted"),
+                        is_cut: false,
+                    },
+                    reads,
+                )
+            },
         ),
         page(
             "document-link",
@@ -393,6 +419,12 @@ fn facets(chosen: bool) -> Vec<Facet> {
 fn results() -> Results {
     Results {
         total: 1204,
+        statistics: Statistics {
+            documents: 1204,
+            new_this_month: 38,
+            categories: 14,
+            updated: Some(minutes_ago(12)),
+        },
         documents: cards(),
         sorts: [("Newest first", true), ("Title", false), ("Largest first", false)]
             .map(|(label, selected)| ChoiceLink {
@@ -591,7 +623,7 @@ fn document(title: &str) -> DocumentDetails {
             .to_owned(),
         category: Some(option("Annual reports", 214, false)),
         tags: vec![option("q3", 40, false), option("confidential", 31, false)],
-        kind: "Document".to_owned(),
+        kind: None,
         face: FileFace::of("application/pdf", "annual-report-2025-final.pdf"),
         filename: "annual-report-2025-final.pdf".to_owned(),
         media_type: "application/pdf".to_owned(),

@@ -62,6 +62,21 @@ pub async fn submit(
     change_all(&app, &member, ids, change, verb, to).await
 }
 
+/// Takes a move to the trash back.
+pub async fn restore(
+    app: Data<App>,
+    request: HttpRequest,
+    member: Member,
+    Form(form): Form<BulkForm>,
+) -> Result<HttpResponse> {
+    decide(&member.actor(), Action::Curate(member.organization))?;
+    let to = back(&request, PAGE);
+    match chosen(&form.id) {
+        Ok(ids) => change_all(&app, &member, ids, BulkChange::Restore, "restored", to).await,
+        Err(error) => Ok(Go::to(to).complaining(error.to_string()).response()),
+    }
+}
+
 /// The visibility page for several documents posts here.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -121,16 +136,21 @@ async fn change_all(
     verb: &str,
     to: String,
 ) -> Result<HttpResponse> {
+    let can_be_undone = change == BulkChange::Trash;
     let outcomes = app.change_many(member.actor(), ids, change).await?;
-    let done = outcomes.iter().filter(|(_, outcome)| outcome.is_ok()).count() as u64;
-    let mut said = format!("{} {verb}.", format::count(done, "document is", "documents are"));
-    let refused = outcomes.into_iter().find_map(|(_, outcome)| outcome.err());
-    let Some(error) = refused else { return Ok(Go::to(to).saying(said).response()) };
-    if let Error::Internal(chain) = error {
-        return Err(chain.into());
+    let done = outcomes.iter().filter(|(_, outcome)| outcome.is_ok());
+    let done: Vec<String> = done.map(|(id, _)| id.to_string()).collect();
+    let many = format::count(done.len() as u64, "document is", "documents are");
+    let said = format!("{many} {verb}.");
+    let go = match outcomes.into_iter().find_map(|(_, outcome)| outcome.err()) {
+        None => Go::to(to).saying(said),
+        Some(Error::Internal(chain)) => return Err(chain.into()),
+        Some(error) => Go::to(to).complaining(format!("{said} Some are not: {error}")),
+    };
+    if can_be_undone && !done.is_empty() {
+        return Ok(go.with_undo_of("/admin/documents/restore", done).response());
     }
-    said.push_str(&format!(" Some are not: {error}"));
-    Ok(Go::to(to).complaining(said).response())
+    Ok(go.response())
 }
 
 async fn ask_visibility(

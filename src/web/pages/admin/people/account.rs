@@ -24,8 +24,9 @@ use crate::{
             Choice, FormErrors, Go, HiddenField, Html, Moment, Place,
             admin::Sidebar,
             confirm::{Confirmation, Question},
-            page,
+            once_at, page,
             sign_in::Empty,
+            take_once,
         },
     },
 };
@@ -98,7 +99,9 @@ pub async fn show(
     member: Member,
     id: Path<Id<User>>,
 ) -> Result<HttpResponse> {
-    person_page(&app, &request, &member, *id, Shown::default()).await
+    let path = format!("/admin/people/{}", *id);
+    let new_password = take_once(&app, &request, &member, &path);
+    person_page(&app, &request, &member, *id, Shown { new_password, ..Shown::default() }).await
 }
 
 pub async fn edit(
@@ -136,8 +139,7 @@ async fn change(app: &App, member: &Member, id: Id<User>, form: &AccountForm) ->
     .await
 }
 
-/// Sets a random password. The answer is the page itself: a redirect would have to carry the
-/// password along.
+/// Sets a random password. The page that follows shows it, once: loading it again sets no other.
 pub async fn reset_password(
     app: Data<App>,
     request: HttpRequest,
@@ -167,11 +169,12 @@ pub async fn reset_password(
     let set = app
         .write_as(actor, move |tx, actor| users::set_password(tx, actor, organization, id, hash))
         .await;
-    let shown = match set {
-        Ok(()) => Shown { new_password: Some(password), ..Shown::default() },
-        Err(error) => Shown { outcome: Err(error), ..Shown::default() },
-    };
-    person_page(&app, &request, &member, id, shown).await
+    if let Err(error) = set {
+        return refused(&app, &request, &member, id, error).await;
+    }
+    let path = format!("/admin/people/{id}");
+    app.shown_once.leave(once_at(&member, &path), password);
+    Ok(Go::to(path).response())
 }
 
 pub async fn sign_out(

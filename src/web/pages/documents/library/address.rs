@@ -6,7 +6,10 @@ use serde::Deserialize;
 
 use crate::{
     app::{Find, Sort},
-    domain::documents::{Kind, Status},
+    domain::{
+        documents::{Kind, Status},
+        file_type::FileType,
+    },
     web::pages::HiddenField,
 };
 
@@ -18,6 +21,7 @@ pub struct Address {
     pub q: String,
     pub category: String,
     pub kind: String,
+    pub r#type: String,
     pub tag: Vec<String>,
     pub person: String,
     pub from: String,
@@ -48,6 +52,7 @@ impl Address {
             text: self.q.clone(),
             category: self.category.parse().ok(),
             kinds: Kind::from_name(&self.kind).into_iter().collect(),
+            file_type: FileType::from_name(&self.r#type),
             tags: self.tag.clone(),
             person: self.person.parse().ok(),
             from: date(&self.from).and_then(start_of),
@@ -107,7 +112,12 @@ impl Address {
     }
 
     fn pairs(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let before = [("q", &self.q), ("category", &self.category), ("kind", &self.kind)];
+        let before = [
+            ("q", &self.q),
+            ("category", &self.category),
+            ("type", &self.r#type),
+            ("kind", &self.kind),
+        ];
         let after = [
             ("person", &self.person),
             ("from", &self.from),

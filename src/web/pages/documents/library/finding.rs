@@ -9,8 +9,9 @@ use super::{
     narrowing::{self, Names},
 };
 use crate::{
-    app::{self, App, Sort},
-    domain::access::Action,
+    app::{self, App, Find, Sort},
+    domain::{access::Action, documents::Status, users::User},
+    id::Id,
     web::{
         auth::Member,
         body::Query,
@@ -28,17 +29,9 @@ pub async fn show(
     let frame = page(&request, &member.visitor, Place::Library).await?;
     let search = SearchBox { text: address.q.clone(), kept: address.kept(&["q"]) };
     let page = Page { search, ..frame };
-    let statistics = app.statistics(member.actor()).await?;
-    let now = app.clock.now();
     Ok(Html(LibraryPage {
         can_upload: page.can_upload(),
         results: found(&app, &member, address).await?,
-        statistics: Statistics {
-            documents: statistics.documents,
-            new_this_month: statistics.new_this_month,
-            categories: statistics.categories,
-            updated: statistics.updated_at.map(|at| Moment::new(at, now)),
-        },
         page,
     }))
 }
@@ -61,8 +54,11 @@ async fn found(app: &App, member: &Member, address: Address) -> Result<Results> 
     let (category, person) = app.names_of_filters(member.actor(), category, person).await?;
     let active = narrowing::active(&address, Names { category, person });
     let now = app.clock.now();
+    let is_library_empty = found.total == 0 && active.is_empty() && address.q.trim().is_empty();
     Ok(Results {
-        is_library_empty: found.total == 0 && active.is_empty() && address.q.trim().is_empty(),
+        statistics: statistics(app, member, now).await?,
+        has_archive: is_library_empty && has_archive(app, member).await?,
+        is_library_empty,
         total: found.total,
         correction: correction(&address.q, &found.corrections),
         is_grid: address.is_grid(),
@@ -81,13 +77,35 @@ async fn found(app: &App, member: &Member, address: Address) -> Result<Results> 
                 .map(|next| Address { after: next, ..address.clone() }.href()),
         },
         can_upload,
-        documents: cards(found, &address, now),
+        documents: cards(found, &address, member.user.id, now),
         query: address.q,
     })
 }
 
-fn cards(found: app::Page, address: &Address, now: Timestamp) -> Vec<DocumentCard> {
-    found.documents.into_iter().map(|found| DocumentCard::of(found, address, now)).collect()
+fn cards(
+    found: app::Page,
+    address: &Address,
+    reader: Id<User>,
+    now: Timestamp,
+) -> Vec<DocumentCard> {
+    let card = |found| DocumentCard::of(found, address, reader, now);
+    found.documents.into_iter().map(card).collect()
+}
+
+async fn statistics(app: &App, member: &Member, now: Timestamp) -> Result<Statistics> {
+    let statistics = app.statistics(member.actor()).await?;
+    Ok(Statistics {
+        documents: statistics.documents,
+        new_this_month: statistics.new_this_month,
+        categories: statistics.categories,
+        updated: statistics.updated_at.map(|at| Moment::new(at, now)),
+    })
+}
+
+/// An empty library offers no filters, so the way into the archive is asked for.
+async fn has_archive(app: &App, member: &Member) -> Result<bool> {
+    let archive = Find { status: Some(Status::Archived), limit: 1, ..Find::default() };
+    Ok(app.find(member.actor(), archive).await?.total > 0)
 }
 
 /// Without any filter: the search and the way it is shown stay.

@@ -1,5 +1,5 @@
 //! The library: what there is, found by words and filters. The address holds the whole state
-//! (`q`, `category`, `kind`, `tag`, `person`, `from`, `to`, `status`, `sort`, `view`, `after`), so
+//! (`q`, `category`, `type`, `kind`, `tag`, `person`, `from`, `to`, `status`, `sort`, `view`, `after`), so
 //! every filter is a link; the page's script only fetches the results without the frame.
 
 pub mod address;
@@ -21,7 +21,6 @@ use crate::web::pages::{ChoiceLink, HiddenField, Moment, Page, Pager, filters};
 #[template(path = "documents/library.html")]
 pub struct LibraryPage {
     pub page: Page,
-    pub statistics: Statistics,
     /// Files may be dropped on the library.
     pub can_upload: bool,
     pub results: Results,
@@ -47,6 +46,8 @@ pub struct Statistics {
 /// What was found, and the ways to narrow it.
 #[derive(Clone, Debug, Default)]
 pub struct Results {
+    /// Of the whole library, so that they are as fresh as the list.
+    pub statistics: Statistics,
     /// What was searched for, as it was typed.
     pub query: String,
     /// How many documents match, over all pages of the list.
@@ -67,10 +68,19 @@ pub struct Results {
     pub pager: Pager,
     /// Nothing was ever uploaded (or nothing that this person may see).
     pub is_library_empty: bool,
+    /// Of an empty library: something is in the archive.
+    pub has_archive: bool,
     pub can_upload: bool,
 }
 
 impl Results {
+    /// The page's title, which follows the search.
+    pub fn title(&self) -> String {
+        // As browsers show a title: with single spaces.
+        let words: Vec<&str> = self.query.split_whitespace().collect();
+        if words.is_empty() { "Library".into() } else { format!("{} – Library", words.join(" ")) }
+    }
+
     pub fn sort_label(&self) -> &str {
         self.sorts.iter().find(|sort| sort.selected).map_or("Newest", |sort| &sort.label)
     }

@@ -6,7 +6,10 @@ use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use super::{ActiveFilter, Address, DateFilter, Facet, address};
 use crate::{
     app::Facets,
-    domain::documents::{Kind, Status},
+    domain::{
+        documents::{Kind, Status},
+        file_type::FileType,
+    },
     web::pages::{ChoiceLink, format},
 };
 
@@ -28,7 +31,15 @@ pub fn facets(address: &Address, facets: &Facets, sees_drafts: bool) -> Vec<Face
         let chosen = if is_chosen { String::new() } else { id };
         option(name, address.with(|it| it.category = chosen), is_chosen, Some(*count))
     });
-    let kind = facets.kinds.iter().map(|(kind, count)| {
+    let file_type = facets.file_types.iter().map(|(one, count)| {
+        let is_chosen = address.r#type == one.name();
+        let chosen = if is_chosen { "" } else { one.name() };
+        option(one.label(), address.with(|it| it.r#type = chosen.into()), is_chosen, Some(*count))
+    });
+    // Most portals keep files and nothing else: that tells nobody anything.
+    let has_kinds = facets.kinds.iter().any(|(kind, _)| *kind != Kind::File);
+    let kinds = facets.kinds.iter().filter(|_| has_kinds);
+    let kind = kinds.map(|(kind, count)| {
         let is_chosen = address.kind == kind.name();
         let chosen = if is_chosen { "" } else { kind.name() };
         option(kind.label(), address.with(|it| it.kind = chosen.into()), is_chosen, Some(*count))
@@ -49,6 +60,7 @@ pub fn facets(address: &Address, facets: &Facets, sees_drafts: bool) -> Vec<Face
     });
     vec![
         facet("category", "Category", category.collect()),
+        facet("type", "Type", file_type.collect()),
         facet("kind", "Kind", kind.collect()),
         facet("tag", "Tag", tag.collect()),
         facet("person", "Added by", person.collect()),
@@ -121,6 +133,9 @@ pub fn active(address: &Address, names: Names) -> Vec<ActiveFilter> {
     if let Some(name) = names.category {
         active.push(filter("Category", name, address.with(|it| it.category.clear())));
     }
+    if let Some(one) = FileType::from_name(&address.r#type) {
+        active.push(filter("Type", one.label().into(), address.with(|it| it.r#type.clear())));
+    }
     if let Ok(kind) = Kind::from_name(&address.kind) {
         active.push(filter("Kind", kind.label().into(), address.with(|it| it.kind.clear())));
     }
@@ -158,17 +173,20 @@ mod tests {
 
     #[test]
     fn choosing_a_chosen_filter_drops_it() {
-        let address: Address = serde_html_form::from_str("tag=plan&kind=file").unwrap();
+        let address: Address = serde_html_form::from_str("tag=plan&kind=poster").unwrap();
         let counted = Facets {
-            kinds: vec![(Kind::File, 3)],
+            kinds: vec![(Kind::Poster, 3)],
+            file_types: vec![(FileType::Pdf, 2), (FileType::Image, 1)],
             tags: vec![("budget".into(), 2), ("plan".into(), 3)],
             ..Facets::default()
         };
-        let [_, kind, tag, _, status] = facets(&address, &counted, false).try_into().unwrap();
+        let [_, file_type, kind, tag, _, status] =
+            facets(&address, &counted, false).try_into().unwrap();
         assert_eq!(kind.options[0].href, "/documents?tag=plan");
-        assert_eq!(tag.options[0].href, "/documents?kind=file");
+        assert_eq!(file_type.options[0].href, "/documents?type=pdf&kind=poster&tag=plan");
+        assert_eq!(tag.options[0].href, "/documents?kind=poster");
         assert!(tag.options[0].selected);
-        assert_eq!(tag.options[1].href, "/documents?kind=file&tag=plan&tag=budget");
+        assert_eq!(tag.options[1].href, "/documents?kind=poster&tag=plan&tag=budget");
         assert_eq!(status.options.len(), 1, "only those who can have drafts are offered them");
     }
 

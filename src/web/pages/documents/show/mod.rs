@@ -2,6 +2,7 @@
 
 mod preview;
 mod reading;
+mod table;
 
 use askama::Template;
 
@@ -26,6 +27,9 @@ pub struct DocumentPage {
     /// Leads to the rest of the activity.
     pub more_activity_href: Option<String>,
     pub allowed: Allowed,
+    /// At home in the document's organization: to others the library and its filters lead nowhere,
+    /// and nobody tells them who did what.
+    pub is_insider: bool,
 }
 
 /// `GET /documents/{id}/preview`: the preview alone, asked for until it is ready.
@@ -44,8 +48,8 @@ pub struct DocumentDetails {
     pub description: String,
     pub category: Option<ChoiceLink>,
     pub tags: Vec<ChoiceLink>,
-    /// `Document`, `Poster`, `Link`.
-    pub kind: String,
+    /// `Poster`, `Link`; `None` for the ordinary file.
+    pub kind: Option<String>,
     pub face: FileFace,
     /// Empty for links.
     pub filename: String,
@@ -122,6 +126,16 @@ pub enum Preview {
     /// Plain text, cut off where `is_cut` says so.
     Text {
         text: String,
+        is_cut: bool,
+    },
+    /// The rows of a table, the head first, cut off where `is_cut` says so.
+    Table {
+        rows: Vec<Vec<String>>,
+        is_cut: bool,
+    },
+    /// CommonMark as harmless HTML, cut off where `is_cut` says so.
+    Prose {
+        html: String,
         is_cut: bool,
     },
     Audio {

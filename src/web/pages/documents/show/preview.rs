@@ -1,6 +1,6 @@
 //! What the reader sees of a file, decided by its type and by what reading it gave.
 
-use super::{PageImage, Preview};
+use super::{PageImage, Preview, table};
 use crate::{
     app::{App, Reading},
     domain::{
@@ -9,7 +9,7 @@ use crate::{
         documents::{CurrentFile, Document},
     },
     error::Result,
-    web::pages::documents::card,
+    web::pages::{documents::card, format},
 };
 
 /// How much of a text stands in the page.
@@ -84,14 +84,33 @@ async fn of_read_file(
     if !pages.is_empty() {
         return Ok(Preview::Pages(pages));
     }
+    if file.media_type == "text/markdown" {
+        return markdown(app, actor, document).await;
+    }
     if facts.has_text {
         let text = app.text(actor, document.id, TEXT_BYTES_MAX).await?;
+        if file.media_type == "text/csv"
+            && let Some((rows, is_cut)) = table::rows_of(&text)
+        {
+            return Ok(Preview::Table { rows, is_cut: is_cut || facts.is_text_truncated });
+        }
         return Ok(shortened(&text, facts.is_text_truncated));
     }
     if let Some(url) = card::thumbnail_url(document, reading.found.blob.as_ref()) {
         return Ok(Preview::Thumbnail { url });
     }
     Ok(Preview::None { reason: "There is no preview for this type of file.".into() })
+}
+
+/// The beginning of a text as its author laid it out; what was read from it has lost its marks.
+async fn markdown(app: &App, actor: Actor, document: &Document) -> Result<Preview> {
+    let content = app.content(actor, document.id, None).await?;
+    let size_bytes = content.file.size_bytes;
+    let start = size_bytes.min(TEXT_CHARS_MAX as u64);
+    let opened = app.open_content(&content, Some(0..start)).await?;
+    let source = opened.read(TEXT_CHARS_MAX).await?;
+    let source = String::from_utf8_lossy(&source);
+    Ok(Preview::Prose { html: format::page_of_prose(&source), is_cut: start < size_bytes })
 }
 
 /// The beginning of a text. Form feeds, which part its pages, become empty lines.

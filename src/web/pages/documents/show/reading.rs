@@ -13,9 +13,9 @@ use super::{
 use crate::{
     app::{App, Reading},
     domain::{
-        access::{Action, decide},
+        access::{Action, Actor, decide},
         blobs::Extraction,
-        documents::{Document, Status, TRASH_KEPT},
+        documents::{Document, Kind, Status, TRASH_KEPT},
         events::{Event, Verb},
         versions::Version,
     },
@@ -53,6 +53,7 @@ pub async fn document_page(
     let page = page(request, visitor, Place::Library).await?;
     let preview = preview_of(app, visitor.actor(), &reading).await?;
     let organization = reading.found.document.organization;
+    let is_insider = decide(&visitor.actor, Action::ReadHistory(&reading.found.document)).is_ok();
     let may_audit = decide(&visitor.actor, Action::Govern(organization)).is_ok();
     let current = reading.found.document.current.as_ref().map(|file| file.version);
     let versions = reading.versions.iter();
@@ -64,8 +65,9 @@ pub async fn document_page(
         activity: reading.activity.iter().map(|event| activity_row(event, now)).collect(),
         more_activity_href: may_audit.then(|| format!("/admin/audit?document={id}")),
         allowed: allowed(&reading),
+        is_insider,
         preview,
-        document: details(reading, now),
+        document: details(reading, &visitor.actor, now),
         page,
     })
 }
@@ -78,10 +80,13 @@ pub async fn preview(
 ) -> Result<Html<PreviewFragment>> {
     let reading = app.reading(visitor.actor(), *id).await?;
     let preview = preview_of(&app, visitor.actor(), &reading).await?;
-    Ok(Html(PreviewFragment { preview, document: details(reading, app.clock.now()) }))
+    Ok(Html(PreviewFragment {
+        preview,
+        document: details(reading, &visitor.actor, app.clock.now()),
+    }))
 }
 
-fn details(reading: Reading, now: Timestamp) -> DocumentDetails {
+fn details(reading: Reading, actor: &Actor, now: Timestamp) -> DocumentDetails {
     let Reading { found, seen_by, trashed_by, .. } = reading;
     let document = found.document;
     let link = |label: &str, address: Address| ChoiceLink {
@@ -100,7 +105,7 @@ fn details(reading: Reading, now: Timestamp) -> DocumentDetails {
     DocumentDetails {
         category,
         tags: tags.collect(),
-        kind: document.kind.label().into(),
+        kind: (document.kind != Kind::File).then(|| document.kind.label().into()),
         face: card::face(&document),
         filename: file.map(|file| file.filename.clone()).unwrap_or_default(),
         media_type: file.map(|file| file.media_type.clone()).unwrap_or_default(),
@@ -112,7 +117,7 @@ fn details(reading: Reading, now: Timestamp) -> DocumentDetails {
         owner: found.creator,
         created: Moment::new(document.created_at, now),
         updated: Moment::new(document.updated_at, now),
-        is_new: document.is_new(now),
+        is_new: document.is_new(now) && actor.user != Some(document.created_by),
         status: document.status.into(),
         visibility: (&document.visibility).into(),
         seen_by,

@@ -1,0 +1,69 @@
+//! The administration: many documents at once, accounts, settings, the log.
+
+use appliance::domain::access::Role;
+
+use crate::support::TestApp;
+
+#[tokio::test]
+async fn many_that_went_to_the_trash_come_back_by_undo() {
+    let app = TestApp::spawn().await;
+    let ada = app.person("ada").await;
+    let one = ada.add("one.txt", b"One", &[]).await;
+    let two = ada.add("two.txt", b"Two", &[]).await;
+    app.settle().await;
+    let fields = [("id", one.as_str()), ("id", two.as_str()), ("act", "trash")];
+    let shown = ada.submit("/admin/documents/bulk", &fields).await;
+    shown.says("2 documents are moved to the trash. Undo").says("No documents here");
+    let form = shown.piece("<form action=\"/admin/documents/restore\"", "</form>");
+    assert!(form.contains(&one) && form.contains(&two), "{form}");
+    let undo = [("id", one.as_str()), ("id", two.as_str())];
+    let shown = ada.submit("/admin/documents/restore", &undo).await;
+    shown.says("2 documents are restored.").says("one").says("two").does_not_say("Undo");
+}
+
+#[tokio::test]
+async fn a_password_is_reset_once_and_shown_once() {
+    let app = TestApp::spawn().await;
+    let ada = app.person("ada").await;
+    let vic = app.add_user("vic", Role::Viewer).await.id;
+    let page = format!("/admin/people/{vic}");
+    let shown = ada.submit(&format!("{page}/password"), &[("confirmed", "1")]).await;
+    assert_eq!(shown.address, page);
+    let password = shown.piece("<code id=\"secret\">", "</code>").to_owned();
+    ada.get(&page).await.does_not_say("It is not shown again");
+    let signed_in = app.passer_by().sign_in("vic", &password).await;
+    assert_eq!(signed_in.address, "/account/password");
+}
+
+#[tokio::test]
+async fn an_accent_of_ones_own_counts_when_it_is_chosen() {
+    let app = TestApp::spawn().await;
+    let ada = app.person("ada").await;
+    ada.get("/admin/settings").await.says("Built-in").says("Own color");
+    let fields = [
+        ("name", "Northlight"),
+        ("accent", "#aa2200"),
+        ("use_default_accent", "0"),
+        ("upload_limit_mb", "1"),
+        ("session_days", "14"),
+        ("cors_origins", ""),
+    ];
+    let shown = ada.submit("/admin/settings", &fields).await;
+    shown.says("The settings are saved.");
+    assert!(shown.html.contains("accent-aa2200"), "{}", shown.html);
+    let fields = fields.map(|(name, value)| match name {
+        "use_default_accent" => (name, "1"),
+        "upload_limit_mb" => (name, "0"),
+        _ => (name, value),
+    });
+    let shown = ada.send("/admin/settings", &fields).await;
+    assert_eq!(shown.status, 422);
+    shown.says("The upload limit lies between 1 MB and 1 TB.");
+}
+
+#[tokio::test]
+async fn the_log_says_who_signed_in_without_saying_it_twice() {
+    let app = TestApp::spawn().await;
+    let ada = app.person("ada").await;
+    ada.get("/admin/audit").await.says("Ada Lovelace signed in").does_not_say("signed in as Ada");
+}
