@@ -4,7 +4,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::SignedDuration;
 use tokio::sync::{Mutex, MutexGuard, watch};
 use uuid::Uuid;
 
@@ -27,8 +26,6 @@ use crate::{
 const CHANGES_MAX: usize = 200_000;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(30);
-/// A base that is wanted comes within this time, or is asked for again.
-const BASE_PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
 /// How far changes have been shipped.
 #[derive(Default)]
