@@ -17,6 +17,7 @@
 //!           blobs                files by their SHA-256: spool, disk, S3
 //!           search               the index: words, filters, facets, snippets
 //!           extract              bytes to text and images, in a sandboxed child
+//!           backup               archives and repositories: bytes, hashes, encryption
 //!           host                 the machine: disk space, owners, ports, limits
 //! base      config error id hash size clock
 //! ```
@@ -95,6 +96,7 @@ pub mod id;
 pub mod size;
 
 // engines
+pub mod backup;
 pub mod blobs;
 pub mod extract;
 pub mod host;

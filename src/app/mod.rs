@@ -4,12 +4,14 @@
 //! [`App`] holds the engines. Its flows are in one file each; the background tasks
 //! ([`indexer`], [`worker`], [`keeper`]) run between [`App::start`] and [`Background::stop`].
 
+mod backup;
 mod bulk;
 mod check;
 mod choices;
 mod demo;
 mod doctor;
 mod download;
+mod export;
 mod extraction;
 mod indexer;
 mod keeper;
@@ -44,12 +46,18 @@ use tokio::{
 };
 
 pub use self::{
+    backup::{
+        BackupWanted, Drilled, FOLDER as BACKUPS, Found as FoundBackups, Listed as ListedBackup,
+        Made, Restore, Restored, Shipped, Source as BackupSource, Target, list as list_backups,
+        prune as prune_backups, restore, verify as verify_backups,
+    },
     bulk::{BULK_MAX, BulkChange},
     check::{Damage, Report},
     choices::{Audience, Proposals},
     demo::{Demo, Sample},
     doctor::{Finding, Level},
     download::{Content, Image},
+    export::Exported,
     library::{Facets, Find, Found, Page, Sort, Statistics, names_of, with_surroundings},
     people::{People, PeopleWanted, Person, PersonDetails},
     progress::{Reporter, Step},
@@ -102,6 +110,9 @@ pub struct App {
     storage: storage::StorageCache,
     throttle: throttle::Throttle,
     drawing: extraction::Drawing,
+    /// Files that must stay while a backup is under way.
+    pins: backup::Pins,
+    following: backup::Following,
     /// Held by whoever takes the index one step further.
     indexing: Mutex<()>,
     unknown_proxy: OnceLock<IpAddr>,
@@ -132,17 +143,14 @@ impl App {
         let data = &config.data;
         create_private_folder(data)
             .with_context(|| format!("making the data folder {}", data.display()))?;
+        // A restore that was cut off while it swapped the folders.
+        backup::finish_swap(data)?;
         let cache_bytes = config.store.cache_mb as usize * 1024 * 1024;
         let store = Store::open(&data.join(App::DATABASE), cache_bytes, clock.clone())?;
         let settings = store.write_blocking(settings::prepare)?;
-        let folders = Folders {
-            spool: data.join("spool"),
-            objects: data.join("objects"),
-            cache: data.join("cache"),
-        };
         let reserve_bytes = u64::from(config.uploads.reserve_mb) << 20;
         let limits = Limits { reserve_bytes, ..Limits::default() };
-        let blobs = Blobs::at(folders, &config.storage, limits, clock.clone())?;
+        let blobs = Blobs::at(Folders::below(data), &config.storage, limits, clock.clone())?;
         // The store has the data folder for this process alone, so nobody is uploading.
         let swept = blobs.sweep_incoming_blocking(Timestamp::MAX)?;
         if swept.files > 0 {
@@ -176,6 +184,8 @@ impl App {
             counts: library::CountCache::new(10_000),
             storage: storage::cache(),
             drawing: extraction::Drawing::new(),
+            pins: backup::Pins::default(),
+            following: backup::Following::default(),
             indexing: Mutex::new(()),
             hashing: Arc::new(Semaphore::new(HASHED_TOGETHER)),
             hashing_queue: Arc::new(Semaphore::new(HASHED_TOGETHER + HASHING_WAITING_MAX)),
@@ -195,6 +205,7 @@ impl App {
         let mut tasks = JoinSet::new();
         tasks.spawn(indexer::run(self.clone(), stopped.clone()));
         tasks.spawn(worker::run(self.clone(), stopped.clone()));
+        tasks.spawn(backup::follow(self.clone(), stopped.clone()));
         tasks.spawn(keeper::run(self.clone(), stopped));
         Background { stop, tasks }
     }

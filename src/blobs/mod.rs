@@ -71,7 +71,7 @@ mod verify;
 
 use std::{
     fmt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex as SyncMutex},
     thread,
     time::Duration,
@@ -108,6 +108,17 @@ pub struct Folders {
     /// On the spool's file system a move is a rename.
     pub objects: PathBuf,
     pub cache: PathBuf,
+}
+
+impl Folders {
+    /// Where they are in a data folder.
+    pub fn below(data: &Path) -> Self {
+        Folders {
+            spool: data.join("spool"),
+            objects: data.join("objects"),
+            cache: data.join("cache"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -8,8 +8,8 @@ use tokio::{runtime, sync::watch};
 
 use super::{Failure, Shell};
 use crate::{
-    app::{Reporter, Step},
-    control::{Reply, Request, ask_or_open},
+    app::{App, Reporter, Step},
+    control::{Reply, Request, ask_or_open, without_portal},
 };
 
 impl Shell {
@@ -24,6 +24,18 @@ impl Shell {
             let _drawn = tokio::time::timeout(Duration::from_secs(1), bar).await;
             Ok(reply?)
         })
+    }
+
+    /// [`ask`](Self::ask), for what can be done on a host without a portal too.
+    pub fn ask_even_without_portal(&self, request: Request) -> Result<Reply, Failure> {
+        if self.config.data.join(App::DATABASE).exists() {
+            return self.ask(request);
+        }
+        let unheard = Reporter::unheard();
+        match runtime()?.block_on(without_portal(&self.config, &request, &unheard)) {
+            Some(reply) => Ok(reply?),
+            None => self.ask(request),
+        }
     }
 }
 
@@ -43,7 +55,7 @@ pub fn runtime() -> Result<runtime::Runtime, Failure> {
 }
 
 /// Draws on the standard error while it is a terminal, until the reporter is gone.
-async fn show(mut steps: watch::Receiver<Step>) {
+pub(super) async fn show(mut steps: watch::Receiver<Step>) {
     let bar = ProgressBar::no_length();
     while steps.changed().await.is_ok() {
         let step = steps.borrow_and_update().clone();

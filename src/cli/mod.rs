@@ -8,15 +8,20 @@
 //! and what it does in `control/carry_out.rs`, a test in `tests/it/cli.rs`.
 
 mod ask;
+mod backup;
+mod backup_plan;
 mod check;
 mod completions;
 mod config;
 mod doctor;
+mod export;
 mod failure;
+mod keys;
 mod logging;
 mod output;
 mod passwords;
 mod reindex;
+mod restore;
 mod serve;
 mod setup_link;
 mod status;
@@ -80,6 +85,12 @@ enum Verb {
     SetupLink,
     /// Add people, list them, change their password, lock them out
     User(user::Arguments),
+    /// Back the portal up; list, verify and prune backups
+    Backup(backup::Arguments),
+    /// Restore a backup into the data folder
+    Restore(restore::Arguments),
+    /// Write the library as folders and files
+    Export(export::Arguments),
     /// Build the search index anew
     Reindex,
     /// Check that everything stored is whole
@@ -111,6 +122,9 @@ pub fn run(command_line: &CommandLine) -> Result<Exit, Failure> {
         Verb::Status(arguments) => status::run(&common.shell()?, arguments),
         Verb::SetupLink => setup_link::run(&common.shell()?),
         Verb::User(arguments) => user::run(&common.shell()?, arguments),
+        Verb::Backup(arguments) => backup::run(&common.shell()?, arguments),
+        Verb::Restore(arguments) => restore::run(&common.shell()?, arguments),
+        Verb::Export(arguments) => export::run(&common.shell()?, arguments),
         Verb::Reindex => reindex::run(&common.shell()?),
         Verb::Check(arguments) => check::run(&common.shell()?, arguments),
         Verb::Doctor(arguments) => doctor::run(common, arguments),

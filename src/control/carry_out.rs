@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Reply, Request, accounts};
+use super::{Reply, Request, accounts, backups};
 use crate::{
     app::{App, Reporter, Step},
     domain::{jobs, users},
@@ -60,7 +60,28 @@ pub async fn carry_out(
         Request::Reindex => reindex(app, reporter).await,
         Request::Check { deep } => app.check(deep, reporter).await.map(Reply::Checked),
         Request::Doctor => app.doctor(running.is_some()).await.map(Reply::Findings),
+        Request::BackUp(wanted) => app.back_up(wanted, reporter).await.map(Reply::BackedUp),
+        Request::Backups { place, key } => backups::list(app, place, key).await.map(Reply::Backups),
+        Request::VerifyBackups { place, key, all_data, mends } => {
+            let found = backups::verify(app, place, key, (all_data, mends), reporter).await;
+            found.map(Reply::VerifiedBackups)
+        }
+        Request::PruneBackups { place, key, retention } => {
+            backups::prune(app, place, key, retention).await.map(Reply::PrunedBackups)
+        }
+        Request::Drill { place, key } => {
+            backups::drill(app, place, key, reporter).await.map(Reply::Drilled)
+        }
+        Request::BackupPlan => view(backups::plan(app).await),
+        Request::SetBackupPlan(plan) => view(backups::set_plan(app, *plan).await),
+        Request::Export { folder, login } => {
+            app.export(&folder, login, reporter).await.map(Reply::Exported)
+        }
     }
+}
+
+fn view(plan: Result<backups::PlanView>) -> Result<Reply> {
+    plan.map(|plan| Reply::BackupPlan(Box::new(plan)))
 }
 
 fn server(running: Option<&Running>) -> Result<&Running> {

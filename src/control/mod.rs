@@ -11,6 +11,7 @@
 
 mod accounts;
 mod asking;
+mod backups;
 mod carry_out;
 mod listening;
 mod opening;
@@ -20,6 +21,7 @@ mod wire;
 pub use self::{
     accounts::{Account, Added, NewAccount, Password},
     asking::{AskError, ask},
+    backups::{PlanView, without_portal},
     carry_out::{Running, Status, carry_out, setup_url},
     listening::{Listener, Listening, listen},
     opening::{Refused, ask_or_open},

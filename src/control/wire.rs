@@ -1,11 +1,17 @@
 //! What the two sides say to each other: one line of JSON each time.
 
+use std::path::PathBuf;
+
 use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 
-use super::{Account, Added, NewAccount, Password, Status};
+use super::{Account, Added, NewAccount, Password, PlanView, Status};
 use crate::{
-    app::{Finding, Report, Step},
+    app::{
+        BackupWanted, Drilled, Exported, Finding, FoundBackups, ListedBackup, Made, Report, Step,
+    },
+    backup::{Key, Pruned, Retention},
+    domain::backups::Plan,
     error::{Error, Result},
 };
 
@@ -39,6 +45,34 @@ pub enum Request {
         deep: bool,
     },
     Doctor,
+    BackUp(BackupWanted),
+    /// Without a place, where the plan puts them.
+    Backups {
+        place: Option<String>,
+        key: Key,
+    },
+    VerifyBackups {
+        place: Option<String>,
+        key: Key,
+        all_data: bool,
+        mends: bool,
+    },
+    PruneBackups {
+        place: Option<String>,
+        key: Key,
+        retention: Retention,
+    },
+    Drill {
+        place: Option<String>,
+        key: Key,
+    },
+    BackupPlan,
+    SetBackupPlan(Box<Plan>),
+    /// With a login, only what that person sees.
+    Export {
+        folder: PathBuf,
+        login: Option<String>,
+    },
 }
 
 impl Request {
@@ -46,7 +80,12 @@ impl Request {
     pub fn only_looks(&self) -> bool {
         matches!(
             self,
-            Request::Status | Request::UserList | Request::Check { .. } | Request::Doctor
+            Request::Status
+                | Request::UserList
+                | Request::Check { .. }
+                | Request::Doctor
+                | Request::Backups { .. }
+                | Request::BackupPlan
         )
     }
 
@@ -72,6 +111,13 @@ pub enum Reply {
     },
     Checked(Report),
     Findings(Vec<Finding>),
+    BackedUp(Made),
+    Backups(Vec<ListedBackup>),
+    VerifiedBackups(FoundBackups),
+    PrunedBackups(Pruned),
+    Drilled(Drilled),
+    BackupPlan(Box<PlanView>),
+    Exported(Exported),
 }
 
 /// What the server says, line by line.

@@ -2,6 +2,7 @@
 
 use super::{
     TABLES,
+    backups::{Plan, Run},
     blobs::Blob,
     categories::Category,
     documents::{Document, Kind},
@@ -45,6 +46,8 @@ pub const INSPECTORS: &[Inspector] = &[
     inspector::<ApiToken>(),
     inspector::<Job>(),
     inspector::<Event>(),
+    inspector::<Plan>(),
+    inspector::<Run>(),
 ];
 
 // A table that nobody looks at would make `check` say what it does not know.
@@ -74,6 +77,8 @@ impl Sound for Organization {}
 impl Sound for User {}
 impl Sound for Blob {}
 impl Sound for Job {}
+impl Sound for Plan {}
+impl Sound for Run {}
 /// The names in an event outlive what they name.
 impl Sound for Event {}
 

@@ -38,6 +38,10 @@ pub enum Task {
     MergeCategory { organization: Id<Organization>, from: Id<Category>, to: Option<Id<Category>> },
     /// Bring the many documents that share what has changed up to date in the search index.
     IndexDocuments { shared: Shared },
+    /// Write a backup as the plan says, then remove the old ones.
+    BackUp,
+    /// Restore the newest backup into a scratch folder, and look whether it is whole.
+    Drill,
 }
 
 impl Task {
@@ -50,6 +54,8 @@ impl Task {
             Task::HandOver { .. } => "Hand a person's documents over",
             Task::MergeCategory { .. } => "Move documents to another category",
             Task::IndexDocuments { .. } => "Update the search for many documents",
+            Task::BackUp => "Back the portal up",
+            Task::Drill => "Rehearse restoring the newest backup",
         }
     }
 
@@ -413,6 +419,18 @@ pub fn count(tx: &ReadTx, state: State) -> Result<u64> {
 /// How many jobs are in each state.
 pub fn counts(tx: &ReadTx) -> Result<Vec<(State, u64)>> {
     State::ALL.into_iter().map(|state| Ok((state, count(tx, state)?))).collect()
+}
+
+/// True while a job with this very task waits or runs.
+pub fn is_under_way(tx: &ReadTx, task: &Task) -> Result<bool> {
+    for state in [State::Queued, State::Running] {
+        for job in tx.index(&BY_STATE).within(&state).records()? {
+            if job?.task == *task {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// True when nothing is waiting to run now or running.

@@ -30,7 +30,9 @@ pub mod jobs;
 pub mod settings;
 pub mod setup;
 
+pub mod backups;
 pub mod integrity;
+pub mod restoring;
 
 use crate::store::{Record, Table};
 
@@ -51,4 +53,6 @@ pub const TABLES: &[Table] = &[
     tokens::ApiToken::TABLE,
     jobs::Job::TABLE,
     events::Event::TABLE,
+    backups::Plan::TABLE,
+    backups::Run::TABLE,
 ];

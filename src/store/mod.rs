@@ -13,6 +13,7 @@ mod key;
 mod memory;
 mod redb;
 mod scan;
+mod stored;
 mod table;
 mod tx;
 mod writer;

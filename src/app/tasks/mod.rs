@@ -2,6 +2,8 @@
 //! between its last step and the note that it is done. To run one by hand, use "Retry" on the
 //! jobs page.
 
+mod back_up;
+mod drill;
 mod extract_blob;
 mod hand_over;
 mod index_documents;
@@ -24,6 +26,8 @@ pub(super) async fn run(app: &App, job: &Job) -> Result<()> {
     match job.task {
         Task::StoreBlob { blob } => store_blob::run(app, blob).await,
         Task::ExtractBlob { blob } => extract_blob::run(app, blob).await,
+        Task::BackUp => back_up::run(app, job.id).await,
+        Task::Drill => drill::run(app, job.id).await,
         Task::RemoveBlob { blob } => remove_blob::run(app, blob).await,
         Task::HandOver { from, to } => hand_over::run(app, job.id, from, to).await,
         Task::MergeCategory { from, to, .. } => merge_category::run(app, job.id, from, to).await,

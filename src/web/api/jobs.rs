@@ -46,6 +46,8 @@ pub enum TaskName {
     HandOver,
     MergeCategory,
     IndexDocuments,
+    BackUp,
+    Drill,
 }
 
 impl JobView {
@@ -60,6 +62,8 @@ impl JobView {
                 Task::HandOver { .. } => TaskName::HandOver,
                 Task::MergeCategory { .. } => TaskName::MergeCategory,
                 Task::IndexDocuments { .. } => TaskName::IndexDocuments,
+                Task::BackUp => TaskName::BackUp,
+                Task::Drill => TaskName::Drill,
             },
             state: job.state,
             attempts: job.attempts,

@@ -84,6 +84,14 @@ impl Still {
         Still { app: open(config, clock.clone(), worker), clock, organization, ada, data }
     }
 
+    /// Closes it; its data stays as long as the second result.
+    pub fn close(self) -> (PathBuf, tempfile::TempDir) {
+        let Still { app, data, .. } = self;
+        let folder = app.config.data.clone();
+        blocking(move || drop(app));
+        (folder, data)
+    }
+
     pub fn actor(&self) -> Actor {
         let look = |tx: &ReadTx| Actor::load(tx, &self.ada, Some(self.organization));
         self.app.store.read_blocking(look).expect("an actor")

@@ -1,0 +1,201 @@
+//! Following the change log: ships what changed since the last snapshot to the repository of the
+//! plan, every few seconds, the new files first. What the disk of the portal takes with it is then
+//! the last few seconds and no more.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::{Mutex, MutexGuard, watch};
+use uuid::Uuid;
+
+use super::{making::add_file, plan::lock, stopping::StopOnDrop};
+use crate::{
+    app::{App, stops_within},
+    backup::{Key, Repository, Segment, SegmentLine},
+    domain::{
+        TABLES,
+        backups::{self, Plan},
+        blobs::Blob,
+        jobs::Task,
+    },
+    error::{Error, Result},
+    hash::ContentHash,
+    store::{Change, Changes, ReadTx, Table},
+};
+
+/// More changes at once are a new snapshot's work.
+const CHANGES_MAX: usize = 200_000;
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(30);
+
+/// How far changes have been shipped.
+#[derive(Default)]
+pub(in crate::app) struct Following {
+    place: Mutex<Option<Place>>,
+}
+
+/// Where it goes on.
+pub(in crate::app) struct Place {
+    repository: Repository,
+    name: String,
+    lineage: Uuid,
+    shipped: u64,
+}
+
+impl Following {
+    /// Nothing is shipped while this is held.
+    pub async fn pause(&self) -> MutexGuard<'_, Option<Place>> {
+        self.place.lock().await
+    }
+}
+
+/// What a round of shipping did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shipped {
+    /// The plan does not want it.
+    Off,
+    /// Nothing has changed.
+    Nothing,
+    /// So many changes are in the repository now.
+    Changes(u64),
+    /// There is no snapshot to go on from; one was ordered.
+    NeedsSnapshot,
+}
+
+pub(in crate::app) async fn follow(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    while !*stopped.borrow() {
+        let seconds = match app.store.read(backups::plan).await {
+            Ok(plan) if plan.is_on => u64::from(plan.ship_every_seconds),
+            Ok(_) => 0,
+            Err(fault) => {
+                tracing::error!("reading the plan of backups: {}", fault.chain());
+                0
+            }
+        };
+        let mut patience =
+            if seconds == 0 { LOOK_EVERY * 10 } else { Duration::from_secs(seconds) };
+        if seconds > 0
+            && let Err(fault) = app.ship_changes().await
+        {
+            tracing::error!("shipping changes to the repository: {}", fault.chain());
+            patience = PAUSE_AFTER_FAULT;
+        }
+        if stops_within(&mut stopped, patience).await {
+            return;
+        }
+    }
+}
+
+impl App {
+    /// Ships everything that has changed since the last time.
+    pub async fn ship_changes(&self) -> Result<Shipped> {
+        let plan = self.store.read(backups::plan).await?;
+        let Some(name) = plan.repository.clone().filter(|_| plan.is_on) else {
+            return Ok(Shipped::Off);
+        };
+        let mut place = self.following.place.lock().await;
+        if place.as_ref().is_none_or(|place| place.name != name) {
+            *place = self.begin_to_follow(&plan, name).await?;
+        }
+        let Some(at) = place.as_mut() else { return self.order_snapshot().await };
+        let _pin = self.pins.hold().await;
+        let from = at.shipped;
+        let Some(gathered) = self.store.read(move |tx| gather(tx, from)).await? else {
+            *place = None;
+            return self.order_snapshot().await;
+        };
+        if gathered.lines.is_empty() {
+            return Ok(Shipped::Nothing);
+        }
+        let shipped = self.ship(at, gathered).await;
+        if shipped.is_err() {
+            // Where the repository stands, it must tell anew.
+            *place = None;
+        }
+        shipped
+    }
+
+    async fn ship(&self, at: &mut Place, gathered: Gathered) -> Result<Shipped> {
+        let adding = at.repository.add(&self.clock).await?;
+        let stop = StopOnDrop::default();
+        let mut files = Vec::new();
+        for (hash, size_bytes) in gathered.files {
+            if add_file(&adding, &self.blobs, hash, stop.stopped()).await?.is_ok() {
+                files.push((hash, size_bytes));
+            }
+        }
+        let Gathered { to, now, lines, .. } = gathered;
+        let segment = Segment { lineage: at.lineage, from: at.shipped + 1, to, at: now };
+        let count = lines.len() as u64;
+        at.repository.ship(&segment, files, lines).await?;
+        adding.end().await?;
+        at.shipped = to;
+        Ok(Shipped::Changes(count))
+    }
+
+    /// Finds out where the repository stands; `None` when it has no snapshot of this store.
+    async fn begin_to_follow(&self, plan: &Plan, name: String) -> Result<Option<Place>> {
+        let repository = self.open_repository(&name, &lock(plan), &Key::None).await?;
+        let Some(lineage) = self.store.read(|tx| tx.lineage()).await? else { return Ok(None) };
+        let mut shipped = None;
+        for snapshot in repository.snapshots().await?.iter().rev() {
+            let head = repository.manifest(snapshot).await?.head;
+            if head.lineage == lineage {
+                shipped = Some(head.sequence);
+                break;
+            }
+        }
+        let Some(mut shipped) = shipped else { return Ok(None) };
+        for segment in repository.segments(Some(lineage)).await? {
+            if segment.from <= shipped + 1 {
+                shipped = shipped.max(segment.to);
+            }
+        }
+        Ok(Some(Place { repository, name, lineage, shipped }))
+    }
+
+    async fn order_snapshot(&self) -> Result<Shipped> {
+        self.store.write(|tx| backups::enqueue_once(tx, Task::BackUp)).await?;
+        Ok(Shipped::NeedsSnapshot)
+    }
+}
+
+struct Gathered {
+    to: u64,
+    now: jiff::Timestamp,
+    lines: Vec<SegmentLine>,
+    files: Vec<(ContentHash, u64)>,
+}
+
+/// Everything that changed after `from`, as it is now. `None` when the log does not reach back.
+fn gather(tx: &ReadTx, from: u64) -> Result<Option<Gathered>> {
+    let Changes::Next(changes) = tx.changes(from, CHANGES_MAX)? else { return Ok(None) };
+    let to = tx.latest_change()?;
+    if changes.last().is_some_and(|last| last.sequence < to) {
+        return Ok(None);
+    }
+    let mut gathered = Gathered { to, now: tx.now(), lines: Vec::new(), files: Vec::new() };
+    // Each record once, in the order of its last change.
+    let mut seen = std::collections::HashSet::new();
+    for change in changes.into_iter().rev() {
+        let Some(table) = table(&change) else { continue };
+        if !seen.insert((change.table, change.key.clone())) {
+            continue;
+        }
+        if let Some(hash) = change.key_of::<Blob>()
+            && let Some(blob) = tx.get::<Blob>(&hash)?
+        {
+            gathered.files.push((hash, blob.size_bytes));
+        }
+        let record = tx.stored_at(table, &change.key)?;
+        let record = record.map(|json| serde_json::from_slice(&json)).transpose();
+        let record = record.map_err(|fault| Error::Internal(fault.into()))?;
+        let key = change.key.iter().map(|byte| format!("{byte:02x}")).collect();
+        gathered.lines.push(SegmentLine { table: table.name.into(), key, record });
+    }
+    gathered.lines.reverse();
+    Ok(Some(gathered))
+}
+
+fn table(change: &Change) -> Option<Table> {
+    TABLES.iter().copied().find(|table| table.number == change.table)
+}

@@ -1,0 +1,90 @@
+//! Backups of the running portal, and what is done with them.
+//!
+//! A backup shows one moment: one read transaction gives the records, and the files that they name
+//! are kept ([`Pins`]) until it is done. It locks nobody out. [`restore`] turns one into a data
+//! folder, away from any server.
+//!
+//! `making` an archive or a snapshot · `restore`, `staging`, `swap`: into an empty folder, swapped in
+//! at the end · `drill` · `looking` after what is there · `following` the changes between two
+//! snapshots · `plan`: what happens by itself.
+
+mod drill;
+mod following;
+mod looking;
+mod making;
+mod pins;
+mod plan;
+mod restore;
+mod source;
+mod staging;
+mod stopping;
+mod swap;
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    drill::Drilled,
+    following::Shipped,
+    looking::{Found, Listed, list, prune, verify},
+    restore::{Restore, Restored, restore},
+    source::Source,
+};
+pub(super) use self::{
+    following::{Following, follow},
+    making::{blocking, reader},
+    pins::Pins,
+    swap::finish_swap,
+};
+use crate::backup::{Key, Lock};
+
+/// The folder of archives, in the data folder.
+pub const FOLDER: &str = "backups";
+
+/// A backup as somebody asks for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct BackupWanted {
+    pub target: Target,
+    pub lock: Lock,
+    /// Opens an encrypted repository; needed only to look into it.
+    pub key: Key,
+    /// Files stay where they are, and are only looked for.
+    pub is_records_only: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// An archive in the folder of backups.
+    Folder,
+    /// An archive into a pipe that somebody reads.
+    Pipe(PathBuf),
+    /// A snapshot in a repository: a folder or `s3://bucket/prefix`.
+    Repository(String),
+}
+
+/// A backup that was made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Made {
+    /// The file, or the repository.
+    pub place: String,
+    /// Of the snapshot in a repository.
+    pub snapshot: Option<String>,
+    /// The moment that it shows.
+    pub created_at: Timestamp,
+    pub instance: String,
+    pub records: u64,
+    pub files: u64,
+    pub files_bytes: u64,
+    /// What was written: compressed, and without what a repository had already.
+    pub written_objects: u64,
+    pub written_bytes: u64,
+    pub took_ms: u64,
+    pub is_encrypted: bool,
+    /// It was read again, and everything was there.
+    pub is_verified: bool,
+    /// What could not be backed up; sentences.
+    pub damages: Vec<String>,
+}

@@ -1,0 +1,85 @@
+//! Where a backup comes from: an archive, the standard input, a repository, or a folder of archives.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+
+use crate::{
+    backup::{Place, Repository},
+    error::{Error, Result},
+};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    Archive(PathBuf),
+    /// An archive on the standard input.
+    Input,
+    Repository(Place),
+}
+
+impl Source {
+    /// What a person names. A folder without a repository stands for its newest archive.
+    ///
+    /// # Errors
+    /// `NotFound` when nothing is there.
+    pub fn named(text: &str) -> Result<Self> {
+        if text == "-" {
+            return Ok(Source::Input);
+        }
+        let place: Place = place(text)?;
+        let Place::Folder(path) = &place else { return Ok(Source::Repository(place)) };
+        if path.is_file() {
+            return Ok(Source::Archive(path.clone()));
+        }
+        if !path.is_dir() {
+            return Err(Error::NotFound(format!("There is nothing at {}.", path.display())));
+        }
+        if Repository::is_in(path) {
+            return Ok(Source::Repository(place));
+        }
+        match archives(path)?.pop() {
+            Some(newest) => Ok(Source::Archive(newest)),
+            None => Err(Error::NotFound(format!("There is no backup in {}.", path.display()))),
+        }
+    }
+}
+
+/// A bucket, or a folder with its whole path.
+pub(super) fn place(text: &str) -> Result<Place> {
+    match text.parse()? {
+        Place::Folder(folder) => {
+            let folder = std::path::absolute(&folder).context("reading the working folder")?;
+            Ok(Place::Folder(folder))
+        }
+        bucket => Ok(bucket),
+    }
+}
+
+/// The archives in a folder, the oldest first: their names end with the time.
+pub(super) fn archives(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut archives = Vec::new();
+    if !folder.exists() {
+        return Ok(archives);
+    }
+    let doing = || format!("listing {}", folder.display());
+    for entry in fs::read_dir(folder).with_context(doing)? {
+        let path = entry.with_context(doing)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with("appliance-") && time_in(&name).is_some() {
+            archives.push(path);
+        }
+    }
+    archives.sort_by_key(|path| path.file_name().and_then(|name| time_in(&name.to_string_lossy())));
+    Ok(archives)
+}
+
+/// `20261121T100000Z` in `appliance-northlight-20261121T100000Z.tar.zst`.
+pub(super) fn time_in(name: &str) -> Option<jiff::Timestamp> {
+    let stem = name.strip_suffix(".age").unwrap_or(name).strip_suffix(".tar.zst")?;
+    let (_, time) = stem.rsplit_once('-')?;
+    let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", time).ok()?;
+    Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+}

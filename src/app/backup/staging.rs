@@ -1,0 +1,181 @@
+//! A portal in the making: records come in from a backup part by part, files one by one.
+
+use std::{io::Read, path::Path};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use tokio::runtime::Handle;
+
+use crate::{
+    app::Reporter,
+    backup::SegmentLine,
+    blobs::{Blobs, Folders, Incoming, Limits},
+    clock::Clock,
+    config::StorageConfig,
+    domain::restoring::{self, Loader, Rules},
+    error::{Error, Result},
+    hash::ContentHash,
+    store::Store,
+};
+
+/// Records in one transaction.
+const STEP: usize = 2_000;
+const CACHE_BYTES: usize = 64 << 20;
+const PIECE_BYTES: usize = 256 << 10;
+/// More would only hide what is wrong.
+const DAMAGES_MAX: usize = 1_000;
+
+pub(super) struct Staging {
+    pub store: Store,
+    pub blobs: Blobs,
+    pub damages: Vec<String>,
+    rules: Rules,
+}
+
+impl Staging {
+    /// `files_at` is the data folder whose files the portal has: its own, or the one whose place it
+    /// takes.
+    pub fn begin(portal: &Path, files_at: &Path, clock: Clock, rules: Rules) -> Result<Self> {
+        // They stay on this machine until the portal runs and its settings say where they go.
+        let storage = StorageConfig::default();
+        let limits = Limits { reserve_bytes: 0, ..Limits::default() };
+        let blobs = Blobs::at(Folders::below(files_at), &storage, limits, clock.clone())?;
+        let store = Store::open(&portal.join(crate::app::App::DATABASE), CACHE_BYTES, clock)?;
+        Ok(Staging { store, blobs, damages: Vec::new(), rules })
+    }
+
+    pub fn note(&mut self, damage: String) {
+        if self.damages.len() < DAMAGES_MAX {
+            self.damages.push(damage);
+        }
+    }
+
+    /// Brings the records of a part back; what cannot be read is noted. Blocks.
+    pub fn records(&mut self, table: &str, bytes: Vec<u8>) -> Result<u64> {
+        let Some(loader) = Loader::of(table) else {
+            self.note(format!("This version knows no table {table}: its records were left out."));
+            return Ok(0);
+        };
+        let lines = Bytes::from(bytes);
+        let mut lines: Vec<Bytes> = lines
+            .split(|&byte| byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| lines.slice_ref(line))
+            .collect();
+        let mut loaded = 0;
+        while !lines.is_empty() {
+            let step: Vec<Bytes> = lines.drain(..lines.len().min(STEP)).collect();
+            let rules = self.rules;
+            let (count, damages) = self.store.write_blocking(move |tx| {
+                let mut damages = Vec::new();
+                let mut count = 0;
+                for line in step {
+                    match (loader.load)(tx, &line, rules) {
+                        Ok(()) => count += 1,
+                        Err(fault) => damages.push(damage(table_name(loader), &line, &fault)),
+                    }
+                }
+                Ok((count, damages))
+            })?;
+            loaded += count;
+            damages.into_iter().for_each(|damage| self.note(damage));
+        }
+        Ok(loaded)
+    }
+
+    /// Brings changes in, all of them in one transaction. Blocks.
+    pub fn apply(&mut self, lines: Vec<SegmentLine>) -> Result<()> {
+        let rules = self.rules;
+        let damages = self.store.write_blocking(move |tx| {
+            let mut damages = Vec::new();
+            // What has two records swap a name must not meet the old holder of it: all that changed
+            // goes first.
+            for line in &lines {
+                match (Loader::of(&line.table), bytes_of_hex(&line.key)) {
+                    (Some(loader), Some(key)) => (loader.remove)(tx, &key)?,
+                    _ => damages.push(format!("A change of {} cannot be read.", line.table)),
+                }
+            }
+            for line in lines {
+                let (Some(loader), Some(record)) = (Loader::of(&line.table), line.record) else {
+                    continue;
+                };
+                let json = record.to_string();
+                if let Err(fault) = (loader.load)(tx, json.as_bytes(), rules) {
+                    damages.push(damage(table_name(loader), json.as_bytes(), &fault));
+                }
+            }
+            Ok(damages)
+        })?;
+        damages.into_iter().for_each(|damage| self.note(damage));
+        Ok(())
+    }
+
+    /// Queues what is computed anew from the files. Blocks.
+    pub fn finish(&mut self, reporter: &Reporter) -> Result<()> {
+        reporter.begin("Finishing", None);
+        let mut after = None;
+        loop {
+            let from = after;
+            after =
+                self.store.write_blocking(move |tx| restoring::await_reading(tx, from, STEP))?;
+            if after.is_none() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Takes the bytes of a file in; `None` when they are not those of its hash, or cannot be read. They
+/// rest on the spool then; [`keep`] moves them on. Blocks, on a thread that may.
+pub(super) fn take(
+    blobs: &Blobs,
+    hash: ContentHash,
+    size_bytes: u64,
+    bytes: &mut dyn Read,
+) -> Result<Option<Incoming>> {
+    let runtime = Handle::current();
+    let mut incoming = runtime.block_on(blobs.begin(u64::MAX, Some(size_bytes)))?;
+    let mut digest = crate::hash::Digest::new();
+    let mut buffer = vec![0; PIECE_BYTES];
+    loop {
+        let read = match bytes.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(fault) => {
+                tracing::warn!(%hash, "a file of the backup cannot be read: {fault}");
+                return Ok(None);
+            }
+        };
+        digest.update(&buffer[..read]);
+        runtime.block_on(incoming.write(&Bytes::copy_from_slice(&buffer[..read])))?;
+    }
+    Ok((digest.finish() == hash).then_some(incoming))
+}
+
+/// Makes a file durable and moves it to where it rests.
+pub(super) async fn keep(blobs: &Blobs, incoming: Incoming) -> Result<()> {
+    let spooled = incoming.finish().await?;
+    blobs.store(spooled.hash).await
+}
+
+fn table_name(loader: &Loader) -> String {
+    loader.table.name.replace('_', " ")
+}
+
+/// The beginning of a record says which one it is.
+fn damage(table: String, line: &[u8], fault: &Error) -> String {
+    let begin = String::from_utf8_lossy(&line[..line.len().min(80)]);
+    format!("A record of {table} could not be restored ({}): {begin}…", fault.chain())
+}
+
+fn bytes_of_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    let pairs = digits.len().is_multiple_of(2).then(|| digits.chunks(2))?;
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+}
+
+/// Until when something was restored, for a person.
+pub(super) fn moment(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}

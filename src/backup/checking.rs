@@ -1,0 +1,120 @@
+//! What was found in an archive, held against its manifest.
+
+use std::{collections::HashSet, io};
+
+use super::{ArchiveReader, Fault, Item, Manifest, repository::listed};
+use crate::{
+    error::Result,
+    hash::{ContentHash, Digest},
+};
+
+/// What came out of an archive.
+#[derive(Debug, Default)]
+pub struct Tally {
+    parts: HashSet<ContentHash>,
+    listed: Vec<ContentHash>,
+    files: HashSet<ContentHash>,
+    was_damaged: bool,
+}
+
+impl Tally {
+    pub fn part(&mut self, bytes: &[u8]) {
+        self.parts.insert(Digest::of(bytes));
+    }
+
+    pub fn list(&mut self, bytes: &[u8]) {
+        self.part(bytes);
+        // One that cannot be read has another hash, and that is found.
+        self.listed.extend(listed(bytes).into_iter().flatten().map(|(hash, _)| hash));
+    }
+
+    /// A file whose bytes are those of its hash.
+    pub fn file(&mut self, hash: ContentHash) {
+        self.files.insert(hash);
+    }
+
+    pub fn damage(&mut self) {
+        self.was_damaged = true;
+    }
+
+    /// What the manifest names and is not there; sentences.
+    pub fn damages(&self, manifest: &Manifest, is_whole: bool) -> Vec<String> {
+        let mut damages = Vec::new();
+        for hash in &manifest.missing {
+            damages.push(format!("The file {hash} could not be read when the backup was made."));
+        }
+        let mut number = 0;
+        let mut table = "";
+        for part in &manifest.parts {
+            number = if part.table == table { number + 1 } else { 1 };
+            table = &part.table;
+            if !self.parts.contains(&part.sha256) {
+                let (name, lines) = (table.replace('_', " "), part.lines);
+                damages.push(format!("{lines} records of {name} are damaged (part {number})."));
+            }
+        }
+        if manifest.lists.iter().any(|list| !self.parts.contains(&list.sha256)) {
+            damages.push("A list of files is damaged; all files were looked at.".into());
+        }
+        if !manifest.head.is_records_only {
+            let known: HashSet<_> = manifest.missing.iter().collect();
+            let lost = self.listed.iter().filter(|hash| !self.files.contains(hash));
+            for hash in lost.filter(|hash| !known.contains(hash)) {
+                damages.push(format!("The file {hash} is damaged."));
+            }
+        }
+        if damages.is_empty() && (self.was_damaged || !is_whole) {
+            damages.push("Some bytes have changed that nothing depends on.".into());
+        }
+        damages
+    }
+}
+
+/// Reads a whole archive; what is wrong with it, and its manifest. `advance` hears how many bytes of
+/// files were read.
+///
+/// # Errors
+/// A [`Fault`] when it is none, cut off, or locked.
+pub fn check(
+    mut archive: ArchiveReader,
+    mut advance: impl FnMut(u64),
+) -> Result<(Manifest, Vec<String>)> {
+    archive.head()?;
+    let mut tally = Tally::default();
+    let mut manifest = None;
+    loop {
+        match archive.next_item()? {
+            Item::Records { bytes, .. } => tally.part(&bytes),
+            Item::List { bytes } => tally.list(&bytes),
+            Item::File { hash, size_bytes } => {
+                let mut digest = Hashing(Digest::new());
+                if io::copy(&mut archive, &mut digest).is_ok() && digest.0.finish() == hash {
+                    tally.file(hash);
+                }
+                advance(size_bytes);
+            }
+            Item::Manifest(found) => manifest = Some(found),
+            Item::Head(_) => {}
+            Item::Damage => tally.damage(),
+            Item::End { is_whole } => {
+                let missing = if tally.was_damaged { Fault::NoManifest } else { Fault::CutOff };
+                let manifest = manifest.ok_or(missing)?;
+                let damages = tally.damages(&manifest, is_whole);
+                return Ok((manifest, damages));
+            }
+        }
+    }
+}
+
+struct Hashing(Digest);
+
+impl io::Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

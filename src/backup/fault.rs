@@ -1,0 +1,64 @@
+//! What may be wrong with a backup, as sentences for whoever wants it back.
+
+use std::{fmt, io};
+
+use crate::error::Error;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It does not begin like one.
+    NotABackup,
+    /// Its format is of a later version.
+    Future(u32),
+    /// Encrypted, and no key was given.
+    Locked,
+    WrongKey,
+    WrongPassphrase,
+    /// It ends too early.
+    CutOff,
+    /// Its manifest is damaged, and without it nobody knows what should be there.
+    NoManifest,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::NotABackup => {
+                f.write_str("This is no backup of a portal, or its beginning is damaged.")
+            }
+            Fault::Future(format) => write!(
+                f,
+                "This backup has format {format}, which a later version wrote. This is version {} \
+                 and reads formats up to {}: update it first.",
+                env!("CARGO_PKG_VERSION"),
+                super::FORMAT
+            ),
+            Fault::Locked => f.write_str(
+                "This backup is encrypted. Give its passphrase (--passphrase-file) or its key \
+                 (--identity-file).",
+            ),
+            Fault::WrongKey => f.write_str("This key does not open the backup."),
+            Fault::WrongPassphrase => f.write_str("The passphrase is wrong."),
+            Fault::CutOff => {
+                f.write_str("This backup is cut off: its end is missing. Use another one.")
+            }
+            Fault::NoManifest => {
+                f.write_str("The manifest of this backup is damaged. Use another one.")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Error::invalid(fault.to_string())
+    }
+}
+
+impl From<Fault> for io::Error {
+    fn from(fault: Fault) -> Self {
+        io::Error::new(io::ErrorKind::InvalidData, fault)
+    }
+}

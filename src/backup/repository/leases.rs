@@ -1,0 +1,180 @@
+//! Who is at work in a repository. A lease is renewed while its owner lives; one that is old, or
+//! whose process on this machine is gone, counts for nothing.
+
+use std::{fs, path::Path, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use tokio::{runtime::Handle, task::JoinHandle};
+use uuid::Uuid;
+
+use super::{Repository, objects::Objects};
+use crate::{
+    clock::Clock,
+    error::{Error, Result},
+};
+
+const RENEWED_EVERY: Duration = Duration::from_secs(60);
+/// A machine that sleeps for longer has lost its lease.
+const STALE_AFTER: SignedDuration = SignedDuration::from_mins(30);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Adds; any number at a time.
+    Backup,
+    /// Removes; alone.
+    Prune,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Note {
+    kind: Kind,
+    renewed_at: Timestamp,
+    owner: Owner,
+}
+
+/// A process, as it can be found again on the same machine.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct Owner {
+    /// The machine since its start, and the part of it that shares process numbers.
+    machine: String,
+    pid: u32,
+}
+
+/// Ends when it is released or dropped.
+pub struct Lease {
+    held: Arc<Held>,
+    renewing: JoinHandle<()>,
+}
+
+struct Held {
+    objects: Objects,
+    path: String,
+}
+
+impl Repository {
+    /// Says that somebody is at work.
+    ///
+    /// # Errors
+    /// `Busy` while another one is whose work does not go together with this.
+    pub async fn lease(&self, kind: Kind, clock: &Clock) -> Result<Lease> {
+        let path = format!("locks/{}", Uuid::new_v4());
+        let held = Arc::new(Held { objects: self.objects.clone(), path });
+        held.renew(kind, clock.now()).await?;
+        let renewing = {
+            let (held, clock) = (held.clone(), clock.clone());
+            tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(RENEWED_EVERY).await;
+                    if let Err(fault) = held.renew_if_there(kind, clock.now()).await {
+                        tracing::warn!("renewing a lease: {}", fault.chain());
+                    }
+                }
+            })
+        };
+        let lease = Lease { held, renewing };
+        // Looked at after the own one is written: of two at the same time each sees the other.
+        match self.others(kind, &lease, clock.now()).await {
+            Ok(None) => Ok(lease),
+            Ok(Some(message)) => {
+                lease.release().await?;
+                Err(Error::Busy { message, retry_after_s: 60 })
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn others(&self, kind: Kind, own: &Lease, now: Timestamp) -> Result<Option<String>> {
+        for meta in self.objects.list("locks").await? {
+            let path = meta.location.to_string();
+            if path == own.held.path {
+                continue;
+            }
+            // Gone meanwhile.
+            let Some(json) = self.objects.read_plain(&path).await? else { continue };
+            let note = serde_json::from_slice::<Note>(&json).ok();
+            let Some(note) = note.filter(|note| note.counts(now)) else {
+                if kind == Kind::Prune {
+                    self.objects.remove(&path).await?;
+                }
+                continue;
+            };
+            let work = match (kind, note.kind) {
+                (Kind::Backup, Kind::Backup) => continue,
+                (_, Kind::Backup) => "A backup is being written to this repository",
+                (_, Kind::Prune) => "Old backups are being removed from this repository",
+            };
+            return Ok(Some(format!(
+                "{work} (last sign of life {}). Try again when it is done.",
+                note.renewed_at.strftime("%Y-%m-%d %H:%M:%S UTC")
+            )));
+        }
+        Ok(None)
+    }
+}
+
+impl Lease {
+    /// Whether nobody has taken it for dead meanwhile.
+    pub async fn is_held(&self) -> Result<bool> {
+        Ok(self.held.objects.read_plain(&self.held.path).await?.is_some())
+    }
+
+    pub async fn release(self) -> Result<()> {
+        self.renewing.abort();
+        self.held.objects.remove(&self.held.path).await
+    }
+}
+
+impl Drop for Lease {
+    /// For work that failed: the others need not wait.
+    fn drop(&mut self) {
+        self.renewing.abort();
+        let held = self.held.clone();
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                if let Err(fault) = held.objects.remove(&held.path).await {
+                    tracing::warn!("giving up a lease: {}", fault.chain());
+                }
+            });
+        }
+    }
+}
+
+impl Held {
+    async fn renew(&self, kind: Kind, now: Timestamp) -> Result<()> {
+        let note = Note { kind, renewed_at: now, owner: Owner::this_process() };
+        let json = serde_json::to_vec(&note).context("writing a lease")?;
+        self.objects.write_plain(&self.path, json).await
+    }
+
+    /// One that was taken away stays away: its owner must learn of it.
+    async fn renew_if_there(&self, kind: Kind, now: Timestamp) -> Result<()> {
+        match self.objects.read_plain(&self.path).await? {
+            Some(_) => self.renew(kind, now).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Note {
+    fn counts(&self, now: Timestamp) -> bool {
+        now.duration_since(self.renewed_at) < STALE_AFTER && !self.owner.is_gone()
+    }
+}
+
+impl Owner {
+    fn this_process() -> Self {
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let numbers = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+        let machine = format!("{} {}", boot.trim(), numbers.display());
+        Owner { machine, pid: std::process::id() }
+    }
+
+    /// Only of a process of this machine one can know it.
+    fn is_gone(&self) -> bool {
+        self.machine == Owner::this_process().machine
+            && !Path::new("/proc").join(self.pid.to_string()).exists()
+    }
+}

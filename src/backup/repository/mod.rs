@@ -1,0 +1,220 @@
+//! A repository: a folder or a bucket with many snapshots that share what is the same in them.
+//!
+//! ```text
+//! config.json                                   format, id, and the key, itself encrypted
+//! files/<2 hex>/<hash>                          each file once
+//! parts/<2 hex>/<hash>                          records and lists, under the hash of their lines
+//! snapshots/<time>-<id>                         a manifest
+//! segments/<lineage>/<from>-<to>-<time>         the changes between snapshots
+//! locks/<id>                                    who is at work
+//! ```
+//!
+//! # Why nothing can damage it
+//!
+//! - An object appears whole or not at all, and is never changed. Its name is the hash of its
+//!   content, so two runs that write the same one do no harm.
+//! - A snapshot is written when everything that it names is there. A run that is cut off leaves
+//!   objects that nobody names; the next run finds and uses them, or [`Repository::prune`] removes
+//!   them.
+//! - Only `prune` removes anything: snapshots first, then what none of the others names. It never
+//!   does while a backup is at work, and the other way round ([`Lease`]). A backup whose lease is
+//!   gone by its end writes no snapshot.
+//!
+//! # Encryption
+//!
+//! An encrypted repository has a pair of keys of its own; every object is encrypted to the public one,
+//! and the secret one lies in `config.json`, encrypted by the passphrase or to the recipients that
+//! were named when it was begun. Whoever owns the place sees how many objects there are, how large
+//! they are and when they came, and the hashes that are their names.
+
+mod changes;
+mod leases;
+mod objects;
+mod prune;
+mod snapshots;
+mod verify;
+
+use std::{io::Read, path::Path as FilePath};
+
+use anyhow::{Context, anyhow};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use self::objects::Objects;
+pub(super) use self::snapshots::listed;
+pub use self::{
+    changes::{Segment, SegmentLine},
+    leases::{Kind, Lease},
+    objects::Written,
+    prune::{Pruned, Retention},
+    snapshots::{Adding, Snapshot},
+    verify::Verified,
+};
+use super::{FORMAT, Fault, Key, Lock, Passphrase, Place, object_store, sealing};
+use crate::{
+    error::{Error, Result},
+    hash::{ContentHash, Digest},
+};
+
+const CONFIG: &str = "config.json";
+
+/// An open repository; clones share it.
+#[derive(Clone)]
+pub struct Repository {
+    objects: Objects,
+    id: Uuid,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Config {
+    format: u32,
+    id: Uuid,
+    created_at: Timestamp,
+    #[serde(default)]
+    key: Option<SealedKey>,
+    /// Of the rest, so that a flipped byte is found here too.
+    sha256: Option<ContentHash>,
+}
+
+/// The repository's own pair of keys.
+#[derive(Serialize, Deserialize)]
+struct SealedKey {
+    public: String,
+    /// The secret one: a file of age, in Base64 (RFC 4648).
+    secret: String,
+}
+
+impl Repository {
+    /// Whether there is a repository in a folder.
+    pub fn is_in(folder: &FilePath) -> bool {
+        folder.join(CONFIG).exists()
+    }
+
+    /// Opens a repository. Without the right key it can be written to, but not read.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none; a [`Fault`] when it is of a later format or `key` does not
+    /// open it.
+    pub async fn open(place: &Place, key: &Key) -> Result<Self> {
+        let objects = Objects::new(object_store(place, false)?);
+        let config = read_config(&objects).await?.ok_or_else(|| {
+            Error::NotFound(match place {
+                Place::Folder(folder) => {
+                    format!("There is no backup repository in {}.", folder.display())
+                }
+                Place::Bucket { bucket, prefix } => {
+                    format!("There is no backup repository in s3://{bucket}/{prefix}.")
+                }
+            })
+        })?;
+        Repository::with(objects, config, key)
+    }
+
+    /// Opens a repository, or begins one that is encrypted as `lock` says.
+    ///
+    /// # Errors
+    /// `Conflict` when it should be encrypted and is not.
+    pub async fn open_or_begin(
+        place: &Place,
+        lock: &Lock,
+        key: &Key,
+        now: Timestamp,
+    ) -> Result<Self> {
+        lock.check()?;
+        let objects = Objects::new(object_store(place, true)?);
+        if read_config(&objects).await?.is_none() {
+            let config = Config::new(lock, now)?.signed()?;
+            let json = serde_json::to_vec_pretty(&config).context("writing a configuration")?;
+            // Who comes second takes what the first has written.
+            objects.create(CONFIG, json).await?;
+        }
+        let config = read_config(&objects)
+            .await?
+            .ok_or_else(|| Error::Internal(anyhow!("the configuration was not written")))?;
+        if *lock != Lock::Open && config.key.is_none() {
+            return Err(Error::conflict(
+                "This repository is not encrypted, and cannot become so. Name another place.",
+            ));
+        }
+        let passphrase = match lock {
+            Lock::Passphrase(text) => Key::Passphrase(text.clone()),
+            _ => Key::None,
+        };
+        Repository::with(objects, config, if *key == Key::None { &passphrase } else { key })
+    }
+
+    fn with(mut objects: Objects, config: Config, key: &Key) -> Result<Self> {
+        if let Some(sealed) = &config.key {
+            objects.lock = Lock::Recipients(vec![sealed.public.clone()]);
+            objects.key = secret(sealed, key)?;
+        }
+        Ok(Repository { objects, id: config.id })
+    }
+
+    pub fn id(&self) -> Uuid {
+        self.id
+    }
+
+    pub fn is_encrypted(&self) -> bool {
+        self.objects.lock != Lock::Open
+    }
+
+    /// The key that opens this repository and no other; `None` as long as it is not open.
+    pub fn own_key(&self) -> Key {
+        self.objects.key.clone()
+    }
+}
+
+/// The repository's secret key, opened by one of its own kind or by what encrypts it.
+fn secret(sealed: &SealedKey, key: &Key) -> Result<Key> {
+    if *key == Key::None {
+        return Ok(Key::None);
+    }
+    if let Key::Identities(identities) = key
+        && identities.iter().any(|one| sealing::public(one).is_ok_and(|one| one == sealed.public))
+    {
+        return Ok(key.clone());
+    }
+    let bytes = BASE64_STANDARD.decode(&sealed.secret).map_err(|_| Fault::NotABackup)?;
+    let mut text = String::new();
+    let opened = sealing::open(std::io::Cursor::new(bytes), key)?.read_to_string(&mut text);
+    opened.map_err(|_| Fault::NotABackup)?;
+    Ok(Key::Identities(vec![Passphrase(text)]))
+}
+
+async fn read_config(objects: &Objects) -> Result<Option<Config>> {
+    let Some(json) = objects.read_plain(CONFIG).await? else { return Ok(None) };
+    let config: Config = serde_json::from_slice(&json)
+        .map_err(|_| Error::invalid("The file config.json of this repository is damaged."))?;
+    if config.format > FORMAT {
+        return Err(Fault::Future(config.format).into());
+    }
+    let Config { sha256, .. } = config;
+    let config = Config { sha256: None, ..config }.signed()?;
+    if config.sha256 != sha256 {
+        return Err(Error::invalid("The file config.json of this repository is damaged."));
+    }
+    Ok(Some(config))
+}
+
+impl Config {
+    fn new(lock: &Lock, created_at: Timestamp) -> Result<Self> {
+        let key = match lock {
+            Lock::Open => None,
+            _ => {
+                let (public, Passphrase(secret)) = sealing::new_pair();
+                let mut sealed = sealing::seal(Vec::new(), lock)?;
+                std::io::Write::write_all(&mut sealed, secret.as_bytes())?;
+                Some(SealedKey { public, secret: BASE64_STANDARD.encode(sealed.finish()?) })
+            }
+        };
+        Ok(Config { format: FORMAT, id: Uuid::new_v4(), created_at, key, sha256: None })
+    }
+
+    fn signed(self) -> Result<Self> {
+        let json = serde_json::to_vec(&self).context("writing a configuration")?;
+        Ok(Config { sha256: Some(Digest::of(&json)), ..self })
+    }
+}

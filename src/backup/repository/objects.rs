@@ -1,0 +1,264 @@
+//! The objects of a repository: compressed, perhaps encrypted, written whole or not at all.
+
+use std::{
+    collections::HashSet,
+    io::{self, Read, Write},
+    sync::Arc,
+};
+
+use anyhow::{Context, anyhow};
+use futures_util::TryStreamExt;
+use object_store::{
+    ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, buffered::BufWriter,
+    path::Path as Address,
+};
+use tokio::task;
+use tokio_util::io::{StreamReader, SyncIoBridge};
+
+use super::super::{
+    Fault, Key, Lock,
+    frames::{FrameReader, FrameWriter},
+    sealing,
+};
+use crate::{
+    error::{Error, Result},
+    hash::{ContentHash, Digest},
+};
+
+/// What is larger goes to a bucket in pieces of this size.
+const UPLOAD_BYTES: usize = 8 << 20;
+
+#[derive(Clone)]
+pub(super) struct Objects {
+    store: Arc<dyn ObjectStore>,
+    pub lock: Lock,
+    /// `None` in an encrypted repository: it can be written, not read.
+    pub key: Key,
+}
+
+/// What an object took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    pub objects: u64,
+    /// As they are stored: compressed.
+    pub bytes: u64,
+}
+
+impl Written {
+    pub fn add(&mut self, other: Written) {
+        self.objects += other.objects;
+        self.bytes += other.bytes;
+    }
+}
+
+impl Objects {
+    pub fn new(store: Arc<dyn ObjectStore>) -> Self {
+        Objects { store, lock: Lock::Open, key: Key::None }
+    }
+
+    /// Writes an object; `fill` brings its content, and an error of it leaves no object.
+    pub async fn write(
+        &self,
+        path: &str,
+        fill: impl FnOnce(&mut dyn Write) -> Result<()> + Send + 'static,
+    ) -> Result<Written> {
+        let (store, lock, address) = (self.store.clone(), self.lock.clone(), Address::from(path));
+        let written = blocking(move || {
+            let upload = BufWriter::with_capacity(store, address, UPLOAD_BYTES);
+            let counted = Counted { out: SyncIoBridge::new(upload), bytes: 0 };
+            let mut frames = FrameWriter::new(sealing::seal(counted, &lock)?, 0);
+            fill(&mut frames)?;
+            let mut counted = frames.finish()?.finish()?;
+            counted.out.shutdown()?;
+            Ok(Written { objects: 1, bytes: counted.bytes })
+        });
+        written.await.map_err(|fault| while_doing(fault, "writing", path))
+    }
+
+    /// Hands the content of an object to `read`, on a thread that may wait. `None` when there is no
+    /// such object.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        path: &str,
+        read: impl FnOnce(&mut dyn Read) -> Result<T> + Send + 'static,
+    ) -> Result<Option<T>> {
+        let found = match self.store.get(&Address::from(path)).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(fault) => return Err(while_doing(failed(fault), "reading", path)),
+        };
+        let pieces = StreamReader::new(found.into_stream().map_err(io::Error::from));
+        let key = self.key.clone();
+        blocking(move || {
+            let opened = sealing::open(SyncIoBridge::new(pieces), &key)?;
+            read(&mut FrameReader::new(opened)).map(Some)
+        })
+        .await
+    }
+
+    /// The whole content of a small object.
+    pub async fn read_all(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        self.read(path, |input| {
+            let mut bytes = Vec::new();
+            input.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        })
+        .await
+    }
+
+    /// What is neither compressed nor encrypted.
+    pub async fn read_plain(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        let bytes = async { self.store.get(&Address::from(path)).await?.bytes().await };
+        match bytes.await {
+            Ok(bytes) => Ok(Some(bytes.to_vec())),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(fault) => Err(while_doing(failed(fault), "reading", path)),
+        }
+    }
+
+    pub async fn write_plain(&self, path: &str, bytes: Vec<u8>) -> Result<()> {
+        let written = self.store.put(&Address::from(path), bytes.into()).await;
+        written.map(drop).map_err(|fault| while_doing(failed(fault), "writing", path))
+    }
+
+    /// Writes what must not be there yet; that it is there is fine.
+    pub async fn create(&self, path: &str, bytes: Vec<u8>) -> Result<()> {
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.store.put_opts(&Address::from(path), bytes.into(), options).await {
+            Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+            Err(fault) => Err(while_doing(failed(fault), "writing", path)),
+        }
+    }
+
+    /// The objects below a folder, in the order of their names.
+    pub async fn list(&self, folder: &str) -> Result<Vec<ObjectMeta>> {
+        let listed = self.store.list(Some(&Address::from(folder))).try_collect::<Vec<_>>().await;
+        let mut listed = listed.map_err(|fault| while_doing(failed(fault), "listing", folder))?;
+        listed.sort_by(|one, other| one.location.cmp(&other.location));
+        Ok(listed)
+    }
+
+    /// The hashes that objects below a folder are named by.
+    pub async fn hashes(&self, folder: &str) -> Result<HashSet<ContentHash>> {
+        let mut listed = self.store.list(Some(&Address::from(folder)));
+        let mut hashes = HashSet::new();
+        while let Some(meta) = listed
+            .try_next()
+            .await
+            .map_err(|fault| while_doing(failed(fault), "listing", folder))?
+        {
+            hashes
+                .extend(meta.location.filename().and_then(|name| name.parse::<ContentHash>().ok()));
+        }
+        Ok(hashes)
+    }
+
+    /// Removes an object; that it is gone is fine.
+    pub async fn remove(&self, path: &str) -> Result<()> {
+        match self.store.delete(&Address::from(path)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(fault) => Err(while_doing(failed(fault), "removing", path)),
+        }
+    }
+}
+
+/// Where the object with this hash lies.
+pub(super) fn path(folder: &str, hash: ContentHash) -> String {
+    format!("{folder}/{:02x}/{hash}", hash.0[0])
+}
+
+/// Passes bytes on as long as they come, then says whether they were those of the hash.
+pub(super) fn copy_hashed(
+    input: &mut dyn Read,
+    out: &mut dyn Write,
+    hash: ContentHash,
+) -> Result<u64> {
+    let (mut digest, mut size_bytes) = (Digest::new(), 0);
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let read = input.read(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        digest.update(&buffer[..read]);
+        out.write_all(&buffer[..read])?;
+        size_bytes += read as u64;
+    }
+    match digest.finish() == hash {
+        true => Ok(size_bytes),
+        false => Err(Error::Internal(anyhow!(Altered))),
+    }
+}
+
+/// The content is not what the name says.
+#[derive(Debug)]
+pub(super) struct Altered;
+
+impl std::fmt::Display for Altered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the content has another hash than its name says")
+    }
+}
+
+impl std::error::Error for Altered {}
+
+struct Counted<W> {
+    out: W,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// True for what the object itself is to blame for, and not the way to it.
+pub(super) fn is_damage(fault: &Error) -> bool {
+    let Error::Internal(chain) = fault else { return false };
+    chain.is::<Altered>()
+        || chain.chain().any(|cause| {
+            cause.downcast_ref::<io::Error>().is_some_and(|cause| {
+                matches!(cause.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+                    || cause.get_ref().is_some_and(|inner| inner.is::<Fault>())
+            })
+        })
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    task::spawn_blocking(work).await.unwrap_or_else(|end| Err(Error::Internal(anyhow!(end))))
+}
+
+fn while_doing(fault: Error, doing: &str, path: &str) -> Error {
+    match fault {
+        Error::Internal(chain) => {
+            Error::Internal(chain.context(format!("{doing} {path} in the repository")))
+        }
+        known => known,
+    }
+}
+
+fn failed(fault: object_store::Error) -> Error {
+    Error::Internal(fault.into())
+}
+
+/// The text of a small object that must be there.
+pub(super) async fn json<T: serde::de::DeserializeOwned>(
+    objects: &Objects,
+    path: &str,
+) -> Result<T> {
+    let bytes = objects
+        .read_all(path)
+        .await?
+        .ok_or_else(|| Error::NotFound(format!("There is no {path} in the repository.")))?;
+    let value = serde_json::from_slice(&bytes);
+    Ok(value.with_context(|| format!("reading {path} in the repository"))?)
+}

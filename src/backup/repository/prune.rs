@@ -1,0 +1,142 @@
+//! Removing old snapshots, and what none of the others needs.
+//!
+//! May be cut off anywhere: snapshots go first, so what is left of the rest is named by nobody and
+//! goes with the next run.
+
+use std::collections::HashSet;
+
+use jiff::{Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+
+use super::{Kind, Repository, Snapshot};
+use crate::{clock::Clock, error::Result, hash::ContentHash};
+
+/// Which snapshots stay: those that any of these rules keeps, and always the newest. Days, weeks
+/// (ISO 8601) and months are those of UTC, and each keeps its newest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Retention {
+    pub last: u32,
+    pub daily: u32,
+    pub weekly: u32,
+    pub monthly: u32,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pruned {
+    pub snapshots_kept: u64,
+    pub snapshots_removed: u64,
+    pub objects_removed: u64,
+    pub bytes_removed: u64,
+}
+
+impl Retention {
+    pub fn is_empty(&self) -> bool {
+        *self == Retention::default()
+    }
+
+    /// Whether each of these moments, the oldest first, is kept.
+    pub fn keeps(&self, moments: &[Timestamp]) -> Vec<bool> {
+        let mut kept = vec![false; moments.len()];
+        if let Some(newest) = kept.last_mut() {
+            *newest = true;
+        }
+        for place in kept.iter_mut().rev().take(self.last as usize) {
+            *place = true;
+        }
+        let periods: [(u32, fn(Timestamp) -> String); 3] = [
+            (self.daily, |at| at.strftime("%Y-%m-%d").to_string()),
+            (self.weekly, |at| at.to_zoned(TimeZone::UTC).strftime("%G-%V").to_string()),
+            (self.monthly, |at| at.strftime("%Y-%m").to_string()),
+        ];
+        for (count, period) in periods {
+            let mut seen = HashSet::new();
+            for (at, place) in moments.iter().zip(&mut kept).rev() {
+                if seen.len() < count as usize && seen.insert(period(*at)) {
+                    *place = true;
+                }
+            }
+        }
+        kept
+    }
+}
+
+impl Repository {
+    /// Removes the snapshots that `retention` does not keep, and all that nobody names any more.
+    ///
+    /// # Errors
+    /// `Busy` while a backup is being written. When a snapshot that stays cannot be read, nothing
+    /// that it may need is removed.
+    pub async fn prune(&self, retention: Retention, clock: &Clock) -> Result<Pruned> {
+        let lease = self.lease(Kind::Prune, clock).await?;
+        let pruned = self.prune_alone(retention).await;
+        lease.release().await?;
+        pruned
+    }
+
+    async fn prune_alone(&self, retention: Retention) -> Result<Pruned> {
+        let snapshots = self.snapshots().await?;
+        let moments: Vec<_> = snapshots.iter().map(|one| one.created_at).collect();
+        let (kept, gone): (Vec<_>, Vec<_>) =
+            snapshots.into_iter().zip(retention.keeps(&moments)).partition(|(_, kept)| *kept);
+        let kept: Vec<Snapshot> = kept.into_iter().map(|(snapshot, _)| snapshot).collect();
+        let mut pruned = Pruned { snapshots_kept: kept.len() as u64, ..Pruned::default() };
+        // Read before anything goes: what cannot be read stops it here.
+        let needed = self.needed_by(&kept).await?;
+        for (snapshot, _) in gone {
+            self.forget(&snapshot).await?;
+            pruned.snapshots_removed += 1;
+        }
+        for segment in needed.stale_segments {
+            self.objects.remove(&segment).await?;
+        }
+        for (folder, needed) in [("files", needed.files), ("parts", needed.parts)] {
+            for meta in self.objects.list(folder).await? {
+                let hash = meta.location.filename().and_then(|name| name.parse().ok());
+                if hash.is_some_and(|hash: ContentHash| !needed.contains(&hash)) {
+                    self.objects.remove(meta.location.as_ref()).await?;
+                    pruned.objects_removed += 1;
+                    pruned.bytes_removed += meta.size;
+                }
+            }
+        }
+        Ok(pruned)
+    }
+
+    async fn needed_by(&self, snapshots: &[Snapshot]) -> Result<Needed> {
+        let mut needed = Needed::default();
+        let mut begins = Vec::new();
+        for snapshot in snapshots {
+            let manifest = self.manifest(snapshot).await?;
+            begins.push((manifest.head.lineage, manifest.head.sequence));
+            needed.parts.extend(manifest.parts.iter().map(|part| part.sha256));
+            for list in &manifest.lists {
+                if needed.parts.insert(list.sha256) {
+                    let files = super::snapshots::listed(&self.part(list).await?)?;
+                    needed.files.extend(files.into_iter().map(|(hash, _)| hash));
+                }
+            }
+        }
+        // Segments go on from a snapshot; those from before the oldest of their store lead nowhere.
+        for segment in self.segments(None).await? {
+            let is_needed = begins
+                .iter()
+                .any(|(lineage, sequence)| segment.lineage == *lineage && segment.to > *sequence);
+            if !is_needed {
+                needed.stale_segments.push(segment.path());
+                continue;
+            }
+            let files = self.segment_files(&segment).await?;
+            needed.files.extend(files.into_iter().map(|(hash, _)| hash));
+        }
+        Ok(needed)
+    }
+}
+
+#[derive(Default)]
+struct Needed {
+    parts: HashSet<ContentHash>,
+    files: HashSet<ContentHash>,
+    /// Paths of those that nobody needs.
+    stale_segments: Vec<String>,
+}

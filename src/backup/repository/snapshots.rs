@@ -1,0 +1,213 @@
+//! Snapshots: adding one part and file after the other, and reading them again.
+
+use std::{
+    collections::HashSet,
+    io::{self, Read},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::{Context, anyhow};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{
+    Kind, Lease, Repository, Written,
+    objects::{self, copy_hashed},
+};
+use crate::{
+    backup::{Chunk, Cutter, Manifest, Part},
+    clock::Clock,
+    error::{Error, Result},
+    hash::{ContentHash, Digest},
+};
+
+const TIME: &str = "%Y%m%dT%H%M%S%.3fZ";
+
+/// A snapshot as its name tells it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Snapshot {
+    pub created_at: Timestamp,
+    /// Eight hexadecimal digits.
+    pub id: String,
+}
+
+impl Snapshot {
+    pub(super) fn path(&self) -> String {
+        format!("snapshots/{}-{}", self.created_at.strftime(TIME), self.id)
+    }
+
+    fn of_name(name: &str) -> Option<Self> {
+        let (time, id) = name.split_once('-')?;
+        let time = jiff::civil::DateTime::strptime(TIME, time).ok()?;
+        let created_at = time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+        Some(Snapshot { created_at, id: id.into() })
+    }
+}
+
+/// A snapshot in the making.
+pub struct Adding {
+    repository: Repository,
+    lease: Lease,
+    known_parts: HashSet<ContentHash>,
+    known_files: Arc<Mutex<HashSet<ContentHash>>>,
+}
+
+impl Repository {
+    /// All snapshots, the oldest first.
+    pub async fn snapshots(&self) -> Result<Vec<Snapshot>> {
+        let listed = self.objects.list("snapshots").await?;
+        let names = listed.iter().filter_map(|meta| meta.location.filename());
+        let mut snapshots: Vec<_> = names.filter_map(Snapshot::of_name).collect();
+        snapshots.sort();
+        Ok(snapshots)
+    }
+
+    pub async fn manifest(&self, snapshot: &Snapshot) -> Result<Manifest> {
+        let manifest: Manifest = objects::json(&self.objects, &snapshot.path()).await?;
+        manifest.head.check()?;
+        Ok(manifest)
+    }
+
+    pub(super) async fn forget(&self, snapshot: &Snapshot) -> Result<()> {
+        self.objects.remove(&snapshot.path()).await
+    }
+
+    /// The lines of a part, when they are what they were.
+    pub async fn part(&self, part: &Part) -> Result<Vec<u8>> {
+        let path = objects::path("parts", part.sha256);
+        let bytes = self.objects.read_all(&path).await?;
+        let bytes = bytes.ok_or_else(|| Error::NotFound(format!("{path} is missing.")))?;
+        match Digest::of(&bytes) == part.sha256 {
+            true => Ok(bytes),
+            false => Err(Error::Internal(anyhow!("{path} is damaged"))),
+        }
+    }
+
+    /// Hands the bytes of a file to `read`; `None` when it is not there.
+    pub async fn file<T: Send + 'static>(
+        &self,
+        hash: ContentHash,
+        read: impl FnOnce(&mut dyn Read) -> Result<T> + Send + 'static,
+    ) -> Result<Option<T>> {
+        self.objects.read(&objects::path("files", hash), read).await
+    }
+
+    /// The files that a snapshot names, with their sizes.
+    pub async fn files_of(&self, manifest: &Manifest) -> Result<Vec<(ContentHash, u64)>> {
+        let mut files = Vec::with_capacity(manifest.files.count as usize);
+        for list in &manifest.lists {
+            files.extend(listed(&self.part(list).await?)?);
+        }
+        Ok(files)
+    }
+
+    /// Begins to add: looks at what is there already.
+    pub async fn add(&self, clock: &Clock) -> Result<Adding> {
+        let lease = self.lease(Kind::Backup, clock).await?;
+        Ok(Adding {
+            known_parts: self.objects.hashes("parts").await?,
+            known_files: Arc::new(Mutex::new(self.objects.hashes("files").await?)),
+            repository: self.clone(),
+            lease,
+        })
+    }
+}
+
+impl Adding {
+    /// Adds lines, unless they are there.
+    pub async fn part(&mut self, table: &str, chunk: Chunk) -> Result<(Part, Written)> {
+        let part = chunk.part(table);
+        if !self.known_parts.insert(part.sha256) {
+            return Ok((part, Written::default()));
+        }
+        let path = objects::path("parts", part.sha256);
+        let fill = move |out: &mut dyn io::Write| Ok(out.write_all(&chunk.bytes)?);
+        let written = self.repository.objects.write(&path, fill).await?;
+        Ok((part, written))
+    }
+
+    pub fn has_file(&self, hash: ContentHash) -> bool {
+        self.known_files.lock().unwrap_or_else(PoisonError::into_inner).contains(&hash)
+    }
+
+    /// Adds a file; `open` is called on a thread that may wait. `None` when its bytes are not those
+    /// that its name says: then nothing was added.
+    pub async fn file<R: Read>(
+        &self,
+        hash: ContentHash,
+        open: impl FnOnce() -> Result<R> + Send + 'static,
+    ) -> Result<Option<Written>> {
+        let path = objects::path("files", hash);
+        let fill = move |out: &mut dyn io::Write| copy_hashed(&mut open()?, out, hash).map(drop);
+        match self.repository.objects.write(&path, fill).await {
+            Ok(written) => {
+                self.known_files.lock().unwrap_or_else(PoisonError::into_inner).insert(hash);
+                Ok(Some(written))
+            }
+            Err(Error::Internal(chain)) if chain.is::<objects::Altered>() => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Writes the lists of files and the manifest: from now on the snapshot exists.
+    pub async fn finish(
+        mut self,
+        mut manifest: Manifest,
+        files: &[(ContentHash, u64)],
+    ) -> Result<(Snapshot, Manifest, Written)> {
+        let mut written = Written::default();
+        let mut cutter = Cutter::default();
+        for (hash, size_bytes) in files {
+            manifest.files.add(*size_bytes);
+            if let Some(chunk) = cutter.add(&hash.0, format!("{hash} {size_bytes}").as_bytes()) {
+                self.list(chunk, &mut manifest, &mut written).await?;
+            }
+        }
+        if let Some(chunk) = cutter.rest() {
+            self.list(chunk, &mut manifest, &mut written).await?;
+        }
+        if !self.lease.is_held().await? {
+            return Err(Error::Busy {
+                message: "This backup took so long without a sign of life that its lease ended. \
+                          Start it again: what was written is used."
+                    .into(),
+                retry_after_s: 1,
+            });
+        }
+        let id = Uuid::new_v4().simple().to_string()[..8].to_owned();
+        let snapshot = Snapshot { created_at: manifest.head.created_at, id };
+        let json = serde_json::to_vec(&manifest).context("writing a manifest")?;
+        let fill = move |out: &mut dyn io::Write| Ok(out.write_all(&json)?);
+        written.add(self.repository.objects.write(&snapshot.path(), fill).await?);
+        self.lease.release().await?;
+        Ok((snapshot, manifest, written))
+    }
+
+    /// Ends without a snapshot; what was added stays for the next.
+    pub async fn end(self) -> Result<()> {
+        self.lease.release().await
+    }
+
+    async fn list(
+        &mut self,
+        chunk: Chunk,
+        manifest: &mut Manifest,
+        written: &mut Written,
+    ) -> Result<()> {
+        let (part, list) = self.part("files", chunk).await?;
+        manifest.lists.push(part);
+        written.add(list);
+        Ok(())
+    }
+}
+
+/// The files in the lines of a list.
+pub(in crate::backup) fn listed(bytes: &[u8]) -> Result<Vec<(ContentHash, u64)>> {
+    let text = std::str::from_utf8(bytes).context("reading a list of files")?;
+    let parse = |line: &str| {
+        let (hash, size) = line.split_once(' ')?;
+        Some((hash.parse().ok()?, size.parse().ok()?))
+    };
+    let files: Option<Vec<_>> = text.lines().map(parse).collect();
+    files.ok_or_else(|| Error::Internal(anyhow!("a list of files is damaged")))
+}

@@ -1,0 +1,167 @@
+//! Is everything there that the snapshots name, and is it what it was?
+
+use std::collections::{BTreeMap, HashSet};
+
+use anyhow::anyhow;
+use futures_util::{FutureExt, StreamExt, stream};
+
+use super::{
+    Repository,
+    objects::{self, copy_hashed, is_damage},
+};
+use crate::{
+    error::{Error, Result},
+    hash::ContentHash,
+};
+
+/// Files read at a time.
+const TOGETHER: usize = 4;
+/// More would only hide what is wrong.
+const DAMAGES_MAX: usize = 1_000;
+
+/// What was looked at and what was found.
+#[derive(Debug, Default)]
+pub struct Verified {
+    pub snapshots: u64,
+    pub parts: u64,
+    pub files: u64,
+    /// Sentences.
+    pub damages: Vec<String>,
+    /// What lies there and is damaged: without it, the next backup writes it anew.
+    pub damaged_objects: Vec<String>,
+}
+
+impl Repository {
+    /// Reads every snapshot and all records in it, and looks whether the files are there; with
+    /// `all_data` it reads those too. `advance` hears of each file.
+    ///
+    /// # Errors
+    /// Only what keeps it from looking; what is damaged is in the result.
+    pub async fn verify(&self, all_data: bool, advance: impl Fn(u64, u64)) -> Result<Verified> {
+        let mut found = Verified::default();
+        let mut parts = HashSet::new();
+        let mut files = BTreeMap::new();
+        for snapshot in self.snapshots().await? {
+            found.snapshots += 1;
+            let name = snapshot.path();
+            let manifest = match self.manifest(&snapshot).await {
+                Ok(manifest) => manifest,
+                Err(fault) => {
+                    found.note(&name, fault)?;
+                    continue;
+                }
+            };
+            for part in &manifest.parts {
+                if parts.insert(part.sha256) {
+                    found.parts += 1;
+                    let path = objects::path("parts", part.sha256);
+                    self.part(part).await.map(drop).or_else(|fault| found.note(&path, fault))?;
+                }
+            }
+            for list in &manifest.lists {
+                if !parts.insert(list.sha256) {
+                    continue;
+                }
+                let listed = match self.part(list).await {
+                    Ok(bytes) => super::snapshots::listed(&bytes),
+                    Err(fault) => Err(fault),
+                };
+                match listed {
+                    Ok(listed) => files.extend(listed),
+                    Err(fault) => found.note(&objects::path("parts", list.sha256), fault)?,
+                }
+            }
+            // Known to be missing when it was made.
+            for hash in &manifest.missing {
+                files.remove(hash);
+            }
+            if manifest.head.is_records_only {
+                files.clear();
+            }
+        }
+        for segment in self.segments(None).await? {
+            match self.segment_files(&segment).await {
+                Ok(listed) => files.extend(listed),
+                Err(fault) => found.note(&segment.path(), fault)?,
+            }
+        }
+        self.verify_files(files, all_data, &mut found, advance).await?;
+        Ok(found)
+    }
+
+    async fn verify_files(
+        &self,
+        files: BTreeMap<ContentHash, u64>,
+        all_data: bool,
+        found: &mut Verified,
+        advance: impl Fn(u64, u64),
+    ) -> Result<()> {
+        let total = files.len() as u64;
+        let there = self.objects.hashes("files").await?;
+        let (there, missing): (Vec<_>, Vec<_>) =
+            files.into_iter().partition(|(hash, _)| there.contains(hash));
+        for (hash, _) in missing {
+            found.files += 1;
+            found.damages.push(format!("The file {hash} is missing."));
+        }
+        if !all_data {
+            found.files += there.len() as u64;
+            return Ok(());
+        }
+        let mut read = stream::iter(there)
+            .map(|(hash, size_bytes)| {
+                async move { (hash, self.verify_file(hash, size_bytes).await) }.boxed()
+            })
+            .buffer_unordered(TOGETHER);
+        while let Some((hash, outcome)) = read.next().await {
+            found.files += 1;
+            outcome.or_else(|fault| found.note(&objects::path("files", hash), fault))?;
+            advance(found.files, total);
+        }
+        Ok(())
+    }
+
+    async fn verify_file(&self, hash: ContentHash, size_bytes: u64) -> Result<()> {
+        let read =
+            move |input: &mut dyn std::io::Read| copy_hashed(input, &mut std::io::sink(), hash);
+        match self.file(hash, read).await? {
+            Some(found) if found == size_bytes => Ok(()),
+            Some(_) => Err(Error::Internal(anyhow!(objects::Altered))),
+            None => Err(Error::NotFound("It has gone meanwhile.".into())),
+        }
+    }
+
+    /// Removes what [`verify`](Self::verify) found to be damaged, so that the next backup writes it
+    /// anew.
+    pub async fn remove_damaged(&self, verified: &Verified) -> Result<()> {
+        for path in &verified.damaged_objects {
+            self.objects.remove(path).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Verified {
+    /// Notes damage; anything else, such as a disk that cannot be reached or a key that is missing,
+    /// is an error of the whole.
+    fn note(&mut self, path: &str, fault: Error) -> Result<()> {
+        let what = match &fault {
+            Error::NotFound(_) => format!("{path} is missing."),
+            Error::Internal(chain) if is_damage(&fault) || !chain.is::<object_store::Error>() => {
+                format!("{path} is damaged.")
+            }
+            // What its beginning says makes no sense: a flipped byte there.
+            Error::Invalid { message, .. } if *message == super::Fault::NotABackup.to_string() => {
+                format!("{path} is damaged.")
+            }
+            _ => return Err(fault),
+        };
+        if !what.ends_with("missing.") && path.starts_with("files/") || path.starts_with("parts/") {
+            self.damaged_objects.push(path.into());
+        }
+        if self.damages.len() < DAMAGES_MAX {
+            self.damages.push(what);
+        }
+        Ok(())
+    }
+}
