@@ -127,7 +127,10 @@ impl<W: Write> ArchiveWriter<W> {
 
     fn put(&mut self, path: &str, bytes: &[u8]) -> Result<()> {
         let header = self.header(bytes.len() as u64);
-        append(&mut self.tar, header, path, bytes)
+        // A part stands alone; files fill the pieces between.
+        self.tar.get_mut().end_frame().context("writing the archive")?;
+        append(&mut self.tar, header, path, bytes)?;
+        Ok(self.tar.get_mut().end_frame().context("writing the archive")?)
     }
 
     fn header(&self, size_bytes: u64) -> Header {

@@ -58,7 +58,9 @@ impl<W: Write> FrameWriter<W> {
         Ok(self.out)
     }
 
-    fn end_frame(&mut self) -> io::Result<()> {
+    /// Ends the piece, so that damage before this place costs nothing after it, and the other way
+    /// round.
+    pub fn end_frame(&mut self) -> io::Result<()> {
         if self.buffer.is_empty() {
             return Ok(());
         }

@@ -578,7 +578,7 @@ async fn a_backup_of_format_1_is_restored() {
         let restoring = Restore { key, ..from(BackupSource::Archive(fixtures.join(name))) };
         let restored = restored(folder.path(), restoring).await.expect("a restore");
         assert_eq!(restored.damages, Vec::<String>::new());
-        assert_eq!((restored.records, restored.files), (29, 2));
+        assert_eq!((restored.records, restored.files), (25, 2));
         let app = sound(folder.path()).await;
         let titles = app.store.read(|tx| {
             let documents = tx.records::<Document>().iter()?;

@@ -274,7 +274,12 @@ async fn a_backup_that_is_cut_off_does_no_harm() {
     snapshot(&still, folder.path()).await;
     assert_eq!(verified(folder.path()).await, Vec::<String>::new());
     // Leases of those that were cut off are given up shortly after.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    for _ in 0..100 {
+        if objects(&folder.path().join("repository/locks")).is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     prune_backups(&place(folder.path()), &Key::None, last(1), &still.clock).await.expect("pruned");
     let data = folder.path().join("data");
     restored(&data, from(source(folder.path()))).await.expect("a restore");

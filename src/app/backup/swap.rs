@@ -114,7 +114,8 @@ impl Site {
 impl Drop for Site {
     fn drop(&mut self) {
         let folder = self.data.join(FOLDER);
-        if !folder.join(NOTE).exists()
+        if folder.exists()
+            && !folder.join(NOTE).exists()
             && let Err(fault) = fs::remove_dir_all(&folder)
         {
             tracing::warn!("removing {}: {fault}", folder.display());

@@ -60,6 +60,15 @@ impl Repository {
     /// # Errors
     /// `Busy` while another one is whose work does not go together with this.
     pub async fn lease(&self, kind: Kind, clock: &Clock) -> Result<Lease> {
+        let (repository, clock) = (self.clone(), clock.clone());
+        // A task of its own is not cut off between writing the lease and knowing of it; when nobody
+        // waits for it any more, it ends with the lease, which gives it up.
+        tokio::spawn(async move { repository.take_lease(kind, &clock).await })
+            .await
+            .unwrap_or_else(|end| Err(Error::Internal(end.into())))
+    }
+
+    async fn take_lease(&self, kind: Kind, clock: &Clock) -> Result<Lease> {
         let path = format!("locks/{}", Uuid::new_v4());
         let held = Arc::new(Held { objects: self.objects.clone(), path });
         held.renew(kind, clock.now()).await?;

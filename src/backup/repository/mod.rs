@@ -40,6 +40,7 @@ use anyhow::{Context, anyhow};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use self::objects::Objects;
@@ -186,17 +187,25 @@ fn secret(sealed: &SealedKey, key: &Key) -> Result<Key> {
 
 async fn read_config(objects: &Objects) -> Result<Option<Config>> {
     let Some(json) = objects.read_plain(CONFIG).await? else { return Ok(None) };
-    let config: Config = serde_json::from_slice(&json)
-        .map_err(|_| Error::invalid("The file config.json of this repository is damaged."))?;
+    let damaged = || Error::invalid("The file config.json of this repository is damaged.");
+    let value: Value = serde_json::from_slice(&json).map_err(|_| damaged())?;
+    let config: Config = serde_json::from_value(value.clone()).map_err(|_| damaged())?;
     if config.format > FORMAT {
         return Err(Fault::Future(config.format).into());
     }
-    let Config { sha256, .. } = config;
-    let config = Config { sha256: None, ..config }.signed()?;
-    if config.sha256 != sha256 {
-        return Err(Error::invalid("The file config.json of this repository is damaged."));
+    // Of all that is there: a name that was changed would pass for one that is left out.
+    if config.sha256 != Some(checksum(value)?) {
+        return Err(damaged());
     }
     Ok(Some(config))
+}
+
+/// The checksum of a configuration, whatever it says of it itself.
+fn checksum(mut config: Value) -> Result<ContentHash> {
+    if let Value::Object(fields) = &mut config {
+        fields.remove("sha256");
+    }
+    Ok(Digest::of(&serde_json::to_vec(&config).context("writing a configuration")?))
 }
 
 impl Config {
@@ -214,7 +223,7 @@ impl Config {
     }
 
     fn signed(self) -> Result<Self> {
-        let json = serde_json::to_vec(&self).context("writing a configuration")?;
-        Ok(Config { sha256: Some(Digest::of(&json)), ..self })
+        let value = serde_json::to_value(&self).context("writing a configuration")?;
+        Ok(Config { sha256: Some(checksum(value)?), ..self })
     }
 }
