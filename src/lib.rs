@@ -14,7 +14,7 @@
 //! flows     app                  what crosses engines: upload, download, search, jobs
 //! meaning   domain               records, verbs, the access decision
 //! engines   store                typed tables in transactions over redb
-//!           blobs                files by their SHA-256: spool and object store
+//!           blobs                files by their SHA-256: spool, disk, S3
 //!           search               the index: words, filters, facets, snippets
 //!           extract              bytes to text and images, in a sandboxed child
 //!           host                 the machine: disk space, owners, ports, limits
@@ -58,7 +58,8 @@
 //! into `blobs`: hashed while it comes, synced, renamed into the spool. One transaction in
 //! `domain::documents` then writes the document, its first version, the blob's record, an event
 //! and two jobs. The indexer (`app::indexer`) sees the change and makes the title findable; the
-//! worker (`app::worker`) moves the bytes to the object store and has them read in the sandbox
+//! worker (`app::worker`) moves the bytes to where files rest (the disk, or S3: while that is away
+//! the job is put off, see [`blobs`]) and has them read in the sandbox
 //! (`app::extraction`); the blob's record changes, so the indexer comes by again, now with text.
 //!
 //! **A download.** `GET /documents/{id}/download` → `App::content`: one read transaction in which

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::App;
 use crate::{
+    blobs::{Backend, Status},
     domain::{
         events::Event,
         jobs::{self, State},
@@ -82,6 +83,7 @@ impl App {
                 "Look at the log. Uploads still work; their text is not found.",
             ),
         });
+        findings.push(storage_finding(&self.blobs.status().await?));
         findings.push(open_files_finding());
         findings.extend(self.unknown_proxy.get().map(proxy_finding));
         Ok(findings)
@@ -120,6 +122,22 @@ impl App {
                 "Start the server: it catches up by itself.",
             ),
         }
+    }
+}
+
+fn storage_finding(status: &Status) -> Finding {
+    let about = "file storage";
+    match (status.degraded(), &status.remote) {
+        (Some(sentence), _) => Finding::problem(
+            about,
+            sentence,
+            "Uploads go on as long as there is room for them here, and files move by themselves when \
+             it works again. Look at the provider, the network and the [storage] settings.",
+        ),
+        (None, Some(remote)) if status.backend == Backend::S3 => {
+            Finding::fine(about, format!("Files are kept on {}.", remote.name))
+        }
+        (None, _) => Finding::fine(about, "Files are kept on this machine."),
     }
 }
 

@@ -1,10 +1,13 @@
 //! Downloads: the access decision first, then the bytes, wherever they are.
 
-use std::ops::Range;
+use std::{ops::Range, time::Duration};
+
+use anyhow::anyhow;
 
 use super::{App, extraction};
 use crate::{
     blobs::Opened,
+    config::Delivery,
     domain::{
         access::Actor,
         blobs::{self as blob_records, Extraction},
@@ -57,12 +60,39 @@ impl App {
     }
 
     /// The bytes of a file, or a part of them.
+    ///
+    /// # Errors
+    /// `Internal` when the file has another size than was recorded: it is damaged.
     pub async fn open_content(
         &self,
         content: &Content,
         range: Option<Range<u64>>,
     ) -> Result<Opened> {
-        self.blobs.open(content.file.blob, range).await
+        let CurrentFile { blob, size_bytes, .. } = content.file;
+        let opened = self.blobs.open(blob, range).await?;
+        match opened.size_bytes == size_bytes {
+            true => Ok(opened),
+            false => Err(Error::Internal(anyhow!(
+                "blob {blob} has {} bytes and should have {size_bytes}",
+                opened.size_bytes
+            ))),
+        }
+    }
+
+    /// An address of S3 that gives the file under these two headers for a few minutes. `None` when it
+    /// is on this machine, or all files are to come from here.
+    pub async fn link_content(
+        &self,
+        content: &Content,
+        content_disposition: &str,
+        content_type: &str,
+    ) -> Result<Option<String>> {
+        let storage = &self.config.storage;
+        if storage.delivery == Delivery::Proxy {
+            return Ok(None);
+        }
+        let lifetime = Duration::from_secs(60 * u64::from(storage.link_minutes));
+        self.blobs.link(content.file.blob, content_disposition, content_type, lifetime).await
     }
 
     /// Notes a download in the document's activity, in the background: the client has waited long

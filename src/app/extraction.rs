@@ -1,7 +1,7 @@
 //! What is made from a file: its text, a thumbnail, images of its first pages. All of it comes from
 //! the sandboxed child and is stored beside the file, so that no file is parsed twice.
 
-use std::{fs::File, time::Duration};
+use std::time::Duration;
 
 use anyhow::anyhow;
 use bytes::Bytes;
@@ -10,7 +10,6 @@ use tokio::sync::{Mutex, Semaphore};
 
 use super::App;
 use crate::{
-    blobs::Source,
     domain::blobs::{Extraction, Facts},
     error::{Error, Result},
     extract::{self, Extract, ExtractError, Picture, Refusal, Wanted},
@@ -40,7 +39,7 @@ impl App {
     /// # Errors
     /// `Internal` with the [`ExtractError`] when another try makes sense.
     pub(super) async fn extract(&self, hash: ContentHash, filename: &str) -> Result<Extraction> {
-        let file = self.open_file(hash).await?;
+        let file = self.blobs.open_file(hash).await?;
         let head = self.blobs.open(hash, Some(0..extract::HEAD_BYTES as u64)).await?;
         let head = head.read(extract::HEAD_BYTES).await?;
         let format = extract::recognize(&head, filename).format;
@@ -126,7 +125,7 @@ impl App {
     }
 
     async fn draw(&self, hash: ContentHash, page: u32) -> Result<Picture> {
-        let file = self.open_file(hash).await?;
+        let file = self.blobs.open_file(hash).await?;
         match self.extractor.render_page(file, page - 1, PAGE_WIDTH_PX, DRAWING_PATIENCE).await {
             Ok(picture) => Ok(picture),
             Err(ExtractError::Busy) => Err(busy()),
@@ -137,15 +136,6 @@ impl App {
                     self.drawing.failures.insert((hash, page), sentence.clone());
                 }
                 Err(Error::NotFound(sentence))
-            }
-        }
-    }
-
-    async fn open_file(&self, hash: ContentHash) -> Result<File> {
-        match self.blobs.open(hash, None).await?.source {
-            Source::File(file) => Ok(file),
-            Source::Stream(_) => {
-                Err(Error::Internal(anyhow!("blob {hash} is not a local file that could be read")))
             }
         }
     }

@@ -40,9 +40,11 @@ pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
 
 async fn tidy(app: &App, round: u64) -> Result<()> {
     app.keep_tidy().await?;
+    app.move_strays().await?;
     if round.is_multiple_of(ROUNDS_PER_ORPHAN_SWEEP) {
         app.blobs.sweep_incoming(app.clock.now() - GRACE).await?;
         app.sweep_orphans().await?;
+        app.blobs.sweep_uploads(app.clock.now() - GRACE).await?;
     }
     Ok(())
 }

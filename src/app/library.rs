@@ -158,7 +158,7 @@ impl App {
                         continue;
                     }
                     let mut found = with_surroundings(tx, document)?;
-                    found.title_html = Some(hit.title_html);
+                    found.title_html = Some(hit.title_html).filter(|html| !html.is_empty());
                     found.snippets = hit.snippets;
                     documents.push(found);
                 }

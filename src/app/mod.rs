@@ -62,7 +62,7 @@ pub use self::{
     work::Work,
 };
 use crate::{
-    blobs::{Backend, Blobs, Limits},
+    blobs::{Blobs, Folders, Limits},
     clock::Clock,
     config::Config,
     domain::{
@@ -135,12 +135,14 @@ impl App {
         let cache_bytes = config.store.cache_mb as usize * 1024 * 1024;
         let store = Store::open(&data.join(App::DATABASE), cache_bytes, clock.clone())?;
         let settings = store.write_blocking(settings::prepare)?;
-        let blobs = Blobs::at(
-            data.join("spool"),
-            Backend::Local { folder: data.join("objects") },
-            Limits { reserve_bytes: u64::from(config.uploads.reserve_mb) << 20 },
-            clock.clone(),
-        )?;
+        let folders = Folders {
+            spool: data.join("spool"),
+            objects: data.join("objects"),
+            cache: data.join("cache"),
+        };
+        let reserve_bytes = u64::from(config.uploads.reserve_mb) << 20;
+        let limits = Limits { reserve_bytes, ..Limits::default() };
+        let blobs = Blobs::at(folders, &config.storage, limits, clock.clone())?;
         // The store has the data folder for this process alone, so nobody is uploading.
         let swept = blobs.sweep_incoming_blocking(Timestamp::MAX)?;
         if swept.files > 0 {

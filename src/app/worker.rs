@@ -4,6 +4,7 @@
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
+use jiff::SignedDuration;
 use tokio::{
     sync::watch,
     task::{self, JoinSet},
@@ -123,17 +124,21 @@ async fn execute(app: Arc<App>, job: Job) {
     let id = job.id;
     // A panic is a failed job and nothing more.
     let outcome = AssertUnwindSafe(tasks::run(&app, &job)).catch_unwind().await;
-    let failure = match outcome {
-        Ok(Ok(())) => None,
+    let ending = match outcome {
+        Ok(Ok(())) => Ending::Done,
+        // Nothing is wrong with the job: S3 is away, or the disk is full.
+        Ok(Err(Error::Busy { message, retry_after_s })) => {
+            Ending::PutOff { message, delay: SignedDuration::from_secs(retry_after_s as i64) }
+        }
         Ok(Err(fault)) => {
             let failure = failure_of(&fault);
             let attempt = job.attempts;
             tracing::warn!(job = %id, task = ?job.task, attempt, "a job failed: {}", failure.error);
-            Some(failure)
+            Ending::Failed(failure)
         }
         Err(_) => {
             tracing::error!(job = %id, task = ?job.task, "a job panicked; its message is above");
-            Some(Failure {
+            Ending::Failed(Failure {
                 error: "The program failed while it ran this job; the log says where.".into(),
                 reason: "This failed because of a fault on our side.".into(),
                 is_final: false,
@@ -141,17 +146,26 @@ async fn execute(app: Arc<App>, job: Job) {
         }
     };
     // Until it is noted the job counts as running, and nobody else may take it.
-    while let Err(fault) = note(&app, id, failure.clone()).await {
+    while let Err(fault) = note(&app, id, ending.clone()).await {
         log(&fault);
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn note(app: &App, id: Id<Job>, failure: Option<Failure>) -> Result<()> {
+/// How a run of a job ended.
+#[derive(Clone)]
+enum Ending {
+    Done,
+    PutOff { message: String, delay: SignedDuration },
+    Failed(Failure),
+}
+
+async fn note(app: &App, id: Id<Job>, ending: Ending) -> Result<()> {
     app.store
-        .write(move |tx| match failure {
-            None => jobs::complete(tx, id),
-            Some(failure) => jobs::fail(tx, id, &failure),
+        .write(move |tx| match ending {
+            Ending::Done => jobs::complete(tx, id),
+            Ending::PutOff { message, delay } => jobs::put_off(tx, id, &message, delay),
+            Ending::Failed(failure) => jobs::fail(tx, id, &failure),
         })
         .await
 }

@@ -155,6 +155,10 @@ impl TemporaryFile {
         self.file.as_ref().expect("a temporary file is open while it exists")
     }
 
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Renames it to what it is; whoever calls this syncs both folders.
     pub fn give_name(mut self, path: &Path) -> io::Result<()> {
         rename(&self.path, path)?;

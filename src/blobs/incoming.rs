@@ -26,11 +26,16 @@ pub const HEAD_BYTES: usize = 8 << 10;
 /// stay in the processor's cache between the two.
 const BATCH_BYTES: usize = 512 << 10;
 
+/// An upload of unknown size asks so often whether it may go on.
+const ADMITTED_BYTES: u64 = 8 << 20;
+
 /// An upload under way. Dropping it removes what was written.
 pub struct Incoming {
     blobs: Blobs,
     limit_bytes: u64,
     size_bytes: u64,
+    /// Up to here the spool was found to have room while S3 is away.
+    admitted_bytes: u64,
     head: Vec<u8>,
     filling: Vec<u8>,
     sink: Sink,
@@ -39,12 +44,12 @@ pub struct Incoming {
     torn: bool,
 }
 
-/// A whole file, durable in the spool or stored already.
+/// A whole file, durable in the spool or stored already on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spooled {
     pub hash: ContentHash,
     pub size_bytes: u64,
-    /// False when the same content was here before.
+    /// False when the same content was on this machine before.
     pub is_new: bool,
 }
 
@@ -53,12 +58,14 @@ impl Blobs {
     /// there must be room for it, which is then kept a step ahead of what has come.
     ///
     /// # Errors
-    /// `TooLarge` when more than the limit is announced; `Busy` when the disk is nearly full.
+    /// `TooLarge` when more than the limit is announced; `Busy` when the disk is nearly full; `Full`
+    /// when S3 is away and too much waits for it.
     pub async fn begin(&self, limit_bytes: u64, declared_bytes: Option<u64>) -> Result<Incoming> {
         let declared_bytes = declared_bytes.unwrap_or(0);
         if declared_bytes > limit_bytes {
             return Err(too_large(limit_bytes));
         }
+        self.admit_to_spool(declared_bytes).await?;
         let shared = Arc::clone(&self.shared);
         let (file, promise) = disk::blocking(move || {
             let promise = shared.room.promise(declared_bytes)?;
@@ -70,6 +77,7 @@ impl Blobs {
             blobs: self.clone(),
             limit_bytes,
             size_bytes: 0,
+            admitted_bytes: declared_bytes,
             head: Vec::new(),
             filling: Vec::new(),
             sink: Sink::new(Arc::clone(file.file()), promise, hashing_places),
@@ -92,6 +100,10 @@ impl Incoming {
             return Err(too_large(self.limit_bytes));
         }
         self.size_bytes += chunk.len() as u64;
+        if self.size_bytes > self.admitted_bytes {
+            self.admitted_bytes = self.size_bytes + ADMITTED_BYTES;
+            self.blobs.admit_to_spool(self.admitted_bytes).await?;
+        }
         let head_bytes = chunk.len().min(HEAD_BYTES - self.head.len());
         self.head.extend_from_slice(&chunk[..head_bytes]);
 
@@ -145,8 +157,9 @@ impl Incoming {
                 .with_context(|| format!("naming blob {hash}"))?;
             drop(lock);
             let is_new = not_needed.is_none();
-            if let Some(file) = not_needed {
-                file.discard();
+            match not_needed {
+                Some(file) => file.discard(),
+                None => blobs.note_arrival(size_bytes),
             }
             Ok(Spooled { hash, size_bytes, is_new })
         })

@@ -1,26 +1,31 @@
 //! What is there: for the sweep of blobs that nothing refers to, for the nightly re-reading, and
 //! for the numbers on the administrator's pages.
 
-use std::{collections::BTreeMap, ops::RangeInclusive, path::Path, vec};
+use std::{collections::BTreeMap, ops::RangeInclusive, path::Path, sync::Arc, vec};
 
 use futures_util::{Stream, TryStreamExt, stream};
 use jiff::Timestamp;
 
 use super::{
     Blobs,
+    cache::Cache,
     disk::{self, FoundFile},
+    layout::FileName,
+    remote::Remote,
 };
 use crate::{error::Result, hash::ContentHash};
 
-/// A blob as a listing tells it. One that is being moved may be in both places.
+/// A blob as a listing tells it. One that is being moved may be in several places.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     pub hash: ContentHash,
     /// The size of the source in the spool; `None` when it is not there.
     pub spooled_bytes: Option<u64>,
-    /// The size of the source in the object store; `None` when it is not there. Without a source in
-    /// either place, what was derived from it has outlived it.
+    /// The size of the source among the objects of this machine; `None` when it is not there.
     pub stored_bytes: Option<u64>,
+    /// The size of the source on S3; `None` when it is not there. Without a source in any place, what
+    /// was derived from it has outlived it.
+    pub remote_bytes: Option<u64>,
     pub derived: Tally,
     /// The last time that something of it arrived.
     pub modified_at: Timestamp,
@@ -32,6 +37,7 @@ pub struct Tally {
     pub bytes: u64,
 }
 
+/// What this machine keeps. What S3 keeps, the records tell at no cost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     pub spooled: Tally,
@@ -45,14 +51,23 @@ pub type Swept = Tally;
 impl Blobs {
     /// Every blob in the order of its hash, or those that come after the given one. Blobs that
     /// arrive or go meanwhile may or may not be among them. Memory: the names in the spool, and one
-    /// 256th of those in the store.
+    /// 256th of the others. With S3 it asks that, too, and ends with `Busy` while S3 is away.
     pub fn list(
         &self,
+        after: Option<ContentHash>,
+    ) -> impl Stream<Item = Result<Listed>> + Send + 'static {
+        self.list_with(self.shared.remote.clone(), after)
+    }
+
+    fn list_with(
+        &self,
+        remote: Option<Arc<Remote>>,
         after: Option<ContentHash>,
     ) -> impl Stream<Item = Result<Listed>> + Send + 'static {
         let first_byte = after.map_or(0, |hash| hash.0[0]);
         let listing = Listing {
             blobs: self.clone(),
+            remote,
             after,
             first_bytes: first_byte..=u8::MAX,
             spooled: None,
@@ -63,9 +78,9 @@ impl Blobs {
         })
     }
 
-    /// How many files, and how large, in each place. Walks through all of them.
+    /// How many files, and how large, in each place of this machine. Walks through all of them.
     pub async fn usage(&self) -> Result<Usage> {
-        let listed = self.list(None);
+        let listed = self.list_with(None, None);
         listed
             .try_fold(Usage::default(), |mut usage, blob| async move {
                 usage.spooled.count(blob.spooled_bytes);
@@ -88,6 +103,34 @@ impl Blobs {
         .await
     }
 
+    /// What arrived in the spool before the cutoff and is still there.
+    pub async fn spooled_before(&self, cutoff: Timestamp) -> Result<Vec<ContentHash>> {
+        let folder = self.shared.spool.folder().to_owned();
+        disk::blocking(move || {
+            let old =
+                spooled_files(&folder)?.into_iter().filter(|(_, file)| file.modified_at < cutoff);
+            Ok(old.map(|(hash, _)| hash).collect())
+        })
+        .await
+    }
+
+    /// Aborts uploads to S3 in parts that nobody will complete: those noted here whose file is gone,
+    /// and those that S3 knows and that were begun before the cutoff. Returns how many of the latter.
+    ///
+    /// # Errors
+    /// `Busy` while S3 is away.
+    pub async fn sweep_uploads(&self, cutoff: Timestamp) -> Result<u64> {
+        let Some(remote) = &self.shared.remote else { return Ok(0) };
+        for hash in remote.noted().await? {
+            let _traffic = self.traffic(hash).await;
+            let path = self.shared.spool.path(&FileName::source(hash));
+            if !disk::blocking(move || Ok(path.try_exists()?)).await? {
+                remote.abort_noted(hash).await?;
+            }
+        }
+        remote.abort_abandoned(cutoff).await
+    }
+
     /// Removes unfinished files that nobody has written to since the cutoff. At the start, before
     /// the first upload, the cutoff is `Timestamp::MAX`; later, a day ago.
     pub async fn sweep_incoming(&self, cutoff: Timestamp) -> Result<Swept> {
@@ -97,9 +140,12 @@ impl Blobs {
 
     /// [`sweep_incoming`](Self::sweep_incoming) for a thread that may wait.
     pub fn sweep_incoming_blocking(&self, cutoff: Timestamp) -> Result<Swept> {
+        let mut folders =
+            vec![self.shared.spool.incoming().to_owned(), self.shared.objects.incoming()];
+        folders.extend(self.shared.cache.as_ref().map(Cache::incoming));
         let mut swept = Swept::default();
-        for folder in [self.shared.spool.incoming(), &self.shared.objects.incoming()] {
-            for file in disk::files(folder, |_| true)? {
+        for folder in folders {
+            for file in disk::files(&folder, |_| true)? {
                 if file.modified_at < cutoff && disk::remove_if_there(&file.path)? {
                     swept.count(Some(file.size_bytes));
                 }
@@ -111,6 +157,7 @@ impl Blobs {
 
 struct Listing {
     blobs: Blobs,
+    remote: Option<Arc<Remote>>,
     after: Option<ContentHash>,
     first_bytes: RangeInclusive<u8>,
     /// Read once, before the store: what moves meanwhile is then found in both, not in neither.
@@ -149,13 +196,19 @@ impl Listing {
                 Some(_) => blob.derived.count(Some(object.size_bytes)),
             }
         }
+        if let Some(remote) = &self.remote {
+            for object in remote.list(first_byte).await? {
+                let blob = entry(&mut blobs, object.name.hash, object.modified_at);
+                blob.remote_bytes = Some(object.size_bytes);
+            }
+        }
         let after = self.after;
         Ok(blobs.into_values().filter(|blob| after.is_none_or(|after| blob.hash > after)).collect())
     }
 }
 
 impl Tally {
-    fn count(&mut self, bytes: Option<u64>) {
+    pub(super) fn count(&mut self, bytes: Option<u64>) {
         if let Some(bytes) = bytes {
             self.files += 1;
             self.bytes += bytes;
@@ -172,6 +225,7 @@ fn entry(
         hash,
         spooled_bytes: None,
         stored_bytes: None,
+        remote_bytes: None,
         derived: Tally::default(),
         modified_at,
     });

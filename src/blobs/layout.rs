@@ -105,6 +105,11 @@ impl Spool {
         &self.incoming
     }
 
+    /// The ids of uploads to S3 that were begun.
+    pub fn uploads(&self) -> PathBuf {
+        self.folder.join("multipart")
+    }
+
     pub fn path(&self, name: &FileName) -> PathBuf {
         self.folder.join(name.to_string())
     }

@@ -1,17 +1,28 @@
 //! Blobs: files of any size, each kept once, named by the SHA-256 of its content, never changed.
 //!
 //! An upload streams into `spool/incoming/` while it is being hashed, and becomes `spool/<hash>`
-//! when it is whole and on the disk ([`Incoming::finish`]). A job later moves it to the object
-//! store ([`Blobs::store`]); readers ask [`Blobs::open`] and never care where it is. What is
-//! computed from a blob (its text, its page images) is kept beside it and goes when it goes.
+//! when it is whole and on the disk ([`Incoming::finish`]). A job later moves it to where files
+//! rest ([`Blobs::store`]): the objects of this machine, or S3. Readers ask [`Blobs::open`] and never
+//! care where it is. What is computed from a blob (its text, its page images) always stays on this
+//! machine, so previews cost nothing and work while S3 does not, and goes when the blob goes.
 //!
 //! ```text
 //! spool/incoming/<uuid>             being written; worthless after a crash
 //! spool/<hash>                      whole, durable, waiting for its move
+//! spool/multipart/<hash>            the id of its upload to S3, while that is under way
 //! objects/<2 hex>/<hash>            the source, stored
 //! objects/<2 hex>/<hash>.<name>     derived from it: text, thumb, page-3 …
 //! objects/incoming/<uuid>           a copy in the making, when the two are on different disks
+//! cache/<hash>                      a copy of a source that was read from S3
+//! s3://bucket/<prefix>/<2 hex>/<hash>
 //! ```
+//!
+//! # When S3 is out of order
+//!
+//! Uploads go on: they wait in the spool, up to a configured size. Whoever needs S3 is told `Busy` at
+//! once by a breaker, which probes in the background and closes by itself; a move is then tried
+//! again. Only S3 with the checksum of what arrived, and a look at the object, end a move: until then
+//! the spool has the file. Every step may be repeated after a crash.
 //!
 //! # How a blob that is being removed is never referenced anew
 //!
@@ -32,54 +43,85 @@
 //!
 //! # What is deliberately absent
 //!
-//! No record, no reference count, no retry, no breaker: a failed move is tried again by whoever
-//! asked for it. Nothing here ever makes up bytes: a missing blob is a [`Missing`] fault.
+//! No record, no reference count, no retry: a failed move is tried again by whoever asked for it.
+//! Nothing here ever makes up bytes: a missing blob is a [`Missing`] fault, and a damaged one on S3
+//! ends its stream in an error.
 
+mod cache;
 mod derived;
 mod digest;
 mod disk;
+mod fetching;
 mod incoming;
 mod inventory;
 mod layout;
+mod linking;
+mod migrating;
 mod moving;
 mod objects;
 mod opening;
+mod remote;
 mod removal;
 mod room;
+mod scrubbing;
 mod sink;
+mod status;
 mod streaming;
 mod verify;
 
-use std::{fmt, path::PathBuf, sync::Arc, thread};
+use std::{
+    fmt,
+    path::PathBuf,
+    sync::{Arc, Mutex as SyncMutex},
+    thread,
+    time::Duration,
+};
 
 use anyhow::Context;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 
+use self::{cache::Cache, layout::Spool, objects::Objects, remote::Remote, room::Room};
 pub use self::{
+    cache::CacheStatus,
     incoming::{HEAD_BYTES, Incoming, Spooled},
     inventory::{Listed, Swept, Tally, Usage},
+    migrating::{Cleared, Migrated},
     opening::{Opened, Source},
+    remote::{BreakerStatus, CheckStep, LastError, Outcome},
     removal::Removal,
+    scrubbing::{Health, Place, Scrubbed},
+    status::{RemoteStatus, Status},
     verify::Verdict,
 };
-use self::{layout::Spool, objects::Objects, room::Room};
+pub use crate::config::Backend;
 use crate::{
     clock::Clock,
+    config::StorageConfig,
     error::{Error, Result},
     hash::ContentHash,
 };
 
-/// Where blobs rest once they have left the spool.
+/// The folders of the engine.
 #[derive(Clone, Debug)]
-pub enum Backend {
-    /// A folder; on the spool's file system a move is a rename.
-    Local { folder: PathBuf },
+pub struct Folders {
+    pub spool: PathBuf,
+    /// On the spool's file system a move is a rename.
+    pub objects: PathBuf,
+    pub cache: PathBuf,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Free bytes that uploads leave on the spool's file system: the database needs them.
     pub reserve_bytes: u64,
+    /// The longest pause between two probes of an S3 that is out of order.
+    pub outage_pause_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { reserve_bytes: 0, outage_pause_max: Duration::from_secs(30) }
+    }
 }
 
 /// A handle to all blobs; clones share it.
@@ -91,30 +133,68 @@ pub struct Blobs {
 struct Shared {
     spool: Spool,
     objects: Objects,
+    /// S3, also while it is not where new files go: it may still have some.
+    remote: Option<Arc<Remote>>,
+    backend: Backend,
+    cache: Option<Cache>,
+    /// How much may wait in the spool while S3 is away.
+    spool_bytes_max: u64,
+    /// What waited there a moment ago.
+    waiting: SyncMutex<Option<status::Waiting>>,
     room: Arc<Room>,
     clock: Clock,
     /// Held while a blob gets its name, moves or goes; by the first byte of the hash, so that few
     /// wait for a stranger.
     locks: [Arc<Mutex<()>>; 256],
+    /// Held, by the same byte, while a blob travels to or from S3 or goes from there: uploads do
+    /// not wait for it. Taken before the other.
+    traffic: [Arc<Mutex<()>>; 256],
     /// As many as there are cores, so that many uploads at once do not starve the rest.
     hashing_places: Arc<Semaphore>,
 }
 
 impl Blobs {
-    /// Opens the two places, making what is missing (files 0600, folders 0700). Blocks shortly.
+    /// Opens the folders, making what is missing (files 0600, folders 0700). Blocks shortly. S3 is
+    /// not asked for anything, so it may be away.
     ///
     /// Follow with [`Blobs::sweep_incoming`] up to now, before the first upload: whatever lies
     /// there then was left by a process that is gone.
-    pub fn at(spool: PathBuf, backend: Backend, limits: Limits, clock: Clock) -> Result<Self> {
-        let opened = Spool::open(&spool)
-            .with_context(|| format!("opening the spool in {}", spool.display()))?;
+    ///
+    /// # Errors
+    /// `Invalid` with a sentence that names the setting that is wrong.
+    pub fn at(
+        folders: Folders,
+        config: &StorageConfig,
+        limits: Limits,
+        clock: Clock,
+    ) -> Result<Self> {
+        let Folders { spool, objects, cache } = folders;
+        let doing = || format!("opening the spool in {}", spool.display());
+        let opened = Spool::open(&spool).with_context(doing)?;
+        let remote = match config.s3.is_configured() {
+            true => Some(Remote::open(
+                config,
+                opened.uploads(),
+                clock.clone(),
+                limits.outage_pause_max,
+            )?),
+            false => None,
+        };
+        let cache_bytes = u64::from(config.cache_mb) << 20;
+        let has_cache = remote.is_some() && cache_bytes > 0;
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let shared = Shared {
-            spool: opened,
-            objects: Objects::open(backend)?,
+            objects: Objects::open(objects)?,
+            remote,
+            backend: config.backend,
+            cache: has_cache.then(|| Cache::open(cache, cache_bytes)).transpose()?,
+            spool_bytes_max: u64::from(config.spool_mb) << 20,
+            waiting: SyncMutex::default(),
             room: Arc::new(Room::new(spool, limits.reserve_bytes)),
+            spool: opened,
             clock,
             locks: std::array::from_fn(|_| Arc::default()),
+            traffic: std::array::from_fn(|_| Arc::default()),
             hashing_places: Arc::new(Semaphore::new(cores)),
         };
         Ok(Blobs { shared: Arc::new(shared) })
@@ -122,6 +202,10 @@ impl Blobs {
 
     async fn lock(&self, hash: ContentHash) -> OwnedMutexGuard<()> {
         Arc::clone(&self.shared.locks[usize::from(hash.0[0])]).lock_owned().await
+    }
+
+    async fn traffic(&self, hash: ContentHash) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.shared.traffic[usize::from(hash.0[0])]).lock_owned().await
     }
 }
 
@@ -131,7 +215,7 @@ pub struct Missing(pub ContentHash);
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "blob {} is neither in the spool nor in the object store", self.0)
+        write!(f, "blob {} is neither on this machine nor on S3", self.0)
     }
 }
 

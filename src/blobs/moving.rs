@@ -1,20 +1,24 @@
-//! From the spool to the object store. A crash between any two steps leaves the blob in one of the
+//! From the spool to where blobs rest. A crash between any two steps leaves the blob in one of the
 //! two places, or in both with the same content; doing it again ends well from each.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::{self, ErrorKind},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::{Context, anyhow};
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
-    Blobs, Missing,
+    Backend, Blobs, Missing,
     digest::hash_file,
     disk::{self, TemporaryFile},
     layout::FileName,
+    remote::Remote,
 };
 use crate::{
     error::{Error, Result},
@@ -29,15 +33,125 @@ enum Renamed {
     Missing,
 }
 
+/// The clock of S3 may be that much behind ours: with more it refuses our signatures.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(15);
+/// How often a file may be replaced in the spool while it travels.
+const TRAVELS_MAX: usize = 3;
+
+/// A file of the spool as it was opened.
+struct SpooledFile {
+    file: Arc<File>,
+    size_bytes: u64,
+    modified_at: Timestamp,
+}
+
+/// What became of the spool's copy of a blob that is on S3 now.
+enum Emptied {
+    Done,
+    /// The file is another one, or arrived again: it must travel, too.
+    Replaced,
+    /// The blob was removed meanwhile.
+    Gone,
+}
+
 impl Blobs {
-    /// Moves a blob from the spool to the object store. Durable when it returns; that the blob is
+    /// Moves a blob from the spool to where blobs rest. Durable when it returns; that the blob is
     /// stored already is fine.
     ///
     /// # Errors
     /// `Internal` with [`Missing`] when the blob is nowhere; `Internal` when the bytes are not
-    /// those that the hash names (looked at only when they must be copied): the blob stays where
-    /// it is then.
+    /// those that the hash names (looked at only when they must be copied); `Busy` while S3 is away:
+    /// the blob stays where it is then.
     pub async fn store(&self, hash: ContentHash) -> Result<()> {
+        match (self.shared.backend, &self.shared.remote) {
+            (Backend::S3, Some(remote)) => self.store_on_s3(hash, remote).await,
+            _ => self.store_on_disk(hash).await,
+        }
+    }
+
+    async fn store_on_s3(&self, hash: ContentHash, remote: &Arc<Remote>) -> Result<()> {
+        let _traffic = self.traffic(hash).await;
+        for _ in 0..TRAVELS_MAX {
+            let Some(spooled) = self.open_spooled(hash).await? else {
+                let is_here =
+                    self.shared.objects.get(&FileName::source(hash), None).await?.is_some();
+                return match is_here || remote.head(hash).await?.is_some() {
+                    true => Ok(()),
+                    false => Err(Missing(hash).into()),
+                };
+            };
+            self.bring_to_s3(hash, remote, &spooled).await?;
+            match self.empty_spool(hash, spooled).await? {
+                Emptied::Done => return Ok(()),
+                Emptied::Replaced => {}
+                Emptied::Gone => {
+                    // Nobody needs what has just arrived there.
+                    remote.delete(hash).await?;
+                    return Err(Missing(hash).into());
+                }
+            }
+        }
+        Err(Error::Internal(anyhow!("blob {hash} arrives again and again while it is moved")))
+    }
+
+    /// Puts the file there, unless a try that died before its last step has done so. An object from
+    /// long ago does not count: its time tells the sweep that nobody needs it any more.
+    async fn bring_to_s3(
+        &self,
+        hash: ContentHash,
+        remote: &Arc<Remote>,
+        spooled: &SpooledFile,
+    ) -> Result<()> {
+        if let Some(object) = remote.head(hash).await?
+            && object.size_bytes == spooled.size_bytes
+            && object.modified_at + CLOCK_TOLERANCE >= spooled.modified_at
+        {
+            return remote.abort_noted(hash).await;
+        }
+        remote.put(hash, &spooled.file, spooled.size_bytes).await
+    }
+
+    async fn open_spooled(&self, hash: ContentHash) -> Result<Option<SpooledFile>> {
+        let path = self.shared.spool.path(&FileName::source(hash));
+        disk::blocking(move || {
+            let doing = || format!("opening {}", path.display());
+            let Some(file) = disk::open_if_there(&path).with_context(doing)? else {
+                return Ok(None);
+            };
+            let metadata = file.metadata().with_context(doing)?;
+            let modified = metadata.modified().with_context(doing)?;
+            let modified_at = Timestamp::try_from(modified).with_context(doing)?;
+            Ok(Some(SpooledFile { file: Arc::new(file), size_bytes: metadata.len(), modified_at }))
+        })
+        .await
+    }
+
+    /// Removes the file from the spool, if it still is the one that travelled and nobody has brought
+    /// the same content again: that renewed its time, which the object does not have.
+    async fn empty_spool(&self, hash: ContentHash, spooled: SpooledFile) -> Result<Emptied> {
+        let path = self.shared.spool.path(&FileName::source(hash));
+        let lock = self.lock(hash).await;
+        disk::blocking(move || {
+            let doing = || format!("removing {}", path.display());
+            let Some(now) = disk::open_if_there(&path).with_context(doing)? else {
+                return Ok(Emptied::Gone);
+            };
+            let (before, now) = (spooled.file.metadata()?, now.metadata()?);
+            let is_renewed = Timestamp::try_from(now.modified()?).context("a file's time")?
+                != spooled.modified_at;
+            // Open as it is, its number was given to no other file.
+            if before.ino() != now.ino() || is_renewed {
+                return Ok(Emptied::Replaced);
+            }
+            fs::remove_file(&path).with_context(doing)?;
+            drop(lock);
+            // Not synced: after a power cut it is found to be on S3 already.
+            Ok(Emptied::Done)
+        })
+        .await
+    }
+
+    async fn store_on_disk(&self, hash: ContentHash) -> Result<()> {
         let name = FileName::source(hash);
         let spooled = self.shared.spool.path(&name);
         let stored = self.shared.objects.path(&name);
@@ -50,7 +164,10 @@ impl Blobs {
         match renamed.await? {
             Renamed::Done => Ok(()),
             Renamed::MustCopy => self.copy(hash, spooled, stored).await,
-            Renamed::Missing => Err(Missing(hash).into()),
+            Renamed::Missing => match &self.shared.remote {
+                Some(remote) if remote.head(hash).await?.is_some() => Ok(()),
+                _ => Err(Missing(hash).into()),
+            },
         }
     }
 
@@ -94,7 +211,7 @@ fn rename(from: &Path, to: &Path, lock: OwnedMutexGuard<()>) -> io::Result<Renam
 
 /// Copies the bytes and reads the copy again: if it has the right hash, so had what was read.
 /// `None` when there is nothing to copy any more.
-fn copy_verified(
+pub(super) fn copy_verified(
     hash: ContentHash,
     from: &Path,
     temporary: PathBuf,

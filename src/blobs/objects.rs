@@ -1,14 +1,13 @@
-//! The object store: where blobs rest. This file is the seam between its kinds.
+//! The folder of objects on this machine: where sources rest that are not on S3, and everything
+//! that was derived from any of them.
 //!
-//! Reading, listing and deleting speak `object_store` and are the same for every kind. How a
-//! finished file gets there is not: into a folder it is renamed, which neither copies nor leaves
-//! half a file, and keeps its mode and time.
+//! Reading, listing and deleting speak `object_store`. How a finished file gets there does not: it
+//! is renamed, which neither copies nor leaves half a file, and keeps its mode and time.
 
 use std::{
     io,
     ops::Range,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use anyhow::Context;
@@ -21,7 +20,6 @@ use object_store::{
 use uuid::Uuid;
 
 use super::{
-    Backend,
     disk::{self, FoundFile},
     layout::{self, FileName},
     opening::{Opened, Source},
@@ -32,8 +30,8 @@ use crate::{
 };
 
 pub(super) struct Objects {
-    store: Arc<dyn ObjectStore>,
-    backend: Backend,
+    store: LocalFileSystem,
+    folder: PathBuf,
 }
 
 /// One object as a listing tells it.
@@ -44,31 +42,22 @@ pub(super) struct Object {
 }
 
 impl Objects {
-    pub fn open(backend: Backend) -> Result<Self> {
-        let store: Arc<dyn ObjectStore> = match &backend {
-            Backend::Local { folder } => {
-                let doing = || format!("opening the object store in {}", folder.display());
-                make_folders(folder).with_context(doing)?;
-                let local = LocalFileSystem::new_with_prefix(folder).with_context(doing)?;
-                // Files arrive by rename today; whatever is put through it must be as durable.
-                Arc::new(local.with_fsync(true))
-            }
-        };
-        Ok(Objects { store, backend })
+    pub fn open(folder: PathBuf) -> Result<Self> {
+        let doing = || format!("opening the objects in {}", folder.display());
+        make_folders(&folder).with_context(doing)?;
+        let local = LocalFileSystem::new_with_prefix(&folder).with_context(doing)?;
+        // Files arrive by rename today; whatever is put through it must be as durable.
+        Ok(Objects { store: local.with_fsync(true), folder })
     }
 
     /// Where the object is or will be.
     pub fn path(&self, name: &FileName) -> PathBuf {
-        match &self.backend {
-            Backend::Local { folder } => folder.join(name.key()),
-        }
+        self.folder.join(name.key())
     }
 
     /// The folder of files in the making, on the same file system as the objects.
     pub fn incoming(&self) -> PathBuf {
-        match &self.backend {
-            Backend::Local { folder } => folder.join("incoming"),
-        }
+        self.folder.join("incoming")
     }
 
     pub fn new_incoming_path(&self) -> PathBuf {
@@ -77,10 +66,8 @@ impl Objects {
 
     /// Opens an object, or a range of it; `None` when there is none.
     pub async fn get(&self, name: &FileName, range: Option<Range<u64>>) -> Result<Option<Opened>> {
-        let options = match &self.backend {
-            // A file is opened whole, whatever will be read of it.
-            Backend::Local { .. } => GetOptions::default(),
-        };
+        // A file is opened whole, whatever will be read of it.
+        let options = GetOptions::default();
         let found = match self.store.get_opts(&Key::from(name.key()), options).await {
             Ok(found) => found,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
@@ -114,15 +101,11 @@ impl Objects {
         Ok(objects)
     }
 
-    /// The source of a blob and what was derived from it, in order of name.
+    /// The source of a blob and what was derived from it, in order of name. Looks at these few
+    /// files, not at all that share their folder's name.
     pub async fn of_blob(&self, hash: ContentHash) -> Result<Vec<Object>> {
-        match &self.backend {
-            // Looks at these few files, not at all that share their folder.
-            Backend::Local { folder } => {
-                let folder = folder.join(layout::folder_name(hash.0[0]));
-                disk::blocking(move || objects_of_blob(&folder, hash)).await
-            }
-        }
+        let folder = self.folder.join(layout::folder_name(hash.0[0]));
+        disk::blocking(move || objects_of_blob(&folder, hash)).await
     }
 
     /// Deletes an object; that there is none is fine.
@@ -154,7 +137,7 @@ fn objects_of_blob(folder: &Path, hash: ContentHash) -> Result<Vec<Object>> {
     Ok(objects)
 }
 
-fn object(name: FileName, meta: &ObjectMeta) -> Result<Object> {
+pub(super) fn object(name: FileName, meta: &ObjectMeta) -> Result<Object> {
     let modified_at = Timestamp::from_millisecond(meta.last_modified.timestamp_millis())
         .with_context(|| format!("reading the time of object {name}"))?;
     Ok(Object { name, size_bytes: meta.size, modified_at })

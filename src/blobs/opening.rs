@@ -13,6 +13,8 @@ use crate::{
     size::Size,
 };
 
+pub(super) type Pieces = BoxStream<'static, io::Result<Bytes>>;
+
 /// A blob, or a part of it, ready to be read. It stays readable when the blob moves or is removed.
 pub struct Opened {
     /// Of the whole blob.
@@ -27,7 +29,7 @@ pub enum Source {
     /// The whole blob; read the range of it.
     File(File),
     /// Only the range.
-    Stream(BoxStream<'static, io::Result<Bytes>>),
+    Stream(Pieces),
 }
 
 impl Blobs {
@@ -35,25 +37,60 @@ impl Blobs {
     ///
     /// # Errors
     /// `Internal` with [`Missing`] when the blob is nowhere; `Invalid` for a range that begins
-    /// beyond the end.
+    /// beyond the end; `Busy` when it is on S3 and S3 does not answer.
     pub async fn open(&self, hash: ContentHash, range: Option<Range<u64>>) -> Result<Opened> {
-        Ok(self.look_for(&FileName::source(hash), range).await?.ok_or(Missing(hash))?)
+        let opened = self.look_for(hash, range).await?.ok_or(Missing(hash))?;
+        match opened.range == (0..opened.size_bytes) {
+            true => self.verified(hash, opened).await,
+            false => Ok(opened),
+        }
     }
 
-    /// Looks in the spool, then in the store. A blob only ever moves in that direction, so one that
-    /// is here is found; the third look is for one that was removed and uploaded again meanwhile.
+    /// Looks on this machine, then on S3. A blob leaves a place only when it is in another one, so
+    /// one that is here is found; the last look is for one that was removed and uploaded again, or
+    /// came back from S3, meanwhile.
     pub(super) async fn look_for(
         &self,
-        name: &FileName,
+        hash: ContentHash,
         range: Option<Range<u64>>,
     ) -> Result<Option<Opened>> {
-        if let Some(opened) = self.look_in_spool(name, range.clone()).await? {
+        if let Some(opened) = self.look_here(hash, range.clone()).await? {
             return Ok(Some(opened));
         }
-        if let Some(opened) = self.shared.objects.get(name, range.clone()).await? {
+        if let Some(remote) = &self.shared.remote
+            && let Some(opened) = remote.get(hash, range.clone()).await?
+        {
             return Ok(Some(opened));
         }
-        self.look_in_spool(name, range).await
+        self.look_here(hash, range).await
+    }
+
+    /// Looks in the spool, in the objects and in the cache of this machine.
+    pub(super) async fn look_here(
+        &self,
+        hash: ContentHash,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Opened>> {
+        let name = FileName::source(hash);
+        if let Some(opened) = self.look_in_spool(&name, range.clone()).await? {
+            return Ok(Some(opened));
+        }
+        if let Some(opened) = self.shared.objects.get(&name, range.clone()).await? {
+            return Ok(Some(opened));
+        }
+        if self.shared.cache.is_none() {
+            return Ok(None);
+        }
+        let shared = Arc::clone(&self.shared);
+        disk::blocking(move || {
+            let Some(cache) = &shared.cache else { return Ok(None) };
+            let doing = || format!("opening the cached copy of blob {hash}");
+            let file = cache.open_file(hash, shared.clock.now()).with_context(doing)?;
+            let Some(file) = file else { return Ok(None) };
+            let size_bytes = file.metadata().with_context(doing)?.len();
+            Opened::of_file(file, size_bytes, range).map(Some)
+        })
+        .await
     }
 
     async fn look_in_spool(
@@ -76,19 +113,13 @@ impl Blobs {
 
 impl Opened {
     pub(super) fn of_file(file: File, size_bytes: u64, range: Option<Range<u64>>) -> Result<Self> {
-        let range = range.unwrap_or(0..size_bytes);
-        let end = range.end.min(size_bytes);
-        if range.start > end {
-            return Err(Error::invalid(format!(
-                "This file has {size_bytes} bytes; the part that was asked for is not in it."
-            )));
-        }
-        Ok(Opened { size_bytes, range: range.start..end, source: Source::File(file) })
+        let range = cut(range.unwrap_or(0..size_bytes), size_bytes)?;
+        Ok(Opened { size_bytes, range, source: Source::File(file) })
     }
 
     /// The bytes of the range, for an HTTP body. A file is read one piece ahead on other threads;
     /// one that turns out shorter than it was ends in an error, never in other bytes.
-    pub fn into_stream(self) -> BoxStream<'static, io::Result<Bytes>> {
+    pub fn into_stream(self) -> Pieces {
         match self.source {
             Source::File(file) => Box::pin(streaming::read_ahead(file, self.range)),
             Source::Stream(bytes) => bytes,
@@ -127,4 +158,18 @@ impl Opened {
             }
         }
     }
+}
+
+/// The part of a range that is inside.
+///
+/// # Errors
+/// `Invalid` when it begins beyond the end.
+pub(super) fn cut(range: Range<u64>, size_bytes: u64) -> Result<Range<u64>> {
+    let end = range.end.min(size_bytes);
+    if range.start > end {
+        return Err(Error::invalid(format!(
+            "This file has {size_bytes} bytes; the part that was asked for is not in it."
+        )));
+    }
+    Ok(range.start..end)
 }

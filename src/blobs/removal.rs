@@ -1,5 +1,7 @@
 //! Removing a blob and everything derived from it.
 
+use std::sync::Arc;
+
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
 use tokio::task;
@@ -24,6 +26,9 @@ impl Blobs {
     /// cutoff comes from; `Timestamp::MAX` removes in any case.
     ///
     /// A removal is not synced: after a power cut it may have to be done again.
+    ///
+    /// # Errors
+    /// `Busy` while S3 is away, if one is configured: whether it has the blob cannot be known.
     pub async fn remove(&self, hash: ContentHash, cutoff: Timestamp) -> Result<Removal> {
         let blobs = self.clone();
         // A task of its own goes on when the caller is gone. Else the lock would be let go while a
@@ -34,6 +39,34 @@ impl Blobs {
     }
 
     async fn remove_locked(&self, hash: ContentHash, cutoff: Timestamp) -> Result<Removal> {
+        let _traffic = self.traffic(hash).await;
+        let on_s3 = match &self.shared.remote {
+            Some(remote) => remote.head(hash).await?,
+            None => None,
+        };
+        let is_on_s3 = on_s3.is_some();
+        if self.remove_here(hash, cutoff, on_s3.map(|object| object.modified_at)).await?
+            == Removal::Kept
+        {
+            return Ok(Removal::Kept);
+        }
+        // Last: while it is there, a listing names what is left of the blob. An upload that finishes
+        // from now on has a file of its own, which cannot travel before this is over.
+        if let Some(remote) = &self.shared.remote {
+            remote.abort_noted(hash).await?;
+            if is_on_s3 {
+                remote.delete(hash).await?;
+            }
+        }
+        Ok(Removal::Removed)
+    }
+
+    async fn remove_here(
+        &self,
+        hash: ContentHash,
+        cutoff: Timestamp,
+        on_s3_at: Option<Timestamp>,
+    ) -> Result<Removal> {
         let _lock = self.lock(hash).await;
         let source = FileName::source(hash);
         let spooled = self.shared.spool.path(&source);
@@ -46,7 +79,8 @@ impl Blobs {
         })
         .await?;
         let objects = self.shared.objects.of_blob(hash).await?;
-        let last_at = objects.iter().map(|object| object.modified_at).chain(spooled_at).max();
+        let times = objects.iter().map(|object| object.modified_at);
+        let last_at = times.chain(spooled_at).chain(on_s3_at).max();
         if last_at.is_some_and(|last_at| last_at > cutoff) {
             return Ok(Removal::Kept);
         }
@@ -55,8 +89,12 @@ impl Blobs {
         for object in objects.iter().rev() {
             self.shared.objects.delete(&object.name).await?;
         }
+        let shared = Arc::clone(&self.shared);
         disk::blocking(move || {
             disk::remove_if_there(&spooled).context("removing a blob from the spool")?;
+            if let Some(cache) = &shared.cache {
+                cache.remove(hash).context("removing a blob from the cache")?;
+            }
             Ok(Removal::Removed)
         })
         .await

@@ -62,6 +62,117 @@ pub const KEYS: &[Key] = &[
         expects: "a number of megabytes from 0 to 1048576",
         is_valid: |config| config.uploads.reserve_mb <= 1 << 20,
     },
+    Key { path: "storage.backend", kind: Kind::Text, expects: "disk or s3", is_valid: |_| true },
+    Key {
+        path: "storage.delivery",
+        kind: Kind::Text,
+        expects: "redirect or proxy",
+        is_valid: |_| true,
+    },
+    Key {
+        path: "storage.link_minutes",
+        kind: Kind::Number,
+        expects: "a number of minutes from 1 to 10080 (seven days)",
+        is_valid: |config| (1..=10_080).contains(&config.storage.link_minutes),
+    },
+    Key {
+        path: "storage.spool_mb",
+        kind: Kind::Number,
+        expects: "a number of megabytes from 1 to 1073741824",
+        is_valid: |config| (1..=1 << 30).contains(&config.storage.spool_mb),
+    },
+    Key {
+        path: "storage.cache_mb",
+        kind: Kind::Number,
+        expects: "a number of megabytes from 0 to 1073741824",
+        is_valid: |config| config.storage.cache_mb <= 1 << 30,
+    },
+    Key {
+        path: "storage.parts_in_flight",
+        kind: Kind::Number,
+        expects: "a number from 1 to 64",
+        is_valid: |config| (1..=64).contains(&config.storage.parts_in_flight),
+    },
+    Key {
+        path: "storage.s3.bucket",
+        kind: Kind::Text,
+        expects: "the name of a bucket: 3 to 63 lower-case letters, digits, dots and hyphens",
+        is_valid: |config| is_bucket(&config.storage.s3.bucket),
+    },
+    Key {
+        path: "storage.s3.prefix",
+        kind: Kind::Text,
+        expects: "a path without a slash at its ends, such as portal/files",
+        is_valid: |config| is_prefix(&config.storage.s3.prefix),
+    },
+    Key {
+        path: "storage.s3.region",
+        kind: Kind::Text,
+        expects: "the name of a region, such as eu-central-1",
+        is_valid: |config| is_word(&config.storage.s3.region),
+    },
+    Key {
+        path: "storage.s3.endpoint",
+        kind: Kind::Text,
+        expects: "an address such as https://s3.example.com, without anything after the name",
+        is_valid: |config| {
+            config.storage.s3.endpoint.is_empty() || is_origin(&config.storage.s3.endpoint)
+        },
+    },
+    Key {
+        path: "storage.s3.path_style",
+        kind: Kind::Switch,
+        expects: "true or false",
+        is_valid: |_| true,
+    },
+    Key {
+        path: "storage.s3.encryption",
+        kind: Kind::Text,
+        expects: "none, AES256 or aws:kms",
+        is_valid: |_| true,
+    },
+    Key {
+        path: "storage.s3.kms_key",
+        kind: Kind::Text,
+        expects: "the id or ARN of a key",
+        is_valid: |config| is_word(&config.storage.s3.kms_key),
+    },
+    Key {
+        path: "storage.s3.storage_class",
+        kind: Kind::Text,
+        expects: "the name of a class whose files can be read at once, such as STANDARD_IA",
+        is_valid: |config| is_storage_class(&config.storage.s3.storage_class),
+    },
+    Key {
+        path: "storage.s3.access_key_id",
+        kind: Kind::Text,
+        expects: "the id of an access key",
+        is_valid: |config| is_word(&config.storage.s3.access_key_id),
+    },
+    Key {
+        path: "storage.s3.secret_access_key",
+        kind: Kind::Text,
+        expects: "the secret of an access key, on one line",
+        is_valid: |config| is_word(config.storage.s3.secret_access_key.reveal()),
+    },
+    Key {
+        path: "storage.s3.secret_access_key_file",
+        kind: Kind::Text,
+        expects: "the path of a file",
+        is_valid: |_| true,
+    },
+    Key {
+        path: "storage.s3.ca_file",
+        kind: Kind::Text,
+        expects: "the path of a file",
+        is_valid: |_| true,
+    },
+    Key {
+        path: "storage.s3.allow_http",
+        kind: Kind::Switch,
+        expects: "true or false",
+        is_valid: |_| true,
+    },
     Key {
         path: "uploads.stall_seconds",
         kind: Kind::Number,
@@ -163,6 +274,37 @@ fn is_origin(url: &str) -> bool {
     host.is_some_and(|host| {
         !host.is_empty() && !host.contains(|c: char| "/?#@\\".contains(c) || c.is_whitespace())
     })
+}
+
+/// The rules of Amazon, which all providers share.
+fn is_bucket(name: &str) -> bool {
+    let is_edge = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let bytes = name.as_bytes();
+    name.is_empty()
+        || (3..=63).contains(&bytes.len())
+            && bytes.iter().all(|&byte| is_edge(byte) || byte == b'-' || byte == b'.')
+            && is_edge(bytes[0])
+            && is_edge(bytes[bytes.len() - 1])
+}
+
+/// Only what needs no encoding in an address.
+fn is_prefix(prefix: &str) -> bool {
+    let is_part = |part: &str| {
+        !matches!(part, "" | "." | "..")
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    prefix.is_empty() || prefix.split('/').all(is_part)
+}
+
+/// Or nothing; never several words or lines.
+fn is_word(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// From the archives, hours pass until a file can be read.
+fn is_storage_class(class: &str) -> bool {
+    let is_name = class.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    is_name && !["GLACIER", "DEEP_ARCHIVE"].contains(&class)
 }
 
 /// A level, or `module=level`. The log's own parser would take a misspelled level for a module.

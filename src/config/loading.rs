@@ -298,6 +298,10 @@ impl Draft {
             self.origins.insert(key.path, origin);
         } else {
             let (path, expects) = (key.path, key.expects);
+            let value = match path.ends_with("secret_access_key") {
+                true => "this".to_owned(),
+                false => value.to_string(),
+            };
             self.problems
                 .push(format!("{origin}: {path} cannot be {value}. It must be {expects}."));
         }
@@ -310,6 +314,11 @@ impl Draft {
         let config = read(&self.table).map_err(|fault| {
             Problems(vec![format!("The configuration cannot be read: {fault}")])
         })?;
+        // What each setting says is sound; whether they fit together is asked last.
+        let problems = config.storage.problems();
+        if !problems.is_empty() {
+            return Err(Problems(problems));
+        }
         Ok(Loaded { config, file, origins: self.origins })
     }
 }

@@ -10,6 +10,7 @@
 
 mod keys;
 mod loading;
+mod storage;
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -21,6 +22,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub use self::{
     keys::{KEYS, Key},
     loading::{Flags, Loaded, Origin, Problems, SYSTEM_FILE, Sources, load},
+    storage::{Backend, Delivery, Encryption, S3Config, Secret, StorageConfig},
 };
 
 /// The commented configuration file: every key with its default.
@@ -42,6 +44,7 @@ pub struct Config {
     pub trusted_proxies: Vec<IpAddr>,
     pub store: StoreConfig,
     pub uploads: UploadsConfig,
+    pub storage: StorageConfig,
     pub worker: WorkerConfig,
     pub audit: AuditConfig,
     pub log: LogConfig,
@@ -109,6 +112,7 @@ impl Default for Config {
             trusted_proxies: Vec::new(),
             store: StoreConfig::default(),
             uploads: UploadsConfig::default(),
+            storage: StorageConfig::default(),
             worker: WorkerConfig::default(),
             audit: AuditConfig::default(),
             log: LogConfig::default(),

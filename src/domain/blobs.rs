@@ -36,7 +36,7 @@ pub struct Blob {
 pub enum Place {
     /// On the local disk, waiting for their move.
     Spooled,
-    /// In the object store.
+    /// Where files rest: on the disk, or on S3.
     Stored,
 }
 
@@ -118,10 +118,17 @@ pub fn find(tx: &ReadTx, hash: ContentHash) -> Result<Option<Blob>> {
     tx.get(&hash)
 }
 
-/// Notes that the bytes have arrived in the object store.
+/// Notes that the bytes have arrived where files rest.
 pub fn mark_stored(tx: &mut WriteTx, hash: ContentHash) -> Result<()> {
     let Some(mut blob) = find(tx, hash)? else { return Ok(()) };
     blob.place = Place::Stored;
+    tx.put(&blob)
+}
+
+/// Notes that the bytes wait in the spool again.
+pub fn mark_spooled(tx: &mut WriteTx, hash: ContentHash) -> Result<()> {
+    let Some(mut blob) = find(tx, hash)? else { return Ok(()) };
+    blob.place = Place::Spooled;
     tx.put(&blob)
 }
 

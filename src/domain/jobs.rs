@@ -320,6 +320,17 @@ fn give_up(tx: &mut WriteTx, task: &Task, reason: &str) -> Result<()> {
     }
 }
 
+/// A run could not begin, because something it needs is out of order or has too much to do: the job
+/// waits, and this was none of its attempts.
+pub fn put_off(tx: &mut WriteTx, id: Id<Job>, error: &str, delay: SignedDuration) -> Result<()> {
+    let Some(mut job) = tx.get::<Job>(&id)? else { return Ok(()) };
+    job.state = State::Queued;
+    job.attempts = job.attempts.saturating_sub(1);
+    job.error = Some(error.into());
+    job.run_at = tx.now() + delay;
+    tx.put(&job)
+}
+
 /// 2 s, 4 s, 8 s … up to ten minutes.
 fn retry_delay(attempts: u32) -> SignedDuration {
     SignedDuration::from_secs(1 << attempts.clamp(1, 10)).min(SignedDuration::from_mins(10))

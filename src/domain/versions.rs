@@ -167,8 +167,8 @@ pub fn make_current(
     document: Id<Document>,
     id: Id<Version>,
 ) -> Result<Document> {
-    let (_, version) = readable(tx, actor, document, id)?;
     let mut document = documents::editable(tx, actor, document)?;
+    let (_, version) = readable(tx, actor, document.id, id)?;
     if document.current.as_ref().is_some_and(|current| current.version == id) {
         return Ok(document);
     }

@@ -44,6 +44,7 @@ mod visible;
 mod analyzers;
 mod bits;
 mod columns;
+mod directory;
 mod edition;
 mod fold;
 mod folder;

@@ -187,7 +187,8 @@ impl<'r> Search<'r> {
             _ => 0.0,
         };
         let mut hit = Hit { id: Uuid::from_u128(best.id), score, ..Hit::default() };
-        if !self.request.snippets {
+        // Without words there is nothing to show, and reading what is stored is the dearest part.
+        if !self.request.snippets || snippets.are_empty() {
             return Ok(hit);
         }
         let stored = Stored::read(&self.view.searcher, best.address)?;

@@ -39,6 +39,11 @@ impl Snippets {
         Snippets { marker, page_bytes: PAGE_BYTES_MAX }
     }
 
+    /// True when there is nothing to mark.
+    pub fn are_empty(&self) -> bool {
+        self.marker.is_empty()
+    }
+
     /// A whole short text as HTML; the second value says whether anything is marked in it.
     pub fn whole(&mut self, text: &str) -> (String, bool) {
         let end = text.floor_char_boundary(TITLE_BYTES_MAX);

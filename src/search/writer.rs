@@ -156,7 +156,9 @@ impl Writer {
     pub fn close(&self) {
         let mut desk = self.shared.desk();
         desk.is_closed = true;
-        desk.writer = None;
+        if desk.writer.take().is_some() {
+            self.shared.edition.end_changes();
+        }
         self.shared.changed.notify_all();
     }
 
@@ -266,6 +268,7 @@ impl Shared {
                 }
                 opened => {
                     let writer = opened?;
+                    self.edition.begin_changes()?;
                     writer.set_merge_policy(Box::new(NoMergePolicy));
                     return Ok(writer);
                 }
@@ -338,6 +341,7 @@ impl Shared {
             let idle = desk.last_used.elapsed();
             if idle >= self.options.idle && !desk.is_merging && desk.waiting_changes == 0 {
                 desk.writer = None;
+                self.edition.end_changes();
                 break;
             }
             let pause = self.options.idle.saturating_sub(idle).max(Duration::from_millis(10));

@@ -6,7 +6,7 @@ use std::ops::Range;
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     body::SizedStream,
-    http::{StatusCode, header},
+    http::{Method, StatusCode, header},
 };
 
 use super::fault::Result;
@@ -52,7 +52,10 @@ const SHOWN: [&str; 14] = [
     "video/webm",
 ];
 
-/// Answers with a file (RFC 9110: conditional requests and single ranges).
+/// Public media up to this size come from us, so that caches keep them under one address.
+const STREAMED_BYTES_MAX: u64 = 32 << 20;
+
+/// Answers with a file (RFC 9110: conditional requests and single ranges), or with the way to S3.
 pub async fn deliver(
     app: &App,
     request: &HttpRequest,
@@ -62,12 +65,33 @@ pub async fn deliver(
     caching: Caching,
 ) -> Result<HttpResponse> {
     let etag = format!("\"{}\"", content.file.blob);
+    let served = Served::of(&content, disposition);
     let mut response = HttpResponse::Ok();
-    set_headers(&mut response, &content, disposition, caching, &etag);
+    set_headers(&mut response, &content, &served, caching, &etag);
     if is_unchanged(request, &etag) {
         return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
     }
     let size_bytes = content.file.size_bytes;
+    let is_fetched_elsewhere = match (disposition, caching) {
+        (Disposition::Attachment, _) => true,
+        // Previews stay with us: their frame allows nothing from elsewhere.
+        (Disposition::Inline, Caching::Private) => false,
+        (Disposition::Inline, Caching::Public) => size_bytes > STREAMED_BYTES_MAX,
+    };
+    if is_fetched_elsewhere
+        && request.method() == Method::GET
+        && let Some(link) =
+            app.link_content(&content, &served.disposition, served.media_type).await?
+    {
+        if disposition == Disposition::Attachment {
+            app.note_download(actor, &content);
+        }
+        // The link ends soon, and access may have been taken away before the next time.
+        return Ok(HttpResponse::TemporaryRedirect()
+            .insert_header((header::LOCATION, link))
+            .insert_header((header::CACHE_CONTROL, "private, no-store"))
+            .finish());
+    }
     let range = match wanted_range(request, &etag, size_bytes) {
         Wanted::All => None,
         Wanted::Part(range) => Some(range),
@@ -85,7 +109,7 @@ pub async fn deliver(
     }
     let is_start = range.as_ref().is_none_or(|range| range.start == 0);
     let opened = app.open_content(&content, range).await?;
-    if disposition == Disposition::Attachment && is_start && request.method() == "GET" {
+    if disposition == Disposition::Attachment && is_start && request.method() == Method::GET {
         app.note_download(actor, &content);
     }
     let length = opened.range.end - opened.range.start;
@@ -124,24 +148,40 @@ impl Caching {
     }
 }
 
+/// How a file is called and shown, by us and by the S3 that a client is sent to.
+struct Served<'c> {
+    media_type: &'c str,
+    disposition: String,
+    is_shown: bool,
+}
+
+impl<'c> Served<'c> {
+    fn of(content: &'c Content, disposition: Disposition) -> Self {
+        let media_type = content.file.media_type.as_str();
+        let is_shown = disposition == Disposition::Inline && SHOWN.contains(&media_type);
+        let kind = if is_shown { "inline" } else { "attachment" };
+        Served {
+            media_type: match media_type {
+                "text/plain" => "text/plain; charset=utf-8",
+                other => other,
+            },
+            disposition: content_disposition(kind, &content.file.filename),
+            is_shown,
+        }
+    }
+}
+
 fn set_headers(
     response: &mut HttpResponseBuilder,
     content: &Content,
-    disposition: Disposition,
+    served: &Served<'_>,
     caching: Caching,
     etag: &str,
 ) {
-    let media_type = content.file.media_type.as_str();
-    let is_shown = disposition == Disposition::Inline && SHOWN.contains(&media_type);
-    let kind = if is_shown { "inline" } else { "attachment" };
-    let served_type = match media_type {
-        "text/plain" => "text/plain; charset=utf-8",
-        other => other,
-    };
     // The PDF viewers of browsers do not start inside a sandbox; what they show cannot reach the
     // page around it in any case.
-    let policy = match media_type {
-        "application/pdf" if is_shown => {
+    let policy = match served.media_type {
+        "application/pdf" if served.is_shown => {
             "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'"
         }
         _ => {
@@ -149,11 +189,8 @@ fn set_headers(
         }
     };
     response
-        .insert_header((header::CONTENT_TYPE, served_type))
-        .insert_header((
-            header::CONTENT_DISPOSITION,
-            content_disposition(kind, &content.file.filename),
-        ))
+        .insert_header((header::CONTENT_TYPE, served.media_type))
+        .insert_header((header::CONTENT_DISPOSITION, served.disposition.as_str()))
         .insert_header((header::CONTENT_SECURITY_POLICY, policy))
         .insert_header((header::CACHE_CONTROL, caching.header()))
         .insert_header((header::ETAG, etag.to_owned()))

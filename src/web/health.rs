@@ -17,11 +17,14 @@ struct Readiness {
     store: &'static str,
     /// How many changes the search index has yet to follow.
     index_behind: u64,
+    /// `ok`, or since when the file storage does not answer and what waits for it. The portal works.
+    storage: String,
 }
 
 /// The store answers, too.
 pub async fn ready(app: Data<App>) -> Result<HttpResponse> {
     let latest = app.store.read(|tx| tx.latest_change()).await;
+    let storage = app.blobs.status().await?.degraded().unwrap_or_else(|| "ok".into());
     let (status, readiness) = match latest {
         Ok(latest) => (
             StatusCode::OK,
@@ -29,11 +32,13 @@ pub async fn ready(app: Data<App>) -> Result<HttpResponse> {
                 status: "ready",
                 store: "ok",
                 index_behind: latest.saturating_sub(app.index.cursor()),
+                storage,
             },
         ),
         Err(fault) => {
             tracing::error!("the store does not answer: {}", fault.chain());
-            let readiness = Readiness { status: "failing", store: "failing", index_behind: 0 };
+            let readiness =
+                Readiness { status: "failing", store: "failing", index_behind: 0, storage };
             (StatusCode::SERVICE_UNAVAILABLE, readiness)
         }
     };

@@ -10,7 +10,7 @@ mod answer;
 mod auth;
 mod body;
 mod client;
-mod content;
+pub mod content;
 mod csrf;
 mod fault;
 mod guard;

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use appliance::config::{Config, KEYS, Key, LogFormat, Origin, Problems, Sources, TEMPLATE, load};
+use appliance::config::{
+    Backend, Config, Encryption, KEYS, Key, LogFormat, Origin, Problems, Sources, TEMPLATE, load,
+};
 use toml::{Table, Value};
 
 use crate::support::Shell;
@@ -107,6 +109,12 @@ fn every_setting_can_come_from_the_environment() {
         ("APPLIANCE_STORE_CACHE_MB", "128"),
         ("APPLIANCE_UPLOADS_RESERVE_MB", "0"),
         ("APPLIANCE_UPLOADS_STALL_SECONDS", "20"),
+        ("APPLIANCE_STORAGE_BACKEND", "s3"),
+        ("APPLIANCE_STORAGE_LINK_MINUTES", "9"),
+        ("APPLIANCE_STORAGE_S3_BUCKET", "documents"),
+        ("APPLIANCE_STORAGE_S3_REGION", "eu-central-1"),
+        ("APPLIANCE_STORAGE_S3_PATH_STYLE", "true"),
+        ("APPLIANCE_STORAGE_S3_ENCRYPTION", "aws:kms"),
         ("APPLIANCE_WORKER_JOBS", "3"),
         ("APPLIANCE_WORKER_MEMORY_MB", "512"),
         ("APPLIANCE_WORKER_SECONDS", "10"),
@@ -122,6 +130,10 @@ fn every_setting_can_come_from_the_environment() {
     assert_eq!(config.trusted_proxies.len(), 2);
     assert_eq!((config.store.cache_mb, config.uploads.reserve_mb), (128, 0));
     assert_eq!(config.uploads.stall_seconds, 20);
+    assert_eq!((config.storage.backend, config.storage.link_minutes), (Backend::S3, 9));
+    assert_eq!(config.storage.s3.bucket, "documents");
+    assert!(config.storage.s3.path_style);
+    assert_eq!(config.storage.s3.encryption, Encryption::Kms);
     assert_eq!((config.worker.jobs, config.worker.memory_mb, config.worker.seconds), (3, 512, 10));
     assert!(config.worker.allow_unsandboxed);
     assert_eq!(config.audit.keep_days, 90);
@@ -276,4 +288,49 @@ fn the_shell_shows_the_configuration_and_where_it_comes_from() {
 
     assert_eq!(shell.run(&["config", "show", "--template"]).expect(0).out, TEMPLATE);
     shell.run(&["--config", &file, "config", "check"]).expect(0);
+}
+
+#[test]
+fn settings_of_s3_that_do_not_fit_together_are_named() {
+    let problem = |text: &str| problems_of(text).remove(0);
+    assert!(problem("[storage]\nbackend = \"s3\"\n").starts_with("storage.s3.bucket is missing"));
+    assert!(problem("[storage.s3]\nregion = \"eu-west-1\"\n").contains("storage.s3.bucket"));
+    let bucket = "[storage.s3]\nbucket = \"documents\"\nregion = \"eu-west-1\"\n";
+    from_file(bucket).expect("a bucket and its region are enough");
+    for (more, named) in [
+        ("endpoint = \"http://127.0.0.1:9000\"", "storage.s3.allow_http"),
+        ("access_key_id = \"AKIA\"", "storage.s3.secret_access_key is missing"),
+        ("secret_access_key = \"x\"", "storage.s3.access_key_id is missing"),
+        ("secret_access_key_file = \"/x\"", "storage.s3.access_key_id is missing"),
+        ("kms_key = \"alias/documents\"", "storage.s3.kms_key is set, but not used"),
+        ("storage_class = \"DEEP_ARCHIVE\"", "storage.s3.storage_class cannot be"),
+        ("encryption = \"rot13\"", "It must be none, AES256 or aws:kms"),
+        ("endpoint = \"s3.example.com\"", "storage.s3.endpoint cannot be"),
+        ("prefix = \"/a\"", "storage.s3.prefix cannot be"),
+        ("path_style = \"yes\"", "It must be true or false"),
+        ("buckett = \"x\"", "Did you mean “storage.s3.bucket”?"),
+    ] {
+        let problems = problems_of(&format!("{bucket}{more}\n"));
+        assert!(problems.iter().any(|problem| problem.contains(named)), "{more}: {problems:?}");
+    }
+    let both = "access_key_id = \"a\"\nsecret_access_key = \"b\"\nsecret_access_key_file = \"c\"\n";
+    assert!(problem(&format!("{bucket}{both}")).contains("Remove one of them"));
+    assert!(problem("[storage.s3]\nbucket = \"No Bucket\"\n").contains("storage.s3.bucket cannot"));
+}
+
+#[test]
+fn the_secret_of_s3_is_shown_nowhere() {
+    let shell = Shell::new();
+    let text = "[storage.s3]\nbucket = \"documents\"\nregion = \"eu-west-1\"\n\
+                access_key_id = \"AKIA\"\nsecret_access_key = \"tall-green-kettle\"\n";
+    let file = shell.file("appliance.toml", text);
+    for verb in [&["config", "show"][..], &["config", "show", "--json"], &["config", "check"]] {
+        let arguments = [&["--config", file.as_str()], verb].concat();
+        let ended = shell.run(&arguments).expect(0);
+        assert!(!ended.out.contains("tall-green-kettle"), "{ended:?}");
+    }
+    let config = from_file(text).expect("a configuration");
+    assert!(!format!("{config:?}").contains("tall-green-kettle"));
+    let wrong = text.replace("tall-green", "tall green");
+    assert!(!problems_of(&wrong).concat().contains("kettle"));
 }

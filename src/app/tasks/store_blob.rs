@@ -1,7 +1,20 @@
-//! Moves bytes from the spool to the object store. May run twice: a move that has happened is
-//! found to have happened.
+//! Moves bytes from the spool to where files rest: the disk, or S3. May run twice: a move that has
+//! happened is found to have happened. While S3 is away it is put off, and begins again by itself.
 
-use crate::{app::App, domain::blobs, error::Result, hash::ContentHash};
+use jiff::SignedDuration;
+
+use crate::{
+    app::App,
+    domain::{
+        blobs::{self, Place},
+        jobs::{self, Task},
+    },
+    error::Result,
+    hash::ContentHash,
+};
+
+/// Between its arrival and its job, a file of the spool is no stray.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
 pub async fn run(app: &App, hash: ContentHash) -> Result<()> {
     if app.store.read(move |tx| blobs::find(tx, hash)).await?.is_none() {
@@ -9,4 +22,26 @@ pub async fn run(app: &App, hash: ContentHash) -> Result<()> {
     }
     app.blobs.store(hash).await?;
     app.store.write(move |tx| blobs::mark_stored(tx, hash)).await
+}
+
+impl App {
+    /// Sends files on their way that lie in the spool although their records say that they are stored:
+    /// somebody has brought content again that only S3 had.
+    pub async fn move_strays(&self) -> Result<()> {
+        let old = self.blobs.spooled_before(self.clock.now() - PATIENCE).await?;
+        for hash in old {
+            let is_stray = self.store.read(move |tx| {
+                Ok(blobs::find(tx, hash)?.is_some_and(|blob| blob.place == Place::Stored))
+            });
+            if is_stray.await? {
+                self.store
+                    .write(move |tx| {
+                        blobs::mark_spooled(tx, hash)?;
+                        jobs::enqueue(tx, Task::StoreBlob { blob: hash })
+                    })
+                    .await?;
+            }
+        }
+        Ok(())
+    }
 }

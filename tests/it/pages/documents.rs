@@ -6,7 +6,7 @@ use appliance::domain::{
     settings::{self, SettingsEdit},
 };
 
-use crate::support::TestApp;
+use crate::support::{TestApp, until};
 
 #[tokio::test]
 async fn an_upload_leads_to_its_document() {
@@ -109,7 +109,8 @@ async fn downloads_carry_name_type_ranges_and_etags() {
     assert!(
         head.headers()["content-disposition"].to_str().expect("text").starts_with("attachment")
     );
-    ada.get(&format!("/documents/{id}")).await.says("downloaded version 1");
+    let page = format!("/documents/{id}");
+    until(async || ada.get(&page).await.text().contains("downloaded version 1")).await;
 }
 
 #[tokio::test]

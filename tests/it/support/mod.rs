@@ -3,9 +3,10 @@
 mod chromium;
 mod person;
 pub mod program;
+pub mod s3;
 mod still;
 
-use std::{net::TcpListener, path::PathBuf, sync::Arc};
+use std::{net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
 
 use actix_web::dev::ServerHandle;
 use appliance::{
@@ -33,6 +34,17 @@ pub use self::{
 
 /// The password of everybody in a test world.
 pub const PASSWORD: &str = "a tall green kettle";
+
+/// Waits for what happens by itself a little later.
+pub async fn until(mut is_true: impl AsyncFnMut() -> bool) {
+    for _ in 0..200 {
+        if is_true().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("not true in ten seconds");
+}
 
 /// A running portal with an organization and its administrator `ada`.
 pub struct TestApp {
@@ -187,6 +199,12 @@ pub struct Api {
 }
 
 impl Api {
+    /// Of a portal that runs somewhere else.
+    pub fn at(url: &str, token: &str) -> Self {
+        let token = (!token.is_empty()).then(|| token.to_owned());
+        Api { client: Client::new(), url: url.to_owned(), token }
+    }
+
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method = method.parse().expect("a method");
         let request = self.client.request(method, format!("{}{path}", self.url));

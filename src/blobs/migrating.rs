@@ -1,0 +1,207 @@
+//! Moving house: from the disk to S3 or back, while the portal runs. First everything is copied and
+//! verified, as often as one likes; the old copies go in a second round, each after a look at its new
+//! one. Between the two both are there, and readers take whichever is nearer.
+
+use std::{fs, os::unix::fs::MetadataExt, sync::Arc};
+
+use anyhow::{Context, anyhow};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{
+    Backend, Blobs, Listed, Tally, digest::hash_file, disk, layout::FileName, remote::Remote,
+};
+use crate::{
+    error::{Error, Result},
+    hash::ContentHash,
+};
+
+/// Copies at the same time.
+const COPIES_MAX: usize = 4;
+
+/// What one step of copying did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Migrated {
+    /// Where the next step goes on; `None` after the last one.
+    pub next: Option<ContentHash>,
+    pub copied: Tally,
+    /// Was there already.
+    pub known: Tally,
+    /// What cannot be copied, and why, for the operator.
+    pub failed: Vec<(ContentHash, String)>,
+}
+
+/// What one step of clearing did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cleared {
+    pub next: Option<ContentHash>,
+    pub removed: Tally,
+    /// Stays, because its new copy is missing or wrong.
+    pub kept: Vec<(ContentHash, String)>,
+}
+
+impl Blobs {
+    /// Copies up to `limit` sources that come after the given hash to the other home. Call it again
+    /// with `next`, also after a restart, until that is `None`. What waits in the spool goes to its
+    /// home by its own job.
+    ///
+    /// # Errors
+    /// `Invalid` when no S3 is configured; `Busy` while it is away: do the same step again later.
+    pub async fn migrate(
+        &self,
+        to: Backend,
+        after: Option<ContentHash>,
+        limit: usize,
+    ) -> Result<Migrated> {
+        let remote = self.required_remote()?;
+        let page = self.page(after, limit).await?;
+        let mut migrated = Migrated { next: next(&page, limit), ..Migrated::default() };
+        let blobs = self.clone();
+        let copies = stream::iter(page).map(move |blob| {
+            let (blobs, remote) = (blobs.clone(), Arc::clone(&remote));
+            async move {
+                let copied = match to {
+                    Backend::S3 => blobs.copy_to_s3(&remote, &blob).await,
+                    Backend::Disk => blobs.copy_to_disk(&blob).await,
+                };
+                (blob, copied)
+            }
+        });
+        let mut copies = copies.buffered(COPIES_MAX).boxed();
+        while let Some((blob, copied)) = copies.next().await {
+            let bytes = blob.stored_bytes.or(blob.remote_bytes);
+            match copied {
+                Ok(true) => migrated.copied.count(bytes),
+                Ok(false) => migrated.known.count(bytes),
+                Err(Error::Busy { message, retry_after_s }) => {
+                    return Err(Error::Busy { message, retry_after_s });
+                }
+                Err(fault) => migrated.failed.push((blob.hash, fault.chain())),
+            }
+        }
+        Ok(migrated)
+    }
+
+    /// Removes up to `limit` old copies: those outside the home that new files go to. A copy goes only
+    /// after its new one was found to be right: on the disk by its hash, on S3 by its size (S3 itself
+    /// has compared the hash when it came).
+    ///
+    /// # Errors
+    /// As [`Blobs::migrate`].
+    pub async fn clear_old(&self, after: Option<ContentHash>, limit: usize) -> Result<Cleared> {
+        let remote = self.required_remote()?;
+        let page = self.page(after, limit).await?;
+        let mut cleared = Cleared { next: next(&page, limit), ..Cleared::default() };
+        for blob in page {
+            let (old_bytes, outcome) = match self.shared.backend {
+                Backend::S3 if blob.stored_bytes.is_some() => {
+                    (blob.stored_bytes, self.clear_on_disk(&remote, &blob).await)
+                }
+                Backend::Disk if blob.remote_bytes.is_some() => {
+                    (blob.remote_bytes, self.clear_on_s3(&remote, &blob).await)
+                }
+                _ => continue,
+            };
+            match outcome {
+                Ok(()) => cleared.removed.count(old_bytes),
+                Err(Error::Busy { message, retry_after_s }) => {
+                    return Err(Error::Busy { message, retry_after_s });
+                }
+                Err(fault) => cleared.kept.push((blob.hash, fault.chain())),
+            }
+        }
+        Ok(cleared)
+    }
+
+    fn required_remote(&self) -> Result<Arc<Remote>> {
+        self.shared.remote.clone().ok_or_else(|| {
+            Error::invalid("No S3 is configured. Name its bucket with storage.s3.bucket.")
+        })
+    }
+
+    async fn page(&self, after: Option<ContentHash>, limit: usize) -> Result<Vec<Listed>> {
+        self.list(after).take(limit).try_collect().await
+    }
+
+    /// `false` when it is there already, or nothing is here that could be copied.
+    async fn copy_to_s3(&self, remote: &Arc<Remote>, blob: &Listed) -> Result<bool> {
+        let Some(size_bytes) = blob.stored_bytes else { return Ok(false) };
+        if blob.remote_bytes == Some(size_bytes) {
+            return Ok(false);
+        }
+        let hash = blob.hash;
+        let _traffic = self.traffic(hash).await;
+        let path = self.shared.objects.path(&FileName::source(hash));
+        let file = disk::blocking(move || Ok(disk::open_if_there(&path)?)).await?;
+        // Removed since it was listed.
+        let Some(file) = file else { return Ok(false) };
+        let size_bytes = file.metadata()?.len();
+        remote.put(hash, &Arc::new(file), size_bytes).await?;
+        Ok(true)
+    }
+
+    async fn copy_to_disk(&self, blob: &Listed) -> Result<bool> {
+        let hash = blob.hash;
+        if blob.remote_bytes.is_none() || blob.stored_bytes == blob.remote_bytes {
+            return Ok(false);
+        }
+        let _traffic = self.traffic(hash).await;
+        let (file, _) = self.fetch(hash).await?;
+        let path = self.shared.objects.path(&FileName::source(hash));
+        let lock = self.lock(hash).await;
+        disk::blocking(move || {
+            let named = file.give_name(&path);
+            drop(lock);
+            named
+                .and_then(|()| disk::sync_folder(disk::folder_of(&path)))
+                .with_context(|| format!("naming blob {hash}"))?;
+            Ok(true)
+        })
+        .await
+    }
+
+    async fn clear_on_disk(&self, remote: &Arc<Remote>, blob: &Listed) -> Result<()> {
+        let hash = blob.hash;
+        let _traffic = self.traffic(hash).await;
+        let on_s3 = remote.head(hash).await?.map(|object| object.size_bytes);
+        if on_s3 != blob.stored_bytes {
+            return Err(Error::Internal(anyhow!("its copy on S3 has {on_s3:?} bytes")));
+        }
+        let path = self.shared.objects.path(&FileName::source(hash));
+        let lock = self.lock(hash).await;
+        disk::blocking(move || {
+            disk::remove_if_there(&path).context("removing an old copy")?;
+            drop(lock);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn clear_on_s3(&self, remote: &Arc<Remote>, blob: &Listed) -> Result<()> {
+        let hash = blob.hash;
+        let _traffic = self.traffic(hash).await;
+        let path = self.shared.objects.path(&FileName::source(hash));
+        let read = path.clone();
+        let inode = disk::blocking(move || {
+            let Some(file) = disk::open_if_there(&read)? else {
+                return Err(Error::Internal(anyhow!("it has no copy on the disk")));
+            };
+            match hash_file(&file)? {
+                (found, _) if found == hash => Ok(file.metadata()?.ino()),
+                (found, _) => {
+                    Err(Error::Internal(anyhow!("its copy on the disk has the hash {found}")))
+                }
+            }
+        })
+        .await?;
+        // Nobody may take the one that was looked at away until the other is gone.
+        let _lock = self.lock(hash).await;
+        if !fs::metadata(&path).is_ok_and(|found| found.ino() == inode) {
+            return Err(Error::Internal(anyhow!("its copy on the disk was replaced")));
+        }
+        remote.delete(hash).await
+    }
+}
+
+fn next(page: &[Listed], limit: usize) -> Option<ContentHash> {
+    (page.len() == limit).then(|| page.last().map(|blob| blob.hash)).flatten()
+}

@@ -1,0 +1,104 @@
+//! Uploads in parts that nobody will complete: a process died before it could note the id. Their
+//! parts are paid for and shown by no listing of objects, only by one of their own, which not every
+//! server has.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use object_store::path::Path as Key;
+use object_store::signer::Method;
+
+use super::{Direction, Remote, failed, fault::Fault, fault::tag};
+use crate::{blobs::layout::FileName, error::Result};
+
+/// Pages of a listing: a thousand uploads each.
+const PAGES_MAX: usize = 100;
+
+struct Begun {
+    key: String,
+    id: String,
+    initiated_at: Option<Timestamp>,
+}
+
+impl Remote {
+    /// Aborts uploads of ours that were begun before the cutoff. Returns how many; a server that
+    /// cannot list them has none as far as we know.
+    pub async fn abort_abandoned(self: &Arc<Self>, cutoff: Timestamp) -> Result<u64> {
+        let mut aborted = 0;
+        let mut markers = (String::new(), String::new());
+        for _ in 0..PAGES_MAX {
+            let Some(page) = self.begun_uploads(&markers).await? else { break };
+            for upload in begun(&page) {
+                let is_old = upload.initiated_at.is_some_and(|at| at < cutoff);
+                if is_old && self.is_ours(&upload.key) {
+                    self.abort(&Key::from(upload.key), upload.id).await?;
+                    aborted += 1;
+                }
+            }
+            if tag(&page, "IsTruncated") != "true" {
+                break;
+            }
+            markers = (tag(&page, "NextKeyMarker"), tag(&page, "NextUploadIdMarker"));
+        }
+        Ok(aborted)
+    }
+
+    /// One page of the listing; `None` when the server has no such thing.
+    async fn begun_uploads(
+        self: &Arc<Self>,
+        (key_marker, id_marker): &(String, String),
+    ) -> Result<Option<String>> {
+        let pass = self.admit(Direction::Delete)?;
+        let prefix = match self.config.prefix.as_str() {
+            "" => String::new(),
+            prefix => format!("{prefix}/"),
+        };
+        let mut query = vec![("uploads", ""), ("prefix", prefix.as_str())];
+        if !key_marker.is_empty() {
+            query.extend([
+                ("key-marker", key_marker.as_str()),
+                ("upload-id-marker", id_marker.as_str()),
+            ]);
+        }
+        let signed = self.signed(Method::GET, &Key::default(), &query).await;
+        let url = self
+            .judged(Direction::Delete, pass, signed)?
+            .map_err(|fault| failed(fault, || "signing a request".to_owned()))?;
+        match self.ask(url).await {
+            Ok(page) => Ok(Some(page)),
+            // Some servers do not know the request, some do not allow it.
+            Err(fault) if !fault.is_silence() => {
+                tracing::debug!("uploads in parts cannot be listed: {}", fault.text);
+                Ok(None)
+            }
+            Err(fault) => Err(failed(fault, || "listing uploads in parts".to_owned())),
+        }
+    }
+
+    /// The body of a successful answer.
+    pub(super) async fn ask(&self, url: object_store::signer::Url) -> Result<String, Fault> {
+        let answer =
+            self.http.get(url).send().await.map_err(|fault| Fault::of_connection(&fault))?;
+        let status = answer.status();
+        let body = answer.text().await.map_err(|fault| Fault::of_connection(&fault))?;
+        match status.is_success() {
+            true => Ok(body),
+            false => Err(Fault::of_answer(status.as_u16(), &body)),
+        }
+    }
+
+    /// Whether the key is one that we would give to a blob.
+    fn is_ours(&self, key: &str) -> bool {
+        let name = key.rsplit('/').next().and_then(|name| name.parse::<FileName>().ok());
+        name.is_some_and(|name| self.key(name.hash).as_ref() == key)
+    }
+}
+
+/// Our keys need no escaping in XML, and others do not matter.
+fn begun(page: &str) -> impl Iterator<Item = Begun> {
+    page.split("<Upload>").skip(1).map(|upload| Begun {
+        key: tag(upload, "Key"),
+        id: tag(upload, "UploadId"),
+        initiated_at: tag(upload, "Initiated").parse().ok(),
+    })
+}

@@ -1,0 +1,202 @@
+//! Scrubbing: disks and buckets lose bytes without telling anybody. Each copy of a blob is read and
+//! compared with its name; one that is damaged is made anew from one that is not.
+
+use std::{fs::File, sync::Arc};
+
+use anyhow::Context;
+
+use super::{
+    Blobs, Opened, Verdict,
+    digest::hash_file,
+    disk::{self, TemporaryFile},
+    layout::FileName,
+    moving::copy_verified,
+    verify::judge,
+};
+use crate::{error::Result, hash::ContentHash};
+
+/// Where a copy can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    Spool,
+    Disk,
+    S3,
+    Cache,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    Intact { size_bytes: u64 },
+    Damaged { size_bytes: u64 },
+}
+
+/// How a blob was found, and what was done about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scrubbed {
+    pub hash: ContentHash,
+    /// Every copy as it was found. None at all: the blob is missing.
+    pub copies: Vec<(Place, Health)>,
+    /// Copies that were made anew; a damaged one that is not among them is still damaged.
+    pub healed: Vec<Place>,
+}
+
+impl Scrubbed {
+    /// There is no copy with the right bytes.
+    pub fn is_lost(&self) -> bool {
+        !self.copies.iter().any(|(_, health)| matches!(health, Health::Intact { .. }))
+    }
+
+    /// All copies were right.
+    pub fn is_fine(&self) -> bool {
+        let is_intact = |health: &Health| matches!(health, Health::Intact { .. });
+        self.healed.is_empty()
+            && !self.copies.is_empty()
+            && self.copies.iter().all(|(_, health)| is_intact(health))
+    }
+}
+
+impl Blobs {
+    /// Reads every copy of a blob and heals what is damaged. Keeps one core busy: ask for one after
+    /// the other. What ought to be there, the records know: take the hashes from them.
+    ///
+    /// # Errors
+    /// `Busy` while S3 is away.
+    pub async fn scrub(&self, hash: ContentHash) -> Result<Scrubbed> {
+        let _traffic = self.traffic(hash).await;
+        let mut scrubbed = Scrubbed { hash, copies: Vec::new(), healed: Vec::new() };
+        for place in [Place::Spool, Place::Disk, Place::Cache, Place::S3] {
+            let health = match place {
+                Place::S3 => self.health_on_s3(hash).await?,
+                here => self.health_here(hash, here).await?,
+            };
+            scrubbed.copies.extend(health.map(|health| (place, health)));
+        }
+        let places = |wanted: fn(&Health) -> bool| {
+            let found = scrubbed.copies.iter().filter(move |(_, health)| wanted(health));
+            found.map(|(place, _)| *place).collect::<Vec<_>>()
+        };
+        let intact = places(|health| matches!(health, Health::Intact { .. }));
+        let damaged = places(|health| matches!(health, Health::Damaged { .. }));
+        for place in damaged {
+            tracing::error!("the copy of blob {hash} in {place:?} is damaged");
+            if self.heal(hash, place, &intact).await? {
+                tracing::warn!("the copy of blob {hash} in {place:?} was made anew");
+                scrubbed.healed.push(place);
+            }
+        }
+        // A copy in the cache is gone tomorrow: it goes home by way of the spool.
+        let is_home_healed = scrubbed.healed.iter().any(|place| *place != Place::Cache);
+        if intact == [Place::Cache] && !is_home_healed {
+            self.heal(hash, Place::Spool, &intact).await?;
+            scrubbed.healed.push(Place::Spool);
+        }
+        Ok(scrubbed)
+    }
+
+    async fn health_here(&self, hash: ContentHash, place: Place) -> Result<Option<Health>> {
+        let Some(file) = self.open_at(hash, place).await? else { return Ok(None) };
+        disk::blocking(move || {
+            let (found, size_bytes) =
+                hash_file(&file).with_context(|| format!("reading blob {hash} in {place:?}"))?;
+            Ok(Some(match found == hash {
+                true => Health::Intact { size_bytes },
+                false => Health::Damaged { size_bytes },
+            }))
+        })
+        .await
+    }
+
+    async fn health_on_s3(&self, hash: ContentHash) -> Result<Option<Health>> {
+        let Some(remote) = &self.shared.remote else { return Ok(None) };
+        let opened: Option<Opened> = remote.get(hash, None).await?;
+        let Some(opened) = opened else { return Ok(None) };
+        Ok(match judge(hash, opened).await? {
+            Verdict::Intact { size_bytes } => Some(Health::Intact { size_bytes }),
+            Verdict::Damaged { size_bytes, .. } => Some(Health::Damaged { size_bytes }),
+            Verdict::Missing => None,
+        })
+    }
+
+    /// Makes a copy anew. `false` when there is nothing to make it from.
+    async fn heal(&self, hash: ContentHash, place: Place, intact: &[Place]) -> Result<bool> {
+        if place == Place::Cache {
+            let shared = Arc::clone(&self.shared);
+            return disk::blocking(move || {
+                if let Some(cache) = &shared.cache {
+                    cache.remove(hash).context("removing a damaged copy")?;
+                }
+                Ok(true)
+            })
+            .await;
+        }
+        let Some(&from) = intact.first() else { return Ok(false) };
+        match (place, &self.shared.remote) {
+            (Place::S3, Some(remote)) => {
+                let Some(file) = self.open_at(hash, from).await? else { return Ok(false) };
+                let size_bytes = file.metadata()?.len();
+                remote.put(hash, &Arc::new(file), size_bytes).await?;
+            }
+            _ => {
+                let Some(file) = self.copy_of(hash, from).await? else { return Ok(false) };
+                self.replace_copy(hash, place, file).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// A verified copy in the making, on the file system of the objects.
+    async fn copy_of(&self, hash: ContentHash, from: Place) -> Result<Option<TemporaryFile>> {
+        if from == Place::S3 {
+            return Ok(Some(self.fetch(hash).await?.0));
+        }
+        let Some(from) = self.path_at(hash, from) else { return Ok(None) };
+        let temporary = self.shared.objects.new_incoming_path();
+        disk::blocking(move || copy_verified(hash, &from, temporary)).await
+    }
+
+    async fn replace_copy(
+        &self,
+        hash: ContentHash,
+        place: Place,
+        file: TemporaryFile,
+    ) -> Result<()> {
+        let Some(path) = self.path_at(hash, place) else { return Ok(()) };
+        let in_spool = self.shared.spool.new_incoming_path();
+        let now = self.shared.clock.now();
+        let lock = self.lock(hash).await;
+        disk::blocking(move || {
+            disk::set_modified(file.file(), now)?;
+            let file = match place {
+                // The two may be on different disks.
+                Place::Spool => copy_verified(hash, file.path(), in_spool)?.unwrap_or(file),
+                _ => file,
+            };
+            file.give_name(&path)
+                .and_then(|()| disk::sync_folder(disk::folder_of(&path)))
+                .with_context(|| format!("healing blob {hash}"))?;
+            drop(lock);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn open_at(&self, hash: ContentHash, place: Place) -> Result<Option<File>> {
+        let Some(path) = self.path_at(hash, place) else { return Ok(None) };
+        disk::blocking(move || {
+            let doing = || format!("opening {}", path.display());
+            Ok(disk::open_if_there(&path).with_context(doing)?)
+        })
+        .await
+    }
+
+    /// `None` for a place that is not on this machine, or not in use.
+    fn path_at(&self, hash: ContentHash, place: Place) -> Option<std::path::PathBuf> {
+        let source = FileName::source(hash);
+        match place {
+            Place::Spool => Some(self.shared.spool.path(&source)),
+            Place::Disk => Some(self.shared.objects.path(&source)),
+            Place::Cache => self.shared.cache.as_ref().map(|cache| cache.path(hash)),
+            Place::S3 => None,
+        }
+    }
+}

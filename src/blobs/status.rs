@@ -1,0 +1,141 @@
+//! How the storage is: for health, for the administrator, and for whether an upload may begin.
+
+use std::{
+    sync::PoisonError,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::{Backend, Blobs, BreakerStatus, CacheStatus, CheckStep, Tally, remote::Remote};
+use crate::{
+    error::{Error, Result},
+    size::Size,
+};
+
+/// Looking into the spool is cheap, but not for every upload of many.
+const WAITING_KEPT: Duration = Duration::from_secs(1);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    pub backend: Backend,
+    /// What waits in the spool.
+    pub spooled: Tally,
+    /// How much may wait while S3 is away.
+    pub spool_bytes_max: u64,
+    pub remote: Option<RemoteStatus>,
+    pub cache: Option<CacheStatus>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteStatus {
+    /// Such as `s3://documents/portal`.
+    pub name: String,
+    pub reads: BreakerStatus,
+    pub writes: BreakerStatus,
+}
+
+/// The spool as it was counted.
+pub(super) struct Waiting {
+    tally: Tally,
+    counted_at: Instant,
+}
+
+impl Status {
+    /// A sentence when something does not work, for the operator.
+    pub fn degraded(&self) -> Option<String> {
+        let remote = self.remote.as_ref()?;
+        let since = [remote.reads.open_since, remote.writes.open_since];
+        let since: Timestamp = since.into_iter().flatten().min()?;
+        let errors = [&remote.reads.last_error, &remote.writes.last_error];
+        let last = errors.into_iter().flatten().max_by_key(|error| error.at);
+        Some(format!(
+            "{} does not work since {since}; {} files with {} wait on this machine. The last error: {}",
+            remote.name,
+            self.spooled.files,
+            Size(self.spooled.bytes),
+            last.map_or("none", |error| error.message.as_str())
+        ))
+    }
+}
+
+impl Blobs {
+    /// Asks nobody but this machine.
+    pub async fn status(&self) -> Result<Status> {
+        let shared = &self.shared;
+        Ok(Status {
+            backend: shared.backend,
+            spooled: self.spooled().await?,
+            spool_bytes_max: shared.spool_bytes_max,
+            remote: shared.remote.as_ref().map(|remote| RemoteStatus {
+                name: remote.name(),
+                reads: remote.reads(),
+                writes: remote.writes(),
+            }),
+            cache: shared.cache.as_ref().map(|cache| cache.status()),
+        })
+    }
+
+    /// Tries everything that is needed of S3, and names what does not work. Empty when no S3 is
+    /// configured.
+    pub async fn check_remote(&self) -> Vec<CheckStep> {
+        match &self.shared.remote {
+            Some(remote) => remote.check().await,
+            None => Vec::new(),
+        }
+    }
+
+    /// Shows `true` while files can be brought to S3; `None` without S3. Whoever waits with moves
+    /// waits for it.
+    pub fn watch_remote(&self) -> Option<watch::Receiver<bool>> {
+        self.shared.remote.as_ref().map(|remote| remote.watch_writes())
+    }
+
+    /// Whether so many more bytes may come into the spool.
+    ///
+    /// # Errors
+    /// `Full` when S3 is away and too much waits for it.
+    pub(super) async fn admit_to_spool(&self, further_bytes: u64) -> Result<()> {
+        let shared = &self.shared;
+        // A move needs both directions.
+        let is_away = |remote: &Remote| {
+            [remote.reads(), remote.writes()].iter().any(|status| status.open_since.is_some())
+        };
+        match &shared.remote {
+            Some(remote) if shared.backend == Backend::S3 && is_away(remote) => {}
+            _ => return Ok(()),
+        }
+        let known = {
+            let waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let fresh =
+                waiting.as_ref().filter(|waiting| waiting.counted_at.elapsed() < WAITING_KEPT);
+            fresh.map(|waiting| waiting.tally)
+        };
+        let tally = match known {
+            Some(tally) => tally,
+            None => {
+                let tally = self.spooled().await?;
+                let mut waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                *waiting = Some(Waiting { tally, counted_at: Instant::now() });
+                tally
+            }
+        };
+        if tally.bytes.saturating_add(further_bytes) <= shared.spool_bytes_max {
+            return Ok(());
+        }
+        Err(Error::Full(format!(
+            "The file storage does not answer, and the {} that may wait for it are used up, so this \
+             file was not saved. Reading works as before. Ask your administrator, or try again later.",
+            Size(shared.spool_bytes_max)
+        )))
+    }
+
+    /// A file has come into the spool: counted, until it is counted anew.
+    pub(super) fn note_arrival(&self, size_bytes: u64) {
+        let mut waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waiting) = &mut *waiting {
+            waiting.tally.count(Some(size_bytes));
+        }
+    }
+}
