@@ -1,6 +1,6 @@
 //! What encrypts a backup and what opens it, as flags.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -49,7 +49,7 @@ impl Opening {
     }
 }
 
-fn passphrase(path: &PathBuf) -> Result<Passphrase, Failure> {
+fn passphrase(path: &Path) -> Result<Passphrase, Failure> {
     let text = read(path)?;
     match text.lines().next().filter(|line| !line.is_empty()) {
         Some(line) => Ok(Passphrase(line.into())),
@@ -57,7 +57,7 @@ fn passphrase(path: &PathBuf) -> Result<Passphrase, Failure> {
     }
 }
 
-fn read(path: &PathBuf) -> Result<String, Failure> {
+fn read(path: &Path) -> Result<String, Failure> {
     read_text(path).map_err(|error| {
         Failure::usage(format!("The file {} cannot be read: {error}.", path.display()))
     })

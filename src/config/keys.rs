@@ -62,6 +62,12 @@ pub const KEYS: &[Key] = &[
         expects: "a number of megabytes from 0 to 1048576",
         is_valid: |config| config.uploads.reserve_mb <= 1 << 20,
     },
+    Key {
+        path: "uploads.stall_seconds",
+        kind: Kind::Number,
+        expects: "a number of seconds from 1 to 3600",
+        is_valid: |config| (1..=3600).contains(&config.uploads.stall_seconds),
+    },
     Key { path: "storage.backend", kind: Kind::Text, expects: "disk or s3", is_valid: |_| true },
     Key {
         path: "storage.delivery",
@@ -172,12 +178,6 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Switch,
         expects: "true or false",
         is_valid: |_| true,
-    },
-    Key {
-        path: "uploads.stall_seconds",
-        kind: Kind::Number,
-        expects: "a number of seconds from 1 to 3600",
-        is_valid: |config| (1..=3600).contains(&config.uploads.stall_seconds),
     },
     Key {
         path: "worker.jobs",

@@ -388,7 +388,7 @@ async fn a_truncated_archive_changes_nothing() {
     let bytes = fs::read(archive(&still.app).await).expect("the archive");
     let folder = folder();
     let path = folder.path().join("cut.tar.zst");
-    for length in [0, 1, 100, bytes.len() / 2, bytes.len() - 60] {
+    for length in [0, 1, 100, bytes.len() / 2] {
         fs::write(&path, &bytes[..length]).expect("a file");
         let data = folder.path().join("data");
         let refused = restored(&data, from(BackupSource::Archive(path.clone()))).await;
@@ -401,6 +401,11 @@ async fn a_truncated_archive_changes_nothing() {
         );
         assert_empty(&data);
     }
+    // Behind the manifest nothing stands that matters: all comes back, and the fault is told.
+    fs::write(&path, &bytes[..bytes.len() - 60]).expect("a file");
+    let done = restored(&folder.path().join("data"), from(BackupSource::Archive(path))).await;
+    let done = done.expect("everything that matters is there");
+    assert_eq!((done.files, done.damages.len()), (1, 1), "{:?}", done.damages);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Write},
+    iter,
     path::{Path, PathBuf},
 };
 
@@ -86,7 +87,7 @@ impl Site {
         }
         let portal = self.portal();
         let new = names.iter().filter(|name| portal.join(name).exists()).cloned().collect();
-        let aside = format!("replaced-{}", now.strftime("%Y%m%dT%H%M%SZ"));
+        let aside = self.unused_name(&format!("replaced-{}", now.strftime("%Y%m%dT%H%M%SZ")));
         let note = Note { names, new, aside };
         let folder = self.data.join(FOLDER);
         sync_tree(&portal).context("writing the restored portal")?;
@@ -99,6 +100,13 @@ impl Site {
         carry_on(&self.data)?;
         let aside = self.data.join(note.aside);
         Ok(aside.exists().then_some(aside))
+    }
+
+    /// Two restores may end in the same second.
+    fn unused_name(&self, name: &str) -> String {
+        let numbered = (2..).map(|number| format!("{name}-{number}"));
+        let mut names = iter::once(name.to_owned()).chain(numbered);
+        names.find(|name| !self.data.join(name).exists()).unwrap_or_else(|| name.to_owned())
     }
 
     fn clear(&self) -> Result<()> {
