@@ -1,6 +1,11 @@
 //! Backups at a shell, with a server that runs and without one; and what `kill -9` leaves.
 
-use std::{fs, path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
@@ -143,12 +148,12 @@ fn a_damaged_archive_ends_with_3_and_nonsense_with_a_sentence() {
     assert!(!other.data().join("appliance.redb").exists());
 }
 
-/// Kills the program after some milliseconds; whether it was still at work.
-fn kill_after(shell: &Shell, arguments: &[&str], pause_ms: u64) -> bool {
+/// Kills the program after a while; whether it was still at work.
+fn kill_after(shell: &Shell, arguments: &[&str], pause: Duration) -> bool {
     let mut command = shell.command(arguments);
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().expect("a run");
-    std::thread::sleep(Duration::from_millis(pause_ms));
+    std::thread::sleep(pause);
     let was_at_work = child.try_wait().expect("a look").is_none();
     // It may have ended already.
     let _killed = child.kill();
@@ -160,16 +165,21 @@ fn kill_after(shell: &Shell, arguments: &[&str], pause_ms: u64) -> bool {
 fn killed_backups_and_prunes_leave_a_sound_repository() {
     let shell = Shell::new();
     library(&shell, 40).stop();
-    shell.run(&["backup", "--to", "repository"]).expect(0);
+    let commands: [&[&str]; 3] = [
+        &["backup", "--to", "repository"],
+        &["backup", "prune", "repository", "--keep-last", "2"],
+        &["backup"],
+    ];
+    let whole = commands.map(|command| {
+        let began = Instant::now();
+        shell.run(command).expect(0);
+        began.elapsed()
+    });
     let mut cut = 0;
-    for pause_ms in [20, 60, 90, 120, 150, 200, 300] {
-        cut += u32::from(kill_after(&shell, &["backup", "--to", "repository"], pause_ms));
-        cut += u32::from(kill_after(
-            &shell,
-            &["backup", "prune", "repository", "--keep-last", "2"],
-            pause_ms,
-        ));
-        cut += u32::from(kill_after(&shell, &["backup"], pause_ms));
+    for eighths in 1..8 {
+        for (command, whole) in commands.iter().zip(whole) {
+            cut += u32::from(kill_after(&shell, command, whole * eighths / 8));
+        }
         shell.run(&["backup", "verify", "repository", "--all-data"]).expect(0);
     }
     assert!(cut > 4, "too few were cut off");
@@ -194,7 +204,7 @@ fn a_killed_restore_leaves_the_old_portal_or_the_new_one() {
         users["users"][0]["username"] == "ada"
     };
     for pause_ms in [10, 40, 80, 120, 160, 200, 240, 280, 320, 400] {
-        kill_after(&other, &["restore", &new, "--replace"], pause_ms);
+        kill_after(&other, &["restore", &new, "--replace"], Duration::from_millis(pause_ms));
         let took_place = is_new(&other);
         other.run(&["check", "--deep"]).expect(0);
         if took_place {
