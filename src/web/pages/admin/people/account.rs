@@ -10,12 +10,15 @@ use super::{NewPersonPage, PersonPage, form::AccountForm};
 use crate::{
     app::App,
     domain::{
-        access::{Action, decide},
-        groups, memberships, passwords,
+        access::{Action, Actor, decide},
+        groups, memberships,
+        organizations::Organization,
+        passwords,
         users::{self, NewUser, User, UserEdit},
     },
     error::{Error, Result as DomainResult},
     id::Id,
+    store::WriteTx,
     web::{
         auth::Member,
         body::Form,
@@ -196,13 +199,7 @@ pub async fn disable(
     id: Path<Id<User>>,
     _form: Form<Empty>,
 ) -> Result<HttpResponse> {
-    let (actor, organization, id) = (member.actor(), member.organization, *id);
-    let done =
-        app.write_as(actor, move |tx, actor| users::disable(tx, actor, organization, id)).await;
-    match done {
-        Ok(user) => Ok(said(id, &format!("{} cannot sign in any more.", user.display_name()))),
-        Err(error) => refused(&app, &request, &member, id, error).await,
-    }
+    bar(&app, &request, &member, *id, users::disable, "cannot sign in any more").await
 }
 
 pub async fn enable(
@@ -212,12 +209,24 @@ pub async fn enable(
     id: Path<Id<User>>,
     _form: Form<Empty>,
 ) -> Result<HttpResponse> {
-    let (actor, organization, id) = (member.actor(), member.organization, *id);
-    let done =
-        app.write_as(actor, move |tx, actor| users::enable(tx, actor, organization, id)).await;
-    match done {
-        Ok(user) => Ok(said(id, &format!("{} can sign in again.", user.display_name()))),
-        Err(error) => refused(&app, &request, &member, id, error).await,
+    bar(&app, &request, &member, *id, users::enable, "can sign in again").await
+}
+
+type Verb = fn(&mut WriteTx, &Actor, Id<Organization>, Id<User>) -> DomainResult<User>;
+
+/// Shuts an account out, or lets it in again.
+async fn bar(
+    app: &App,
+    request: &HttpRequest,
+    member: &Member,
+    id: Id<User>,
+    verb: Verb,
+    outcome: &str,
+) -> Result<HttpResponse> {
+    let (actor, organization) = (member.actor(), member.organization);
+    match app.write_as(actor, move |tx, actor| verb(tx, actor, organization, id)).await {
+        Ok(user) => Ok(said(id, &format!("{} {outcome}.", user.display_name()))),
+        Err(error) => refused(app, request, member, id, error).await,
     }
 }
 
@@ -225,7 +234,8 @@ pub async fn enable(
 #[serde(default)]
 pub struct DeleteForm {
     heir: String,
-    confirmed: String,
+    #[serde(flatten)]
+    asked: Confirmation,
 }
 
 /// Deletes the account; a job hands its documents over. Asks first where no script has asked.
@@ -238,7 +248,7 @@ pub async fn delete(
 ) -> Result<HttpResponse> {
     let id = *id;
     let name = name(&app, &member, id).await?;
-    if form.confirmed != "1" {
+    if !form.asked.is_confirmed() {
         return Question {
             question: format!("Delete {name}?"),
             detail: "The account is removed for good. Documents are handed over.".into(),

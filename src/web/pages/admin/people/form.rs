@@ -81,7 +81,7 @@ impl AccountForm {
                 selected: self.groups.contains(&id),
                 value: id,
                 label: group.name,
-                detail: format::count(members, "member", "members"),
+                detail: format::counted(members, "member", "members"),
             }
         });
         Ok(AccountFields {
