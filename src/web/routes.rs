@@ -47,7 +47,7 @@ fn pages() -> Vec<Endpoint> {
     all.extend(document_pages());
     all.extend(account_pages());
     all.extend(admin_pages());
-    all.extend(people_pages());
+    all.extend(users_pages());
     all
 }
 
@@ -107,9 +107,9 @@ fn account_pages() -> Vec<Endpoint> {
 
 fn admin_pages() -> Vec<Endpoint> {
     use pages::admin::{
-        audit, categories, dashboard,
+        categories, dashboard,
         documents::{bulk, list},
-        jobs, settings,
+        events, jobs, settings,
     };
     vec![
         get("/admin", dashboard::show),
@@ -128,7 +128,7 @@ fn admin_pages() -> Vec<Endpoint> {
         post("/admin/jobs/retry-failed", jobs::retry_failed),
         post("/admin/jobs/{id}/retry", jobs::retry),
         post("/admin/jobs/{id}/cancel", jobs::cancel),
-        get("/admin/audit", audit::show),
+        get("/admin/audit", events::show),
         get("/admin/settings", settings::show),
         post("/admin/settings", settings::submit),
         post("/admin/settings/logo", settings::set_logo),
@@ -136,10 +136,10 @@ fn admin_pages() -> Vec<Endpoint> {
     ]
 }
 
-fn people_pages() -> Vec<Endpoint> {
+fn users_pages() -> Vec<Endpoint> {
     use pages::admin::{
         groups,
-        people::{account, list},
+        users::{account, list},
     };
     vec![
         get("/admin/people", list::show),
@@ -170,7 +170,7 @@ fn api() -> Vec<Endpoint> {
     all.extend(documents_api());
     all.extend(one_document_api());
     all.extend(library_api());
-    all.extend(people_api());
+    all.extend(users_api());
     all.extend(administration_api());
     all
 }
@@ -401,7 +401,7 @@ fn library_api() -> Vec<Endpoint> {
     ]
 }
 
-fn people_api() -> Vec<Endpoint> {
+fn users_api() -> Vec<Endpoint> {
     const GROUP: &str = "People and groups";
     vec![
         get("/api/people", users::people)
@@ -410,7 +410,7 @@ fn people_api() -> Vec<Endpoint> {
             .gives::<users::PeopleList>(200),
         get("/api/admin/users", users::list)
             .about(GROUP, "List the accounts")
-            .query::<users::UsersWanted>()
+            .query::<users::PeopleWanted>()
             .gives::<users::UserList>(200),
         post("/api/admin/users", users::create)
             .about(GROUP, "Add an account")

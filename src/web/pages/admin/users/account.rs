@@ -6,7 +6,7 @@ use actix_web::{
 };
 use serde::Deserialize;
 
-use super::{NewPersonPage, PersonPage, form::AccountForm};
+use super::{NewUserPage, UserPage, form::AccountForm};
 use crate::{
     app::App,
     domain::{
@@ -87,7 +87,7 @@ async fn new_page(
     outcome: DomainResult<()>,
 ) -> Result<HttpResponse> {
     let (errors, status) = FormErrors::after(outcome)?;
-    Html(NewPersonPage {
+    Html(NewUserPage {
         page: page(request, &member.visitor, Place::People).await?,
         sidebar: Sidebar::of(app, member).await?,
         errors,
@@ -324,14 +324,14 @@ async fn person_page(
     shown: Shown,
 ) -> Result<HttpResponse> {
     let (errors, status) = FormErrors::after(shown.outcome)?;
-    let details = app.person(member.actor(), id).await?;
+    let details = app.user(member.actor(), id).await?;
     let form = shown.form.unwrap_or_else(|| AccountForm::about(&details));
     let now = app.clock.now();
     let heir = |user: &User| {
         Choice::new(user.id.to_string(), user.display_name(), user.id == member.user.id)
     };
-    let user = &details.person.user;
-    Html(PersonPage {
+    let user = &details.summary.user;
+    Html(UserPage {
         page: page(request, &member.visitor, Place::People).await?,
         sidebar: Sidebar::of(app, member).await?,
         errors,
@@ -341,11 +341,11 @@ async fn person_page(
         is_disabled: user.is_disabled,
         is_oneself: id == member.user.id,
         is_last_administrator: details.is_last_administrator,
-        documents: details.person.documents,
+        documents: details.summary.documents,
         sessions: details.sessions,
         tokens: details.tokens,
         created: Moment::new(user.created_at, now),
-        last_seen: details.person.seen_at.map(|at| Moment::new(at, now)),
+        last_seen: details.summary.seen_at.map(|at| Moment::new(at, now)),
         new_password: shown.new_password,
         heirs: details.others.iter().map(heir).collect(),
     })
