@@ -19,7 +19,7 @@
 //!           extract              bytes to text and images, in a sandboxed child
 //!           backup               archives and repositories: bytes, hashes, encryption
 //!           host                 the machine: disk space, owners, ports, limits
-//! base      config error id hash size clock
+//! base      config error id hash size clock blocking
 //! ```
 //!
 //! An engine knows no noun of the domain and no other engine. `domain` is plain synchronous Rust
@@ -88,6 +88,7 @@
 //! - **A field of a record:** add it with `#[serde(default)]`.
 
 // base
+pub mod blocking;
 pub mod clock;
 pub mod config;
 pub mod error;

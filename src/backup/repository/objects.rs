@@ -12,7 +12,6 @@ use object_store::{
     ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, buffered::BufWriter,
     path::Path as Address,
 };
-use tokio::task;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::super::{
@@ -21,6 +20,7 @@ use super::super::{
     sealing,
 };
 use crate::{
+    blocking::blocking,
     error::{Error, Result},
     hash::{ContentHash, Digest},
 };
@@ -229,12 +229,6 @@ pub(super) fn is_damage(fault: &Error) -> bool {
                     || cause.get_ref().is_some_and(|inner| inner.is::<Fault>())
             })
         })
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    task::spawn_blocking(work).await.unwrap_or_else(|end| Err(Error::Internal(anyhow!(end))))
 }
 
 fn while_doing(fault: Error, doing: &str, path: &str) -> Error {
