@@ -11,9 +11,9 @@ use appliance::{
 use super::{Site, open};
 use crate::support::s3::Disturbance;
 
-fn failing(steps: &[CheckStep]) -> Vec<(&'static str, String)> {
+fn failing(steps: &[CheckStep]) -> Vec<(String, String)> {
     let failed = steps.iter().filter_map(|step| match &step.outcome {
-        Outcome::Fails { advice, .. } => Some((step.what, advice.clone())),
+        Outcome::Fails { advice, .. } => Some((step.what.to_string(), advice.clone())),
         _ => None,
     });
     failed.collect()
@@ -26,7 +26,7 @@ async fn a_check_of_a_good_storage_finds_everything_working() {
     assert_eq!(steps.len(), 9);
     assert_eq!(failing(&steps), []);
     let missing: Vec<_> =
-        steps.iter().filter(|step| step.outcome != Outcome::Works).map(|step| step.what).collect();
+        steps.iter().filter(|step| step.outcome != Outcome::Works).map(|step| &step.what).collect();
     assert_eq!(missing, ["List unfinished uploads"], "this server cannot");
     site.assert_tidy(&[]).await;
 }

@@ -47,7 +47,7 @@ async fn while_s3_is_away_uploads_succeed_and_readers_are_told_at_once() {
         let status = site.blobs.status().await.unwrap();
         assert_eq!(status.spooled, Tally { files: 1, bytes: 40_000 });
         let sentence = status.degraded().unwrap();
-        assert!(sentence.contains("1 files with 40 kB wait"), "{sentence}");
+        assert!(sentence.contains("1 file waits on this machine (40 kB)"), "{sentence}");
         assert!(is_about_bucket || is_busy(&site.blobs.remove(resting, Timestamp::MAX).await));
 
         // It comes back, and nobody has to ask.
