@@ -11,9 +11,9 @@ use super::{App, Reporter};
 use crate::{
     blobs::{Missing, Verdict},
     domain::{
+        EVERY_TABLE, TableAccess,
         blobs::{self, Blob},
         documents::Document,
-        integrity::{INSPECTORS, Inspector},
     },
     error::{Error, Result},
     hash::ContentHash,
@@ -63,7 +63,7 @@ impl App {
     /// Only what keeps it from looking at all; whatever it finds is in the report.
     pub async fn check(self: &Arc<Self>, deep: bool, reporter: &Reporter) -> Result<Report> {
         let mut report = Report { is_deep: deep, ..Report::default() };
-        for inspector in INSPECTORS {
+        for inspector in EVERY_TABLE {
             self.check_table(inspector, &mut report, reporter).await;
         }
         self.check_changes(&mut report, reporter).await;
@@ -74,7 +74,7 @@ impl App {
 
     async fn check_table(
         &self,
-        table: &'static Inspector,
+        table: &'static TableAccess,
         report: &mut Report,
         reporter: &Reporter,
     ) {

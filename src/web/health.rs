@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, http::StatusCode, web::Data};
 use serde::Serialize;
 
 use super::fault::Result;
-use crate::app::App;
+use crate::{app::App, domain::backups};
 
 /// The process answers.
 pub async fn alive() -> HttpResponse {
@@ -19,26 +19,34 @@ struct Readiness {
     index_behind: u64,
     /// `ok`, or since when the file storage does not answer and what waits for it. The portal works.
     storage: String,
+    /// `ok`, `off`, `failing` or `unknown`: the portal works, and its administrators know more.
+    backups: &'static str,
 }
 
 /// The store answers, too.
 pub async fn ready(app: Data<App>) -> Result<HttpResponse> {
-    let latest = app.store.read(|tx| tx.latest_change()).await;
+    let looked = app.store.read(|tx| Ok((tx.latest_change()?, backups::standing(tx)?))).await;
     let storage = app.blobs.status().await?.degraded().unwrap_or_else(|| "ok".into());
-    let (status, readiness) = match latest {
-        Ok(latest) => (
+    let (status, readiness) = match looked {
+        Ok((latest, standing)) => (
             StatusCode::OK,
             Readiness {
                 status: "ready",
                 store: "ok",
                 index_behind: latest.saturating_sub(app.index.cursor()),
                 storage,
+                backups: standing.word(),
             },
         ),
         Err(fault) => {
             tracing::error!("the store does not answer: {}", fault.chain());
-            let readiness =
-                Readiness { status: "failing", store: "failing", index_behind: 0, storage };
+            let readiness = Readiness {
+                status: "failing",
+                store: "failing",
+                index_behind: 0,
+                storage,
+                backups: "unknown",
+            };
             (StatusCode::SERVICE_UNAVAILABLE, readiness)
         }
     };

@@ -7,15 +7,11 @@
 mod abandoned;
 mod breaker;
 mod check;
-mod credentials;
-mod fault;
 mod upload;
 
 use std::{
-    env, fs,
     ops::Range,
     path::PathBuf,
-    str::FromStr,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -23,9 +19,8 @@ use std::{
 use anyhow::{Context, anyhow};
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::{
-    BackoffConfig, Certificate, ClientOptions, GetOptions, GetRange, ObjectStore, ObjectStoreExt,
-    PutPayload, RetryConfig,
-    aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, Checksum},
+    GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutPayload,
+    aws::AmazonS3,
     path::Path as Key,
     signer::{Method, SignedUrlOptions, Signer, Url},
 };
@@ -33,8 +28,6 @@ use tokio::sync::{Semaphore, watch};
 
 use self::{
     breaker::{Breaker, IsOpen, Pass},
-    credentials::Found,
-    fault::Fault,
     upload::Journal,
 };
 pub use self::{
@@ -48,32 +41,14 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::{Encryption, S3Config, StorageConfig},
+    config::{S3Config, StorageConfig},
     error::{Error, Result},
     hash::ContentHash,
+    s3::{self, Fault, Patience},
 };
-
-/// Fail fast: the breaker and the jobs try again, and they know better when.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Between two pieces of an answer; a whole body may take as long as it needs.
-const READ_TIMEOUT: Duration = Duration::from_secs(20);
-const RETRIES_MAX: usize = 1;
-const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a probe reads and writes.
 const PROBE: &str = "appliance-probe";
-
-/// Variables of a role; those of a key are read in [`credentials`].
-const ROLE_VARIABLES: [&str; 8] = [
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_ROLE_ARN",
-    "AWS_ROLE_SESSION_NAME",
-    "AWS_ENDPOINT_URL_STS",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-    "AWS_METADATA_ENDPOINT",
-];
 
 pub(super) struct Remote {
     store: AmazonS3,
@@ -109,22 +84,13 @@ impl Remote {
         outage_pause_max: Duration,
     ) -> Result<Arc<Self>> {
         let s3 = &config.s3;
-        let certificates = read_certificates(s3)?;
-        let found = credentials::find(s3, |name| env::var(name).ok())?;
-        let store = client(s3, found, &certificates)
-            .with_context(|| format!("opening the bucket {}", s3.bucket))?;
-        let mut http = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none());
-        for (_, certificate) in certificates {
-            http = http.add_root_certificate(certificate);
-        }
+        // The breaker and the jobs try again, and they know better when.
+        let clients = s3::connect(s3, Patience::SHORT)?;
         let journal = Journal::open(journal).context("opening the notes about uploads to S3")?;
         let in_flight_mib_max = config.parts_in_flight * upload::PART_MIB_MIN;
         Ok(Arc::new(Remote {
-            store,
-            http: http.build().context("making a client for S3")?,
+            store: clients.store,
+            http: clients.http,
             config: s3.clone(),
             journal: Arc::new(journal),
             reads: Breaker::new(clock.clone(), outage_pause_max),
@@ -424,98 +390,4 @@ fn exactly(pieces: super::opening::Pieces, size_bytes: u64) -> super::opening::P
             }
         });
     counted.boxed()
-}
-
-/// The certificates of `ca_file`, for both clients.
-fn read_certificates(config: &S3Config) -> Result<Vec<(Certificate, reqwest::Certificate)>> {
-    let path = &config.ca_file;
-    if path.as_os_str().is_empty() {
-        return Ok(Vec::new());
-    }
-    let refuse = |reason: String| {
-        Error::invalid(format!("storage.s3.ca_file: {} {reason}.", path.display()))
-    };
-    let pem = fs::read(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
-    let no_pem = |reason: &dyn std::fmt::Display| {
-        refuse(format!("does not hold certificates in PEM: {reason}"))
-    };
-    let ours = Certificate::from_pem_bundle(&pem).map_err(|error| no_pem(&error))?;
-    let plain = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| no_pem(&error))?;
-    if ours.is_empty() {
-        return Err(no_pem(&"there is none"));
-    }
-    Ok(ours.into_iter().zip(plain).collect())
-}
-
-fn client(
-    config: &S3Config,
-    found: Found,
-    certificates: &[(Certificate, reqwest::Certificate)],
-) -> Result<AmazonS3> {
-    let mut options = ClientOptions::new()
-        .with_allow_http(config.allow_http)
-        .with_connect_timeout(CONNECT_TIMEOUT)
-        .with_read_timeout(READ_TIMEOUT)
-        .with_timeout_disabled();
-    for (certificate, _) in certificates {
-        options = options.with_root_certificate(certificate.clone());
-    }
-    let retry = RetryConfig {
-        backoff: BackoffConfig { init_backoff: Duration::from_millis(100), ..Default::default() },
-        max_retries: RETRIES_MAX,
-        retry_timeout: RETRY_TIMEOUT,
-    };
-    let mut builder = AmazonS3Builder::new()
-        .with_bucket_name(&config.bucket)
-        .with_region(config.region().unwrap_or_default())
-        .with_virtual_hosted_style_request(!config.path_style)
-        .with_client_options(options)
-        .with_retry(retry)
-        // One object at a time, as every provider knows it.
-        .with_disable_bulk_delete(true)
-        // The server compares it with what arrived, of every object and every part.
-        .with_checksum_algorithm(Checksum::SHA256);
-    if let Some(endpoint) = endpoint(config) {
-        builder = builder.with_endpoint(endpoint);
-    }
-    let encryption = match config.encryption {
-        Encryption::None => None,
-        Encryption::Aes256 => Some("AES256"),
-        Encryption::Kms => Some("aws:kms"),
-    };
-    let key = (!config.kms_key.is_empty()).then_some(config.kms_key.as_str());
-    let settings = [("aws_server_side_encryption", encryption), ("aws_sse_kms_key_id", key)];
-    for (name, value) in settings {
-        if let Some(value) = value {
-            let name = AmazonS3ConfigKey::from_str(name).context("naming a setting")?;
-            builder = builder.with_config(name, value);
-        }
-    }
-    match found {
-        Found::Key { id, secret, token } => {
-            builder = builder.with_access_key_id(id).with_secret_access_key(secret);
-            if let Some(token) = token {
-                builder = builder.with_token(token);
-            }
-        }
-        Found::Role => {
-            for name in ROLE_VARIABLES {
-                let key = AmazonS3ConfigKey::from_str(&name.to_ascii_lowercase());
-                if let (Ok(value), Ok(key)) = (env::var(name), key) {
-                    builder = builder.with_config(key, value);
-                }
-            }
-        }
-    }
-    Ok(builder.build().context("making a client for S3")?)
-}
-
-/// Where the bucket is, unless it is Amazon's: `object_store` wants its name in the host already.
-fn endpoint(config: &S3Config) -> Option<String> {
-    let endpoint = config.endpoint.trim_end_matches('/');
-    match (endpoint.split_once("://"), config.path_style) {
-        (None, _) => None,
-        (Some(_), true) => Some(endpoint.to_owned()),
-        (Some((scheme, host)), false) => Some(format!("{scheme}://{}.{host}", config.bucket)),
-    }
 }
