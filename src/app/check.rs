@@ -12,9 +12,9 @@ use crate::{
     blobs::{Missing, Verdict},
     blocking::blocking,
     domain::{
+        EVERY_TABLE, TableAccess,
         blobs::{self, Blob},
         documents::Document,
-        integrity::{INSPECTORS, Inspector},
     },
     error::{Error, Result},
     hash::ContentHash,
@@ -64,7 +64,7 @@ impl App {
     /// Only what keeps it from looking at all; whatever it finds is in the report.
     pub async fn check(self: &Arc<Self>, deep: bool, reporter: &Reporter) -> Result<Report> {
         let mut report = Report { is_deep: deep, ..Report::default() };
-        for inspector in INSPECTORS {
+        for inspector in EVERY_TABLE {
             self.check_table(inspector, &mut report, reporter).await;
         }
         self.check_changes(&mut report, reporter).await;
@@ -75,7 +75,7 @@ impl App {
 
     async fn check_table(
         &self,
-        table: &'static Inspector,
+        table: &'static TableAccess,
         report: &mut Report,
         reporter: &Reporter,
     ) {

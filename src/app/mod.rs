@@ -47,9 +47,10 @@ use tokio::{
 
 pub use self::{
     backup::{
-        BackupWanted, Drilled, FOLDER as BACKUPS, Found as FoundBackups, Listed as ListedBackup,
-        Made, Restore, Restored, Shipped, Source as BackupSource, Target, list as list_backups,
-        prune as prune_backups, restore, verify as verify_backups,
+        Arriving, BackupWanted, Drilled, FOLDER as BACKUPS, FirstRestore, Found as FoundBackups,
+        Listed as ListedBackup, Made, PlanView, Restore, Restored, Shipped, Source as BackupSource,
+        Target, list as list_backups, place_of as place_of_backups, prune as prune_backups,
+        restore, verify as verify_backups,
     },
     bulk::{BULK_MAX, BulkChange},
     check::{Damage, Report},
@@ -113,6 +114,7 @@ pub struct App {
     /// Files that must stay while a backup is under way.
     pins: backup::Pins,
     following: backup::Following,
+    first_restores: backup::FirstRestores,
     /// Held by whoever takes the index one step further.
     indexing: Mutex<()>,
     unknown_proxy: OnceLock<IpAddr>,
@@ -186,6 +188,7 @@ impl App {
             drawing: extraction::Drawing::new(),
             pins: backup::Pins::default(),
             following: backup::Following::default(),
+            first_restores: backup::FirstRestores::default(),
             indexing: Mutex::new(()),
             hashing: Arc::new(Semaphore::new(HASHED_TOGETHER)),
             hashing_queue: Arc::new(Semaphore::new(HASHED_TOGETHER + HASHING_WAITING_MAX)),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Reply, Request, accounts, backups};
 use crate::{
-    app::{App, Reporter, Step},
+    app::{App, PlanView, Reporter, Step},
     blocking::blocking,
     domain::{jobs, users},
     error::{Error, Result},
@@ -62,18 +62,18 @@ pub async fn carry_out(
         Request::Check { deep } => app.check(deep, reporter).await.map(Reply::Checked),
         Request::Doctor => app.doctor(running.is_some()).await.map(Reply::Findings),
         Request::BackUp(wanted) => app.back_up(wanted, reporter).await.map(Reply::BackedUp),
-        Request::Backups { place, key } => backups::list(app, place, key).await.map(Reply::Backups),
+        Request::Backups { place, key } => app.backups(place, key).await.map(Reply::Backups),
         Request::VerifyBackups { place, key, all_data, mends } => {
-            let found = backups::verify(app, place, key, (all_data, mends), reporter).await;
+            let found = app.verify_backups(place, key, (all_data, mends), reporter).await;
             found.map(Reply::VerifiedBackups)
         }
         Request::PruneBackups { place, key, retention } => {
-            backups::prune(app, place, key, retention).await.map(Reply::PrunedBackups)
+            app.prune_backups(place, key, retention).await.map(Reply::PrunedBackups)
         }
         Request::Drill { place, key } => {
-            backups::drill(app, place, key, reporter).await.map(Reply::Drilled)
+            app.drill_backup(place, key, reporter).await.map(Reply::Drilled)
         }
-        Request::BackupPlan => view(backups::plan(app).await),
+        Request::BackupPlan => view(app.backup_plan().await),
         Request::SetBackupPlan(plan) => view(backups::set_plan(app, *plan).await),
         Request::Export { folder, login } => {
             app.export(&folder, login, reporter).await.map(Reply::Exported)
@@ -81,7 +81,7 @@ pub async fn carry_out(
     }
 }
 
-fn view(plan: Result<backups::PlanView>) -> Result<Reply> {
+fn view(plan: Result<PlanView>) -> Result<Reply> {
     plan.map(|plan| Reply::BackupPlan(Box::new(plan)))
 }
 

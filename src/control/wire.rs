@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 
-use super::{Account, Added, NewAccount, Password, PlanView, Status};
+use super::{Account, Added, NewAccount, Password, Status};
 use crate::{
     app::{
-        BackupWanted, Drilled, Exported, Finding, FoundBackups, ListedBackup, Made, Report, Step,
+        BackupWanted, Drilled, Exported, Finding, FoundBackups, ListedBackup, Made, PlanView,
+        Report, Step,
     },
     backup::{Key, Pruned, Retention},
     domain::backups::Plan,

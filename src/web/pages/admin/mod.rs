@@ -3,6 +3,7 @@
 //! The navigation on the left shows how many jobs have failed, so every page carries a
 //! [`Sidebar`].
 
+pub mod backups;
 pub mod categories;
 pub mod dashboard;
 pub mod documents;
@@ -27,7 +28,7 @@ pub struct Sidebar {
     pub failed_jobs: u64,
     /// People, the audit log, settings.
     pub may_govern: bool,
-    /// Jobs.
+    /// Jobs, backups.
     pub may_operate: bool,
 }
 
@@ -46,7 +47,7 @@ impl Sidebar {
     pub fn shows(&self, key: &str) -> bool {
         match key {
             "dashboard" | "people" | "audit" | "settings" => self.may_govern,
-            "jobs" => self.may_operate,
+            "jobs" | "backups" => self.may_operate,
             _ => true,
         }
     }

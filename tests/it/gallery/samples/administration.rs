@@ -5,6 +5,10 @@ use appliance::{
         accent::Accent,
         admin::{
             Sidebar,
+            backups::{
+                BackupGroup, BackupRow, BackupsPage, BackupsState, BackupsStateFragment, PlanForm,
+                RunRow,
+            },
             categories::{CategoriesPage, CategoryRow},
             dashboard::{DashboardPage, HealthCheck, Storage, StoragePart},
             documents::{DocumentRow, DocumentsPage},
@@ -32,6 +36,12 @@ pub fn all() -> Vec<Exhibit> {
         page("admin-audit", &audit(activity())),
         page("admin-audit-empty", &EventsPage { is_filtered: true, ..audit(Vec::new()) }),
         page("admin-settings", &settings()),
+        page("admin-backups", &backups(backups_state())),
+        page("admin-backups-empty", &backups(BackupsState::default())),
+        fragment(
+            "backups-state",
+            &BackupsStateFragment { page: admin(Place::Backups), state: backups_state() },
+        ),
     ];
     exhibits.extend(people());
     exhibits.extend(groups());
@@ -42,6 +52,73 @@ pub fn all() -> Vec<Exhibit> {
 
 fn sidebar() -> Sidebar {
     Sidebar { failed_jobs: 3, may_govern: true, may_operate: true }
+}
+
+fn backups(state: BackupsState) -> BackupsPage {
+    let mut errors = FormErrors::none();
+    errors.add("at", "A time of day looks like 03:00.");
+    BackupsPage {
+        page: admin(Place::Backups),
+        sidebar: sidebar(),
+        errors,
+        state,
+        plan: PlanForm {
+            is_on: "1".to_owned(),
+            target: "repository".to_owned(),
+            repository: "s3://halden-backups/portal".to_owned(),
+            every_hours: "24".to_owned(),
+            at: "25:00".to_owned(),
+            keep_last: "3".to_owned(),
+            keep_daily: "7".to_owned(),
+            keep_weekly: "5".to_owned(),
+            keep_monthly: "12".to_owned(),
+            encryption: "recipients".to_owned(),
+            recipients: "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p".to_owned(),
+            ship_every_seconds: "10".to_owned(),
+            drill_every_days: "7".to_owned(),
+            ..PlanForm::default()
+        },
+        has_passphrase: true,
+    }
+}
+
+fn backups_state() -> BackupsState {
+    let row = |id: &str, is_archive| BackupRow {
+        id: id.to_owned(),
+        created: minutes_ago(60 * 9),
+        holds: "1,204,311 records, 88,120 files".to_owned(),
+        size_bytes: Some(412_000_000_000),
+        is_encrypted: id.ends_with(".age"),
+        is_archive,
+    };
+    let run = |what, fault: Option<&str>| RunRow {
+        what,
+        tone: if fault.is_none() { Tone::Good } else { Tone::Bad },
+        place: "s3://halden-backups/portal".to_owned(),
+        summary: "1204311 records and 88120 files; 1.2 GB written".to_owned(),
+        fault: fault.map(str::to_owned),
+        finished: minutes_ago(60 * 9),
+        took_ms: 754_000,
+    };
+    BackupsState {
+        is_on: true,
+        is_encrypted: false,
+        place: "s3://halden-backups/portal".to_owned(),
+        last_success: Some(minutes_ago(60 * 9)),
+        next_run: Some(minutes_ago(-60 * 15)),
+        last_drill: None,
+        faults: vec![format!("The last rehearsal of a restore failed: {LONG}")],
+        jobs: jobs(),
+        groups: vec![
+            BackupGroup { heading: "Snapshots", backups: vec![row("3f9a0c11", false)] },
+            BackupGroup {
+                heading: "Archives",
+                backups: vec![row("appliance-halden-sn-20261121T030000Z.tar.zst.age", true)],
+            },
+        ],
+        snapshots_fault: Some("Nothing answers. Check the network.".to_owned()),
+        runs: vec![run("Backup", None), run("Check", Some(LONG))],
+    }
 }
 
 fn tab(label: &str, count: u64, selected: bool) -> ChoiceLink {

@@ -13,6 +13,7 @@ use appliance::{
     },
     backup::{Key, Kind, Lock, Passphrase, Place, Repository, Retention, sealing},
     clock::Clock,
+    config::{Config, S3Config},
     domain::{
         backups,
         documents::{self, DocumentEdit},
@@ -21,13 +22,15 @@ use appliance::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{
-    backup::{archive, back_up, dump, from, library, restored, sound, store_files, upload, wanted},
-    support::Still,
-};
+use super::{archive, back_up, dump, from, library, restored, sound, store_files, upload, wanted};
+use crate::support::Still;
 
 fn place(folder: &Path) -> String {
     folder.join("repository").display().to_string()
+}
+
+fn config() -> Config {
+    Config::default()
 }
 
 fn to(folder: &Path) -> BackupWanted {
@@ -46,7 +49,9 @@ async fn snapshot(still: &Still, folder: &Path) -> Made {
 }
 
 async fn verified(folder: &Path) -> Vec<String> {
-    let found = verify_backups(&place(folder), &Key::None, true, false, &Reporter::unheard()).await;
+    let found =
+        verify_backups(&config(), &place(folder), &Key::None, true, false, &Reporter::unheard())
+            .await;
     found.expect("a look").damages
 }
 
@@ -143,8 +148,9 @@ async fn pruning_removes_what_nobody_needs_and_nothing_else() {
     fs::create_dir_all(stray.parent().expect("a folder")).expect("a folder");
     fs::write(&stray, "stray").expect("a file");
     let clock = Clock::system();
-    let pruned =
-        prune_backups(&place(folder.path()), &Key::None, last(2), &clock).await.expect("pruned");
+    let pruned = prune_backups(&config(), &place(folder.path()), &Key::None, last(2), &clock)
+        .await
+        .expect("pruned");
     assert_eq!((pruned.snapshots_kept, pruned.snapshots_removed), (2, 2));
     assert!(!stray.exists());
     let files = objects(&folder.path().join("repository/files"));
@@ -155,7 +161,8 @@ async fn pruning_removes_what_nobody_needs_and_nothing_else() {
     restored(&data, from(source(folder.path()))).await.expect("a restore");
     assert_eq!(dump(&sound(&data).await.store), dump(&still.app.store));
     let nothing =
-        prune_backups(&place(folder.path()), &Key::None, Retention::default(), &clock).await;
+        prune_backups(&config(), &place(folder.path()), &Key::None, Retention::default(), &clock)
+            .await;
     assert!(nothing.is_err(), "what to keep must be said");
 }
 
@@ -197,6 +204,7 @@ async fn a_flipped_byte_in_any_object_is_found_and_mended() {
             flipped[at] ^= 0x04;
             fs::write(&path, flipped).expect("a change");
             let looked = verify_backups(
+                &config(),
                 &place(folder.path()),
                 &Key::None,
                 true,
@@ -211,8 +219,15 @@ async fn a_flipped_byte_in_any_object_is_found_and_mended() {
     }
     let files = objects(&folder.path().join("repository/files"));
     fs::write(&files[1], "no file any more").expect("a change");
-    let mended =
-        verify_backups(&place(folder.path()), &Key::None, true, true, &Reporter::unheard()).await;
+    let mended = verify_backups(
+        &config(),
+        &place(folder.path()),
+        &Key::None,
+        true,
+        true,
+        &Reporter::unheard(),
+    )
+    .await;
     assert_eq!(mended.expect("a look").damages.len(), 1);
     snapshot(&still, folder.path()).await;
     assert_eq!(verified(folder.path()).await, Vec::<String>::new());
@@ -238,10 +253,11 @@ async fn backups_and_pruning_do_not_meet() {
     let folder = tempfile::tempdir().expect("a folder");
     snapshot(&still, folder.path()).await;
     let place_of = Place::Folder(folder.path().join("repository"));
-    let repository = Repository::open(&place_of, &Key::None).await.expect("a repository");
+    let repository =
+        Repository::open(&place_of, &S3Config::default(), &Key::None).await.expect("a repository");
     let clock = still.clock.clone();
     let lease = repository.lease(Kind::Backup, &clock).await.expect("a lease");
-    let busy = prune_backups(&place(folder.path()), &Key::None, last(1), &clock).await;
+    let busy = prune_backups(&config(), &place(folder.path()), &Key::None, last(1), &clock).await;
     assert!(matches!(busy, Err(Error::Busy { .. })), "{busy:?}");
     // Two backups may.
     snapshot(&still, folder.path()).await;
@@ -253,7 +269,9 @@ async fn backups_and_pruning_do_not_meet() {
     // One who shows no sign of life counts for nothing.
     let lease = repository.lease(Kind::Backup, &clock).await.expect("a lease");
     clock.advance(SignedDuration::from_mins(31));
-    prune_backups(&place(folder.path()), &Key::None, last(1), &clock).await.expect("pruned");
+    prune_backups(&config(), &place(folder.path()), &Key::None, last(1), &clock)
+        .await
+        .expect("pruned");
     assert!(!lease.is_held().await.expect("a look"), "it was taken for dead");
 }
 
@@ -280,7 +298,9 @@ async fn a_backup_that_is_cut_off_does_no_harm() {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    prune_backups(&place(folder.path()), &Key::None, last(1), &still.clock).await.expect("pruned");
+    prune_backups(&config(), &place(folder.path()), &Key::None, last(1), &still.clock)
+        .await
+        .expect("pruned");
     let data = folder.path().join("data");
     restored(&data, from(source(folder.path()))).await.expect("a restore");
     assert_eq!(dump(&sound(&data).await.store), dump(&still.app.store));
@@ -321,12 +341,21 @@ async fn the_owner_of_the_place_reads_nothing_in_an_encrypted_repository() {
             restored(&data, restoring).await.expect_err("a refusal");
             assert!(!data.join("appliance.redb").exists());
         }
-        let listed = list_backups(&place(folder.path()), &Key::None).await.expect("a list");
+        let listed =
+            list_backups(&config(), &place(folder.path()), &Key::None).await.expect("a list");
         assert_eq!(listed.iter().map(|one| one.records).collect::<Vec<_>>(), [None, None]);
-        let found =
-            verify_backups(&place(folder.path()), &key, true, false, &Reporter::unheard()).await;
+        let found = verify_backups(
+            &config(),
+            &place(folder.path()),
+            &key,
+            true,
+            false,
+            &Reporter::unheard(),
+        )
+        .await;
         assert_eq!(found.expect("a look").damages, Vec::<String>::new());
-        let pruned = prune_backups(&place(folder.path()), &key, last(1), &still.clock).await;
+        let pruned =
+            prune_backups(&config(), &place(folder.path()), &key, last(1), &still.clock).await;
         assert_eq!(pruned.expect("pruned").snapshots_removed, 1);
         let restoring = Restore { key, ..from(source(folder.path())) };
         restored(&data, restoring).await.expect("a restore");
@@ -394,7 +423,7 @@ async fn the_plan_runs_by_itself_and_failure_is_loud() {
         still.app.queue_backups().await.expect("queueing");
         still.app.settle().await.expect("settling");
     }
-    let listed = list_backups(&place(folder.path()), &Key::None).await.expect("a list");
+    let listed = list_backups(&config(), &place(folder.path()), &Key::None).await.expect("a list");
     assert_eq!(listed.len(), 2, "old ones are removed");
     let standing = still.app.store.read(backups::standing).await.expect("how it stands");
     assert_eq!(standing.faults, Vec::<String>::new());
@@ -409,4 +438,40 @@ async fn the_plan_runs_by_itself_and_failure_is_loud() {
     let standing = still.app.store.read(backups::standing).await.expect("how it stands");
     assert!(standing.faults.iter().any(|fault| fault.contains("backup failed")), "{standing:?}");
     background.stop().await;
+}
+
+/// Somebody keeps notes there, a file manager leaves its own, a link leads nowhere.
+#[tokio::test]
+async fn foreign_files_in_a_repository_disturb_nobody() {
+    use std::os::unix::{ffi::OsStrExt, fs::symlink};
+    let still = Still::open();
+    upload(&still, "One", b"one".to_vec()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    snapshot(&still, folder.path()).await;
+    let repository = folder.path().join("repository");
+    let mut foreign = Vec::new();
+    for place in ["", "files", "files/aa", "parts", "snapshots", "segments", "locks"] {
+        let place = repository.join(place);
+        fs::create_dir_all(&place).expect("a folder");
+        let strange = std::ffi::OsStr::from_bytes(b"caf\xe9");
+        let names = ["README.txt", ".DS_Store", "Grüße.txt", "a b"].map(std::ffi::OsStr::new);
+        for name in names.into_iter().chain([strange]) {
+            fs::write(place.join(name), "a stranger").expect("a file");
+            foreign.push(place.join(name));
+        }
+        symlink("/nowhere/at/all", place.join("link")).expect("a link");
+        fs::create_dir_all(place.join("folder")).expect("a folder");
+    }
+    upload(&still, "Two", b"two".to_vec()).await;
+    snapshot(&still, folder.path()).await;
+    assert_eq!(verified(folder.path()).await, Vec::<String>::new());
+    prune_backups(&config(), &place(folder.path()), &Key::None, last(1), &still.clock)
+        .await
+        .expect("pruned");
+    let data = folder.path().join("data");
+    restored(&data, from(source(folder.path()))).await.expect("a restore");
+    assert_eq!(dump(&sound(&data).await.store), dump(&still.app.store));
+    for path in foreign {
+        assert!(path.exists(), "{} was removed", path.display());
+    }
 }

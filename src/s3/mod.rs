@@ -1,4 +1,8 @@
-//! The HTTP clients that speak to S3, made from the settings.
+//! A client for S3 and whatever speaks it, made of the settings; whoever asks decides how long it
+//! tries. Files ([`blobs`](crate::blobs)) and [`backup`](crate::backup)s share it.
+
+mod credentials;
+mod fault;
 
 use std::{env, fs, str::FromStr, time::Duration};
 
@@ -8,18 +12,16 @@ use object_store::{
     aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, Checksum},
 };
 
-use super::credentials::Found;
+use self::credentials::Found;
+pub use self::fault::{Fault, tag};
 use crate::{
     config::{Encryption, S3Config},
     error::{Error, Result},
 };
 
-/// Fail fast: the breaker and the jobs try again, and they know better when.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Between two pieces of an answer; a whole body may take as long as it needs.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
-const RETRIES_MAX: usize = 1;
-const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Variables of a role; those of a key are read in [`credentials`].
 const ROLE_VARIABLES: [&str; 8] = [
@@ -33,8 +35,48 @@ const ROLE_VARIABLES: [&str; 8] = [
     "AWS_METADATA_ENDPOINT",
 ];
 
+/// How often and how long a request is tried again.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    retries_max: usize,
+    retry_timeout: Duration,
+}
+
+impl Patience {
+    /// For who has somebody waiting.
+    pub const SHORT: Patience = Patience { retries_max: 1, retry_timeout: Duration::from_secs(10) };
+    /// For what goes on for hours and should not end with one bad minute.
+    pub const LONG: Patience = Patience { retries_max: 6, retry_timeout: Duration::from_secs(60) };
+}
+
+#[derive(Debug)]
+pub struct Clients {
+    pub store: AmazonS3,
+    /// For the few requests that `object_store` does not know.
+    pub http: reqwest::Client,
+}
+
+/// Reads the settings; S3 itself is not asked, so it may be away.
+///
+/// # Errors
+/// `Invalid` with a sentence that names the setting.
+pub fn connect(config: &S3Config, patience: Patience) -> Result<Clients> {
+    let certificates = read_certificates(config)?;
+    let found = credentials::find(config, |name| env::var(name).ok())?;
+    let store = store(config, found, &certificates, patience)
+        .with_context(|| format!("opening the bucket {}", config.bucket))?;
+    let mut http = reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none());
+    for (_, certificate) in certificates {
+        http = http.add_root_certificate(certificate);
+    }
+    Ok(Clients { store, http: http.build().context("making a client for S3")? })
+}
+
 /// The certificates of `ca_file`, for both clients.
-pub fn read_certificates(config: &S3Config) -> Result<Vec<(Certificate, reqwest::Certificate)>> {
+fn read_certificates(config: &S3Config) -> Result<Vec<(Certificate, reqwest::Certificate)>> {
     let path = &config.ca_file;
     if path.as_os_str().is_empty() {
         return Ok(Vec::new());
@@ -54,10 +96,11 @@ pub fn read_certificates(config: &S3Config) -> Result<Vec<(Certificate, reqwest:
     Ok(ours.into_iter().zip(plain).collect())
 }
 
-pub fn client(
+fn store(
     config: &S3Config,
     found: Found,
     certificates: &[(Certificate, reqwest::Certificate)],
+    patience: Patience,
 ) -> Result<AmazonS3> {
     let mut options = ClientOptions::new()
         .with_allow_http(config.allow_http)
@@ -69,8 +112,8 @@ pub fn client(
     }
     let retry = RetryConfig {
         backoff: BackoffConfig { init_backoff: Duration::from_millis(100), ..Default::default() },
-        max_retries: RETRIES_MAX,
-        retry_timeout: RETRY_TIMEOUT,
+        max_retries: patience.retries_max,
+        retry_timeout: patience.retry_timeout,
     };
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(&config.bucket)
@@ -115,20 +158,6 @@ pub fn client(
         }
     }
     Ok(builder.build().context("making a client for S3")?)
-}
-
-/// For requests that `object_store` does not know.
-pub fn plain(
-    certificates: Vec<(Certificate, reqwest::Certificate)>,
-) -> reqwest::Result<reqwest::Client> {
-    let mut http = reqwest::Client::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT)
-        .redirect(reqwest::redirect::Policy::none());
-    for (_, certificate) in certificates {
-        http = http.add_root_certificate(certificate);
-    }
-    http.build()
 }
 
 /// Where the bucket is, unless it is Amazon's: `object_store` wants its name in the host already.

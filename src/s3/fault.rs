@@ -4,7 +4,7 @@ use object_store::client::{HttpError, HttpErrorKind};
 
 /// An error of S3, taken apart.
 #[derive(Clone, Debug)]
-pub(in crate::blobs) struct Fault {
+pub struct Fault {
     /// Of the HTTP answer, when there was one.
     status: Option<u16>,
     /// Such as `SlowDown`, when the answer had one.
@@ -212,7 +212,7 @@ fn status(error: &object_store::Error, text: &str) -> Option<u16> {
 }
 
 /// The content of the first such element.
-pub(super) fn tag(xml: &str, name: &str) -> String {
+pub fn tag(xml: &str, name: &str) -> String {
     let content = xml
         .split_once(&format!("<{name}>"))
         .and_then(|(_, after)| after.split_once(&format!("</{name}>")));

@@ -2,16 +2,17 @@
 
 use clap::Args;
 
-use super::{
-    Exit, Failure, Shell,
-    ask::unexpected,
-    backup::whole,
-    keys::Locking,
-    output::{self, Color, colored},
-};
+use super::{push_damages, whole};
 use crate::{
+    app::PlanView,
     backup::{Lock, Passphrase},
-    control::{PlanView, Reply, Request},
+    cli::{
+        Exit, Failure, Shell,
+        ask::unexpected,
+        keys::Locking,
+        output::{self, Color, colored},
+    },
+    control::{Reply, Request},
     domain::backups::Plan,
 };
 
@@ -152,6 +153,6 @@ fn shown(view: &PlanView) -> String {
         moment(standing.next_run),
         moment(standing.last_drill),
     ));
-    super::backup::push_damages(&mut text, &standing.faults);
+    push_damages(&mut text, &standing.faults);
     text
 }

@@ -1,4 +1,6 @@
-//! The first run: naming the organization and its first administrator.
+//! The first run: naming the organization and its first administrator, or restoring a backup.
+
+pub mod restore;
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -8,7 +10,6 @@ use actix_web::{
 use askama::Template;
 use serde::Deserialize;
 
-use super::{FormErrors, Go, Html, Page, Place, filters, page};
 use crate::{
     app::{self, App},
     error::Error,
@@ -17,6 +18,7 @@ use crate::{
         body::Form,
         client,
         fault::Result,
+        pages::{FormErrors, Go, Html, Page, Place, filters, page},
     },
 };
 

@@ -16,10 +16,8 @@ use appliance::{
 };
 use jiff::SignedDuration;
 
-use crate::{
-    backup::{back_up, dump, from, restored, sound, upload, wanted},
-    support::Still,
-};
+use super::{back_up, dump, from, restored, sound, upload, wanted};
+use crate::support::Still;
 
 fn place(folder: &Path) -> String {
     folder.join("repository").display().to_string()
@@ -124,9 +122,14 @@ async fn every_moment_comes_back() {
 
     // What was shipped after a snapshot that stays can still be reached after pruning.
     let retention = Retention { last: 1, ..Retention::default() };
-    let pruned =
-        appliance::app::prune_backups(&place(folder.path()), &Key::None, retention, &still.clock)
-            .await;
+    let pruned = appliance::app::prune_backups(
+        &still.app.config,
+        &place(folder.path()),
+        &Key::None,
+        retention,
+        &still.clock,
+    )
+    .await;
     assert_eq!(pruned.expect("pruned").snapshots_removed, 1);
     let data = folder.path().join("pruned");
     restored(&data, from(source(folder.path()))).await.expect("a restore");
