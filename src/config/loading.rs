@@ -17,7 +17,7 @@ use toml::{
 
 use super::{
     Config,
-    keys::{KEYS, Key, Kind, is_section, nearest},
+    keys::{KEYS, Key, is_section, nearest},
 };
 use crate::error::Error;
 
@@ -159,8 +159,12 @@ impl Draft {
         let text = match read_text(path) {
             Ok(text) => text,
             Err(error) => {
+                let advice = match error.kind() {
+                    io::ErrorKind::PermissionDenied => " Run it as root.",
+                    _ => "",
+                };
                 self.problems.push(format!(
-                    "The configuration file {} cannot be read: {error}.",
+                    "The configuration file {} cannot be read: {error}.{advice}",
                     path.display()
                 ));
                 return;
@@ -275,17 +279,7 @@ impl Draft {
     }
 
     fn set_text(&mut self, key: &'static Key, text: &str, origin: Origin) {
-        let value = match key.kind {
-            Kind::Text => Value::String(text.into()),
-            // What is no number is left for `set` to refuse.
-            Kind::Number => text.trim().parse().map_or(Value::String(text.into()), Value::Integer),
-            Kind::Switch => text.trim().parse().map_or(Value::String(text.into()), Value::Boolean),
-            Kind::List => {
-                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-                Value::Array(parts.map(|part| Value::String(part.into())).collect())
-            }
-        };
-        self.set(key, value, origin);
+        self.set(key, key.value(text), origin);
     }
 
     /// Takes a value over when the settings are still sound with it.
