@@ -19,7 +19,7 @@
 //!           extract              bytes to text and images, in a sandboxed child
 //!           backup               archives and repositories: bytes, hashes, encryption
 //!           host                 the machine: disk space, owners, ports, limits
-//! base      config error id hash size clock
+//! base      config error id hash size clock glibc
 //! ```
 //!
 //! An engine knows no noun of the domain and no other engine. `domain` is plain synchronous Rust
@@ -91,6 +91,7 @@
 pub mod clock;
 pub mod config;
 pub mod error;
+mod glibc;
 pub mod hash;
 pub mod id;
 pub mod size;

@@ -17,6 +17,7 @@ use super::{
     ask::unexpected,
     keys::{Locking, Opening},
     output::{self, Color, colored, counted},
+    service,
 };
 use crate::{
     app::{BackupWanted, FoundBackups, ListedBackup, Made, Target},
@@ -134,7 +135,11 @@ fn make(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
         is_records_only: arguments.records_only,
     };
     let made = match (&arguments.file, &arguments.to) {
-        (_, Some(place)) => ask(shell, wanted(Target::Repository(whole(place)?)))?,
+        (_, Some(place)) => {
+            let place = whole(place)?;
+            service::must_reach(shell, &place)?;
+            ask(shell, wanted(Target::Repository(place)))?
+        }
         (None, None) => ask(shell, wanted(Target::Folder))?,
         (Some(file), None) if file == Path::new("-") => {
             if io::stdout().is_terminal() {

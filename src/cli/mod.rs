@@ -16,8 +16,10 @@ mod config;
 mod doctor;
 mod export;
 mod failure;
+mod findings;
 mod install;
 mod keys;
+mod leading;
 mod logging;
 mod logs;
 mod manual;
@@ -31,6 +33,7 @@ mod setup_link;
 mod status;
 mod user;
 mod version;
+mod visits;
 
 use std::path::PathBuf;
 
@@ -111,7 +114,7 @@ enum Verb {
     Export(export::Arguments),
     /// Build the search index anew
     Reindex,
-    /// Check that everything stored is whole
+    /// Check that the portal works, and that everything stored is whole
     Check(check::Arguments),
     /// Look for what is wrong around the portal, and say how to mend it
     Doctor(doctor::Arguments),

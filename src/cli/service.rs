@@ -1,6 +1,9 @@
 //! `appliance start`, `stop` and `restart`: the portal as a service of this machine.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use clap::Args;
 use rustix::process::{Pid, Signal, kill_process};
@@ -12,7 +15,7 @@ use crate::{
     error::Error,
     host::{
         owner,
-        places::{DATA, SERVICE, SOCKET},
+        places::{DATA, SERVICE, SOCKET, USER},
         services::{self, Unit},
     },
 };
@@ -97,6 +100,27 @@ pub fn installed() -> Result<Unit, Failure> {
 pub fn is_service(shell: &Shell) -> Result<bool, Failure> {
     let is_installed = || Ok::<_, Failure>(services::look(SERVICE)?.is_known);
     Ok(shell.config.data.as_os_str() == DATA && services::are_kept() && is_installed()?)
+}
+
+/// Makes sure that the service, which does the work, sees a place: its sandbox hides people's folders
+/// and temporary ones, and closes the rest but for a few.
+pub fn must_reach(shell: &Shell, place: &str) -> Result<(), Failure> {
+    let path = Path::new(place);
+    if !path.is_absolute() || !is_service(shell)? || !services::look(SERVICE)?.is_active() {
+        return Ok(());
+    }
+    let mut folders = services::writable_folders(SERVICE)?;
+    folders.push(DATA.into());
+    if folders.iter().any(|folder| path.starts_with(folder)) {
+        return Ok(());
+    }
+    let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    Err(Failure::usage(format!(
+        "The service cannot write to {place}: it is locked into {}. Choose a folder there that \
+         belongs to its user (install -d -o {USER} FOLDER), or open another with ReadWritePaths= \
+         in “systemctl edit {SERVICE}”.",
+        folders.join(", ")
+    )))
 }
 
 fn as_root(verb: &str) -> Result<(), Failure> {

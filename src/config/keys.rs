@@ -230,6 +230,15 @@ impl Key {
         KEYS.iter().find(|key| key.path == path)
     }
 
+    /// The key whose name is near enough to what somebody typed, with or without its section.
+    pub fn nearest(typed: &str) -> Option<&'static str> {
+        let paths = || KEYS.iter().map(|key| key.path);
+        let own_name = |path: &'static str| path.rsplit('.').next().unwrap_or(path);
+        let named = |name| paths().find(|path| own_name(path) == name);
+        let by_own_name = || named(nearest(typed, paths().map(own_name))?);
+        named(typed).or_else(|| nearest(typed, paths())).or_else(by_own_name)
+    }
+
     /// `APPLIANCE_STORE_CACHE_MB` for `store.cache_mb`.
     pub fn variable(&self) -> String {
         format!("APPLIANCE_{}", self.path.replace('.', "_").to_ascii_uppercase())

@@ -49,6 +49,24 @@ impl Sources {
         let environment = env::vars_os().filter(|(name, _)| ours(name)).collect();
         Sources { environment, ..Sources::default() }
     }
+
+    /// The file that is read, if any is.
+    pub fn file(&self) -> Option<PathBuf> {
+        if let Some(named) = &self.file {
+            return Some(named.clone());
+        }
+        if let Some(named) = self.environment.get(&OsString::from(FILE_VARIABLE))
+            && !named.is_empty()
+        {
+            return Some(PathBuf::from(named));
+        }
+        let system = Path::new(SYSTEM_FILE);
+        // One that is there and cannot be looked at must not be passed over.
+        match system.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            _ => Some(system.to_owned()),
+        }
+    }
 }
 
 /// The settings, and where each comes from.
@@ -116,7 +134,7 @@ impl From<Problems> for Error {
 /// With everything that is wrong, not only the first.
 pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     let mut draft = Draft::default();
-    let file = draft.choose_file(sources);
+    let file = sources.file();
     if let Some(path) = &file {
         draft.read_file(path);
     }
@@ -138,23 +156,6 @@ struct Draft {
 }
 
 impl Draft {
-    fn choose_file(&mut self, sources: &Sources) -> Option<PathBuf> {
-        if let Some(named) = &sources.file {
-            return Some(named.clone());
-        }
-        if let Some(named) = sources.environment.get(&OsString::from(FILE_VARIABLE))
-            && !named.is_empty()
-        {
-            return Some(PathBuf::from(named));
-        }
-        let system = Path::new(SYSTEM_FILE);
-        // One that is there and cannot be looked at must not be passed over.
-        match system.symlink_metadata() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            _ => Some(system.to_owned()),
-        }
-    }
-
     fn read_file(&mut self, path: &Path) {
         let text = match read_text(path) {
             Ok(text) => text,

@@ -45,6 +45,8 @@ pub enum Request {
         deep: bool,
     },
     Doctor,
+    /// Writes, reads and searches once.
+    Probe,
     BackUp(BackupWanted),
     /// Without a place, where the plan puts them.
     Backups {
@@ -84,6 +86,7 @@ impl Request {
                 | Request::UserList
                 | Request::Check { .. }
                 | Request::Doctor
+                | Request::Probe
                 | Request::Backups { .. }
                 | Request::BackupPlan
         )

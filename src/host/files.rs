@@ -26,6 +26,13 @@ impl Rights {
         Rights { owner: Ids { user: 0, group: 0 }, mode }
     }
 
+    /// Of the user who runs this program.
+    pub fn own(mode: u32) -> Self {
+        let user = rustix::process::geteuid().as_raw();
+        let group = rustix::process::getegid().as_raw();
+        Rights { owner: Ids { user, group }, mode }
+    }
+
     /// Those of a path; `None` when it does not exist.
     pub fn of(path: &Path) -> io::Result<Option<Self>> {
         match path.metadata() {

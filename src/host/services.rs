@@ -1,6 +1,9 @@
 //! The services of the machine, which systemd keeps.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use anyhow::anyhow;
 use jiff::Timestamp;
@@ -53,6 +56,14 @@ pub fn look(name: &str) -> Result<Unit> {
                       NRestarts,UnitFileState";
     let told = commands::run("systemctl", ["show", "--timestamp=unix", "-p", properties, name])?;
     Ok(unit(&told))
+}
+
+/// Below which folders a service may write, beside the one for its state.
+pub fn writable_folders(name: &str) -> Result<Vec<PathBuf>> {
+    let told = commands::run("systemctl", ["show", "-P", "ReadWritePaths", name])?;
+    // With a sign in front when it need not exist, or is seen from the service's own root.
+    let paths = told.split_whitespace().map(|path| path.trim_start_matches(['-', '+', '"']));
+    Ok(paths.map(|path| PathBuf::from(path.trim_end_matches('"'))).collect())
 }
 
 fn unit(told: &str) -> Unit {

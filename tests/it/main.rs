@@ -34,6 +34,7 @@ mod crash;
 mod drawing;
 mod gallery;
 mod indexing;
+mod installed;
 mod integrity;
 mod late;
 mod oracle;

@@ -9,7 +9,7 @@ use std::{
 /// The layers from the bottom up, each with what it may import besides itself. `src/lib.rs` says
 /// why.
 const LAYERS: [(&str, &[&str], &[&str]); 6] = [
-    ("base", &["clock", "config", "error", "hash", "id", "size"], &["base"]),
+    ("base", &["clock", "config", "error", "glibc", "hash", "id", "size"], &["base"]),
     ("engines", &["backup", "blobs", "extract", "host", "search", "store"], &["base"]),
     ("domain", &["domain"], &["base", "store"]),
     ("flows", &["app"], &["base", "engines", "domain"]),

@@ -1,13 +1,10 @@
 //! What must be right before the first step. Each refusal is one sentence, and nothing has happened.
 
-use std::{
-    collections::BTreeSet,
-    net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener},
-};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 
 use super::{Wanted, portal};
 use crate::{
-    cli::{Exit, Failure},
+    cli::{Failure, leading},
     domain::text,
     error::Error,
     host::{
@@ -103,98 +100,18 @@ fn is_domain(name: &str) -> bool {
 /// Whether visitors of a domain come to this machine: else the certificate authority would not
 /// either. Gives a remark when it cannot be told.
 fn leads_here(domain: &str) -> Result<Option<String>, Failure> {
-    let own = addresses::own()?;
-    let public = cloud::public_address();
-    judge(domain, &addresses::of_name(domain), &own, public)
-}
-
-fn judge(
-    domain: &str,
-    found: &BTreeSet<IpAddr>,
-    own: &BTreeSet<IpAddr>,
-    public: Option<IpAddr>,
-) -> Result<Option<String>, Failure> {
-    let known: BTreeSet<IpAddr> = own.iter().copied().chain(public).collect();
-    let reached: Vec<IpAddr> = known.iter().copied().filter(addresses::is_public).collect();
-    let here = match (reached.as_slice(), own.first()) {
-        ([], None) => "this machine".into(),
-        ([], Some(own)) => own.to_string(),
-        (reached, _) => list(reached),
-    };
-    if found.is_empty() {
-        return Err(Failure::new(
-            Exit::Failed,
-            Error::conflict(format!(
-                "{domain} does not exist in the DNS yet. Add a record of type A that leads to \
-                 {here}, wait a minute, then try again."
-            )),
-        ));
-    }
-    let elsewhere: Vec<IpAddr> = found.difference(&known).copied().collect();
-    if elsewhere.is_empty() {
-        return Ok(None);
-    }
-    let all = list(&elsewhere);
-    if elsewhere.len() < found.len() {
-        return Ok(Some(format!(
-            "{domain} leads to this machine, but also to {all}. Remove those records if they are \
-             not meant."
-        )));
-    }
-    // Behind somebody's router the machine cannot know the address outside.
-    if reached.is_empty() && elsewhere.iter().any(addresses::is_public) {
-        return Ok(Some(format!(
-            "{domain} leads to {all}; whether that is this machine ({here}) cannot be told from \
-             here."
-        )));
-    }
-    Err(Failure::new(
-        Exit::Failed,
-        Error::conflict(format!(
-            "{domain} leads to {all}, and this machine is {here}. Change the record in the DNS, \
-             then try again; or add --any-address when a proxy or load balancer is between."
-        )),
-    ))
-}
-
-fn list(addresses: &[IpAddr]) -> String {
-    addresses.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", ")
+    let (own, public) = (addresses::own()?, cloud::public_address());
+    leading::judge(domain, &addresses::of_name(domain), &own, public).map_err(|astray| {
+        Failure::from(Error::conflict(format!(
+            "{} {} Then try again; --any-address goes on all the same.",
+            astray.message, astray.remedy
+        )))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn set(addresses: &[&str]) -> BTreeSet<IpAddr> {
-        addresses.iter().map(|address| address.parse().unwrap()).collect()
-    }
-
-    fn judged(
-        found: &[&str],
-        own: &[&str],
-        public: Option<&str>,
-    ) -> Result<Option<String>, String> {
-        let public = public.map(|address| address.parse().unwrap());
-        judge("docs.example.com", &set(found), &set(own), public)
-            .map_err(|failure| failure.sentence())
-    }
-
-    #[test]
-    fn a_domain_must_lead_here() {
-        assert_eq!(judged(&["198.51.100.7"], &["198.51.100.7"], None), Ok(None));
-        // On EC2 the machine has a private address, and another outside.
-        assert_eq!(judged(&["198.51.100.7"], &["172.31.0.9"], Some("198.51.100.7")), Ok(None));
-        let elsewhere = judged(&["203.0.113.9"], &["172.31.0.9"], Some("198.51.100.7"));
-        assert!(elsewhere.is_err_and(|sentence| sentence.contains("this machine is 198.51.100.7")));
-        let private = judged(&["10.0.0.8"], &["10.0.0.7"], None);
-        assert!(private.is_err_and(|sentence| sentence.contains("this machine is 10.0.0.7")));
-        let missing = judged(&[], &["198.51.100.7"], None);
-        assert!(missing.is_err_and(|sentence| sentence.contains("leads to 198.51.100.7")));
-        let behind_a_router = judged(&["203.0.113.9"], &["192.168.0.9"], None);
-        assert!(behind_a_router.is_ok_and(|remark| remark.is_some()));
-        let several = judged(&["198.51.100.7", "203.0.113.9"], &["198.51.100.7"], None);
-        assert!(several.is_ok_and(|remark| remark.is_some_and(|remark| remark.contains("203"))));
-    }
 
     #[test]
     fn only_names_that_a_certificate_can_have_are_taken() {
