@@ -86,6 +86,10 @@ impl App {
             ),
         });
         findings.push(storage_finding(&self.blobs.status().await?));
+        findings.extend(self.s3_finding().await);
+        findings.push(self.disk_forecast().await?);
+        findings.push(self.consistency_finding().await?);
+        findings.push(self.backup_finding().await?);
         findings.push(open_files_finding());
         findings.extend(self.unknown_proxy.get().map(proxy_finding));
         Ok(findings)

@@ -46,6 +46,8 @@ pub enum Request {
         deep: bool,
     },
     Doctor,
+    /// Writes, reads and searches once.
+    Probe,
     BackUp(BackupWanted),
     /// Without a place, where the plan puts them.
     Backups {
@@ -85,6 +87,7 @@ impl Request {
                 | Request::UserList
                 | Request::Check { .. }
                 | Request::Doctor
+                | Request::Probe
                 | Request::Backups { .. }
                 | Request::BackupPlan
         )

@@ -31,6 +31,7 @@ mod crash;
 mod drawing;
 mod gallery;
 mod indexing;
+mod installed;
 mod integrity;
 mod late;
 mod oracle;

@@ -19,6 +19,7 @@ use crate::{
         Exit, Failure, Shell,
         ask::unexpected,
         output::{self, Color, colored, counted},
+        service,
     },
     control::{Reply, Request},
     error::{Error, Result},
@@ -34,7 +35,11 @@ pub fn make(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
         is_records_only: arguments.records_only,
     };
     let made = match (&arguments.file, &arguments.to) {
-        (_, Some(place)) => ask(shell, wanted(Target::Repository(whole(place)?)))?,
+        (_, Some(place)) => {
+            let place = whole(place)?;
+            service::must_reach(shell, &place)?;
+            ask(shell, wanted(Target::Repository(place)))?
+        }
         (None, None) => ask(shell, wanted(Target::Folder))?,
         (Some(file), None) if file == Path::new("-") => {
             if io::stdout().is_terminal() {

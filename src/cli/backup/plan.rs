@@ -11,6 +11,7 @@ use crate::{
         ask::unexpected,
         keys::Locking,
         output::{self, Color, colored},
+        service,
     },
     control::{Reply, Request},
     domain::backups::Plan,
@@ -59,6 +60,9 @@ pub struct Arguments {
 }
 
 pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
+    if let Some(place) = arguments.to.as_deref().map(repository).transpose()?.flatten() {
+        service::must_reach(shell, &place)?;
+    }
     let mut view = ask(shell, Request::BackupPlan)?;
     if let Some(plan) = arguments.changed(&view.plan)? {
         view = ask(shell, Request::SetBackupPlan(Box::new(plan)))?;
@@ -77,13 +81,18 @@ fn ask(shell: &Shell, request: Request) -> Result<PlanView, Failure> {
     }
 }
 
+/// Where backups go by a word of `--to`; `None` is the folder of archives.
+fn repository(to: &str) -> Result<Option<String>, Failure> {
+    if to == "archives" { Ok(None) } else { Ok(Some(whole(to)?)) }
+}
+
 impl Arguments {
     /// The plan as it should be; `None` when nothing was said.
     fn changed(&self, old: &Plan) -> Result<Option<Plan>, Failure> {
         let mut plan = old.clone();
         plan.is_on = (plan.is_on || self.on) && !self.off;
         if let Some(to) = &self.to {
-            plan.repository = if to == "archives" { None } else { Some(whole(to)?) };
+            plan.repository = repository(to)?;
         }
         if let Some(at) = &self.at {
             plan.minute_of_day = minute_of_day(at)?;
