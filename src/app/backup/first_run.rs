@@ -15,10 +15,11 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::{fs::File, io::AsyncWriteExt, sync::watch};
 
-use super::{Restore, Restored, Source, making::blocking, restore::restore_into, swap::Site};
+use super::{Restore, Restored, Source, restore::restore_into, swap::Site};
 use crate::{
     app::{App, Reporter, Step},
     backup::{Key, Passphrase},
+    blocking::blocking,
     domain::{
         backups::{self, Kind, Run},
         users,
