@@ -1,14 +1,20 @@
 //! Users: the people with an account.
 
+mod keeping;
+mod leaving;
+
 use anyhow::anyhow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use self::keeping::{require_another_administrator, require_governance, require_replaceable};
+pub use self::{
+    keeping::is_replaceable,
+    leaving::{delete, finish_leaving},
+};
 use super::{
     access::{Action, Actor, Role, decide},
-    documents,
     events::{self, Verb},
-    jobs::{self, Task},
     memberships,
     organizations::Organization,
     passwords::PasswordHash,
@@ -315,150 +321,6 @@ pub fn sign_out_everywhere(
     tokens::revoke_all(tx, id)?;
     let name = user.display_name();
     events::record(tx, actor, organization, Verb::SignedOutEverywhere, id, name, None)
-}
-
-/// Begins to delete an account: it is locked at once, its documents go to `heir` by a job, and
-/// when none is left [`finish_leaving`] removes it.
-///
-/// # Errors
-/// `Invalid` when the heir is the same person, disabled, or no member everywhere the person is one;
-/// `Conflict` for one's own account, the last administrator, and while the person is an heir: their
-/// job would be over before the documents of the other arrive.
-pub fn delete(
-    tx: &mut WriteTx,
-    actor: &Actor,
-    organization: Id<Organization>,
-    id: Id<User>,
-    heir: Id<User>,
-) -> Result<()> {
-    let mut user = get(tx, id)?;
-    require_governance(tx, actor, organization, &user)?;
-    require_replaceable(tx, &user)?;
-    if actor.user == Some(id) {
-        return Err(Error::conflict(
-            "You cannot delete your own account. Ask another administrator.",
-        ));
-    }
-    if user.is_leaving {
-        return Err(Error::conflict("This account is being deleted already."));
-    }
-    if tx.index(&BY_HEIR).within(&id).keys()?.next().transpose()?.is_some() {
-        return Err(Error::conflict(
-            "Documents of a deleted account are being handed to this person. Try again when that is done.",
-        ));
-    }
-    if heir == id || !may_inherit(tx, organization, &user, heir)? {
-        return Err(Error::invalid_field(
-            "heir",
-            "Choose another active person to hand the documents to.",
-        ));
-    }
-    user.is_disabled = true;
-    user.is_leaving = true;
-    user.heir = Some(heir);
-    tx.put(&user)?;
-    sessions::end_all(tx, id, None)?;
-    tokens::revoke_all(tx, id)?;
-    jobs::enqueue(tx, Task::HandOver { from: id, to: heir })?;
-    events::record(tx, actor, organization, Verb::PersonDeleted, id, user.display_name(), None)
-}
-
-/// Active, and a member wherever the one who leaves is one and so may have documents.
-fn may_inherit(
-    tx: &ReadTx,
-    organization: Id<Organization>,
-    leaving: &User,
-    heir: Id<User>,
-) -> Result<bool> {
-    let is_active = tx.get::<User>(&heir)?.is_some_and(|heir| !heir.is_disabled);
-    let of_leaving = memberships::of_user(tx, leaving.id)?;
-    let places = of_leaving.iter().map(|membership| membership.organization);
-    for place in places.chain([organization]) {
-        if memberships::role(tx, place, heir)?.is_none() {
-            return Ok(false);
-        }
-    }
-    Ok(is_active)
-}
-
-/// Removes an account that owns nothing any more; one that is gone is no error.
-///
-/// # Errors
-/// `Conflict` when the account is not leaving, or a late upload has left a document with it: hand
-/// that over too and try again.
-pub fn finish_leaving(tx: &mut WriteTx, id: Id<User>) -> Result<()> {
-    let Some(user) = tx.get::<User>(&id)? else { return Ok(()) };
-    if !user.is_leaving || !documents::created_by(tx, id, None, 1)?.is_empty() {
-        return Err(Error::conflict("This account is in use or still has documents."));
-    }
-    for membership in memberships::of_user(tx, id)? {
-        super::groups::leave_all(tx, membership.organization, id)?;
-        tx.remove::<memberships::Membership>(&membership.key())?;
-    }
-    sessions::end_all(tx, id, None)?;
-    tokens::revoke_all(tx, id)?;
-    tx.remove::<User>(&id)?;
-    Ok(())
-}
-
-/// May `actor` keep this account? An administrator of an organization keeps the accounts that
-/// belong to it alone. One that is also elsewhere, or administers the instance, is kept by
-/// administrators of the instance: whoever can set a password or an address can become that person.
-fn require_governance(
-    tx: &ReadTx,
-    actor: &Actor,
-    organization: Id<Organization>,
-    user: &User,
-) -> Result<()> {
-    decide(actor, Action::Govern(organization))?;
-    if actor.is_administrator {
-        return Ok(());
-    }
-    let places = memberships::of_user(tx, user.id)?;
-    if !places.iter().any(|place| place.organization == organization) {
-        return Err(Error::not_found("person"));
-    }
-    if user.is_admin || places.len() > 1 {
-        return Err(Error::forbidden(
-            "Only an administrator of the portal can do this: the account counts beyond your organization.",
-        ));
-    }
-    Ok(())
-}
-
-/// False for somebody without whom the instance, or an organization, would have no administrator.
-pub fn is_replaceable(tx: &ReadTx, user: &User) -> Result<bool> {
-    match require_replaceable(tx, user) {
-        Ok(()) => Ok(true),
-        Err(Error::Conflict(_)) => Ok(false),
-        Err(fault) => Err(fault),
-    }
-}
-
-/// # Errors
-/// `Conflict` when the instance, or an organization, would be left without an administrator.
-fn require_replaceable(tx: &ReadTx, user: &User) -> Result<()> {
-    if user.is_admin {
-        require_another_administrator(tx, user.id)?;
-    }
-    for place in memberships::of_user(tx, user.id)? {
-        if place.role == Role::Admin {
-            memberships::require_another_admin(tx, place.organization, user.id)?;
-        }
-    }
-    Ok(())
-}
-
-fn require_another_administrator(tx: &ReadTx, leaving: Id<User>) -> Result<()> {
-    for user in tx.index(&ADMINISTRATORS).records()? {
-        let user = user?;
-        if user.id != leaving && !user.is_disabled {
-            return Ok(());
-        }
-    }
-    Err(Error::conflict(
-        "This is the last administrator of the portal. Make somebody else one first.",
-    ))
 }
 
 fn free_username(tx: &ReadTx, username: &str, own: Option<Id<User>>) -> Result<String> {
