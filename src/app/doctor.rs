@@ -6,7 +6,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
-use super::App;
+use super::{App, FaultyFile};
 use crate::{
     blobs::{Backend, Status},
     domain::{
@@ -84,6 +84,7 @@ impl App {
             ),
         });
         findings.push(storage_finding(&self.blobs.status().await?));
+        findings.extend(damage_finding(&self.scrub_report().await?.faulty));
         findings.push(open_files_finding());
         findings.extend(self.unknown_proxy.get().map(proxy_finding));
         Ok(findings)
@@ -139,6 +140,27 @@ fn storage_finding(status: &Status) -> Finding {
         }
         (None, _) => Finding::fine(about, "Files are kept on this machine."),
     }
+}
+
+/// What reading the files again has found.
+fn damage_finding(faulty: &[FaultyFile]) -> Option<Finding> {
+    let first = faulty.first()?;
+    let documents: Vec<_> = first.documents.iter().map(|(_, title)| format!("“{title}”")).collect();
+    let belongs = match documents.is_empty() {
+        true => String::new(),
+        false => format!(" It belongs to {}.", documents.join(", ")),
+    };
+    let others = match faulty.len() - 1 {
+        0 => String::new(),
+        1 => " And one other.".to_owned(),
+        more => format!(" And {more} others."),
+    };
+    Some(Finding::problem(
+        "files",
+        format!("{}{belongs}{others}", first.sentence()),
+        "There is no good copy: restore it from a backup, or upload it again. “Storage” in the \
+         administration lists all of them.",
+    ))
 }
 
 fn from_records(tx: &ReadTx, is_serving: bool) -> Result<Vec<Finding>> {

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Reply, Request, accounts, backups};
+use super::{Reply, Request, accounts, backups, storage};
 use crate::{
     app::{App, Reporter, Step},
     domain::{jobs, users},
@@ -74,6 +74,14 @@ pub async fn carry_out(
         }
         Request::BackupPlan => view(backups::plan(app).await),
         Request::SetBackupPlan(plan) => view(backups::set_plan(app, *plan).await),
+        Request::CheckStorage => storage::check(app).await.map(Reply::CheckedStorage),
+        Request::MigrateStorage { to, removes_old } => {
+            let moved = storage::migrate(app, running, (to, removes_old), reporter).await;
+            moved.map(|moved| Reply::MigratedStorage(Box::new(moved)))
+        }
+        Request::ScrubStorage { percent } => {
+            storage::scrub(app, running, percent, reporter).await.map(Reply::ScrubbedStorage)
+        }
         Request::Export { folder, login } => {
             app.export(&folder, login, reporter).await.map(Reply::Exported)
         }

@@ -13,6 +13,7 @@ use super::{
     organizations::Organization,
     sessions::Session,
     settings::Settings,
+    storage::{FileFault, Migration, Scrubbing},
     tokens::ApiToken,
     users::User,
     versions::Version,
@@ -48,6 +49,9 @@ pub const INSPECTORS: &[Inspector] = &[
     inspector::<Event>(),
     inspector::<Plan>(),
     inspector::<Run>(),
+    inspector::<Scrubbing>(),
+    inspector::<FileFault>(),
+    inspector::<Migration>(),
 ];
 
 // A table that nobody looks at would make `check` say what it does not know.
@@ -79,6 +83,10 @@ impl Sound for Blob {}
 impl Sound for Job {}
 impl Sound for Plan {}
 impl Sound for Run {}
+impl Sound for Scrubbing {}
+impl Sound for Migration {}
+/// It may outlive its file until the next look.
+impl Sound for FileFault {}
 /// The names in an event outlive what they name.
 impl Sound for Event {}
 

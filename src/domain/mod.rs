@@ -33,6 +33,7 @@ pub mod setup;
 pub mod backups;
 pub mod integrity;
 pub mod restoring;
+pub mod storage;
 
 use crate::store::{Record, Table};
 
@@ -55,4 +56,7 @@ pub const TABLES: &[Table] = &[
     events::Event::TABLE,
     backups::Plan::TABLE,
     backups::Run::TABLE,
+    storage::Scrubbing::TABLE,
+    storage::FileFault::TABLE,
+    storage::Migration::TABLE,
 ];

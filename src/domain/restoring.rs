@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow};
 use super::{
     TABLES,
     backups::{Plan, Run},
-    blobs::{Blob, Extraction, Place},
+    blobs::{self, Blob, Extraction, Place},
     categories::Category,
     documents::Document,
     events::Event,
@@ -16,6 +16,7 @@ use super::{
     organizations::Organization,
     sessions::Session,
     settings::Settings,
+    storage::{FileFault, Migration, Scrubbing},
     tokens::ApiToken,
     users::User,
     versions::Version,
@@ -61,6 +62,9 @@ pub const LOADERS: &[Loader] = &[
     loader::<Event>(),
     loader::<Plan>(),
     loader::<Run>(),
+    loader::<Scrubbing>(),
+    loader::<FileFault>(),
+    loader::<Migration>(),
 ];
 
 // A table that nobody loads would be lost in a restore.
@@ -131,12 +135,36 @@ impl Restored for Session {
     }
 }
 
+/// What is known about the files of another machine says nothing about these.
+impl Restored for Scrubbing {
+    fn restored(self, _rules: Rules) -> Option<Self> {
+        None
+    }
+}
+
+impl Restored for FileFault {
+    fn restored(self, _rules: Rules) -> Option<Self> {
+        None
+    }
+}
+
+impl Restored for Migration {
+    fn restored(self, _rules: Rules) -> Option<Self> {
+        None
+    }
+}
+
 /// [`await_reading`] queues the reading of every file; bytes need no move; and the backup in which a
 /// job was running is done.
 impl Restored for Job {
     fn restored(self, _rules: Rules) -> Option<Self> {
         let is_done_anew = match self.task {
-            Task::StoreBlob { .. } | Task::ExtractBlob { .. } | Task::BackUp | Task::Drill => true,
+            Task::StoreBlob { .. }
+            | Task::ExtractBlob { .. }
+            | Task::BackUp
+            | Task::Drill
+            | Task::Scrub
+            | Task::Migrate => true,
             Task::RemoveBlob { .. }
             | Task::HandOver { .. }
             | Task::MergeCategory { .. }
@@ -153,20 +181,11 @@ pub fn await_reading(
     after: Option<ContentHash>,
     limit: usize,
 ) -> Result<Option<ContentHash>> {
-    let blobs = blobs_after(tx, after, limit)?;
+    let blobs = blobs::after(tx, after, limit)?;
     for blob in &blobs {
         if blob.extraction == Extraction::Pending {
             jobs::enqueue(tx, Task::ExtractBlob { blob: blob.hash })?;
         }
     }
     Ok(blobs.last().map(|blob| blob.hash))
-}
-
-/// At most `limit` blobs after `after`.
-pub fn blobs_after(tx: &ReadTx, after: Option<ContentHash>, limit: usize) -> Result<Vec<Blob>> {
-    let mut scan = tx.records::<Blob>();
-    if let Some(after) = after {
-        scan = scan.after(&after);
-    }
-    scan.iter()?.take(limit).collect()
 }

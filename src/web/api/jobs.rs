@@ -48,10 +48,12 @@ pub enum TaskName {
     IndexDocuments,
     BackUp,
     Drill,
+    Scrub,
+    Migrate,
 }
 
 impl JobView {
-    fn of(job: Job) -> Self {
+    pub fn of(job: Job) -> Self {
         JobView {
             id: job.id,
             title: job.task.title(),
@@ -64,6 +66,8 @@ impl JobView {
                 Task::IndexDocuments { .. } => TaskName::IndexDocuments,
                 Task::BackUp => TaskName::BackUp,
                 Task::Drill => TaskName::Drill,
+                Task::Scrub => TaskName::Scrub,
+                Task::Migrate => TaskName::Migrate,
             },
             state: job.state,
             attempts: job.attempts,

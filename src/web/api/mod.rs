@@ -29,3 +29,4 @@ pub mod users;
 pub mod events;
 pub mod jobs;
 pub mod settings;
+pub mod storage;

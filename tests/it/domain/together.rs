@@ -219,7 +219,7 @@ fn work(tx: &mut WriteTx, luck: u8) -> Result<()> {
                 true
             }
             Task::RemoveBlob { blob } => blobs::forget(tx, blob).map(|_| true)?,
-            Task::BackUp | Task::Drill => true,
+            Task::BackUp | Task::Drill | Task::Scrub | Task::Migrate => true,
             Task::HandOver { from, to } => {
                 let is_over = documents::hand_over(tx, from, to, 2)? == 0;
                 if is_over {

@@ -11,6 +11,7 @@ pub mod groups;
 pub mod jobs;
 pub mod people;
 pub mod settings;
+pub mod storage;
 
 use crate::{
     app::App,
@@ -27,7 +28,7 @@ pub struct Sidebar {
     pub failed_jobs: u64,
     /// People, the audit log, settings.
     pub may_govern: bool,
-    /// Jobs.
+    /// Jobs and the storage.
     pub may_operate: bool,
 }
 
@@ -46,7 +47,7 @@ impl Sidebar {
     pub fn shows(&self, key: &str) -> bool {
         match key {
             "dashboard" | "people" | "audit" | "settings" => self.may_govern,
-            "jobs" => self.may_operate,
+            "jobs" | "storage" => self.may_operate,
             _ => true,
         }
     }

@@ -5,8 +5,8 @@ use std::{fs, path::Path, time::Duration};
 
 use moka::sync::Cache;
 
-use super::App;
 use crate::{
+    app::App,
     domain::access::{Action, Actor, decide},
     error::{Error, Result},
     host::disk,
@@ -30,9 +30,9 @@ const KEPT: Duration = Duration::from_secs(5 * 60);
 /// Small portals are counted at once, and theirs should be fresh.
 const FILES_KEPT_MIN: u64 = 10_000;
 
-pub(super) type StorageCache = Cache<(), Storage>;
+pub(in crate::app) type StorageCache = Cache<(), Storage>;
 
-pub(super) fn cache() -> StorageCache {
+pub(in crate::app) fn cache() -> StorageCache {
     Cache::builder().max_capacity(1).time_to_live(KEPT).build()
 }
 
