@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Running;
 use crate::{
-    app::{App, Reporter, ScrubReport, Step, StorageCheck},
+    app::{App, Reporter, ScrubReport, Step, StorageCheck, StorageStanding},
     config::Backend,
     domain::{
         access::Actor,
-        jobs::{Job, State},
+        jobs::{self, Job, State},
         storage::{self, Migration},
     },
     error::{Error, Result},
@@ -44,7 +44,12 @@ pub async fn migrate(
     (to, removes_old): (Backend, bool),
     reporter: &Reporter,
 ) -> Result<Moved> {
-    let begun = app.begin_migration(operator(), to, removes_old).await?;
+    let standing = standing(app, running).await?;
+    let same = |old: &Migration| old.to == to && old.removes_old == removes_old;
+    let begun = match (standing.migration, standing.migration_work) {
+        (Some(old), Some(_)) if same(&old) => old,
+        _ => app.begin_migration(operator(), to, removes_old).await?,
+    };
     finish(app, running, begun.job, reporter).await?;
     let migration = app.store.read(storage::migration).await?.unwrap_or(begun);
     Ok(Moved { migration, backend: app.config.storage.backend })
@@ -56,9 +61,22 @@ pub async fn scrub(
     percent: u32,
     reporter: &Reporter,
 ) -> Result<ScrubReport> {
-    let job = app.begin_scrub(operator(), percent).await?;
-    finish(app, running, job.id, reporter).await?;
+    let job = match standing(app, running).await?.scrub_work {
+        Some(work) => work.job,
+        None => app.begin_scrub(operator(), percent).await?.id,
+    };
+    finish(app, running, job, reporter).await?;
     app.scrub_report().await
+}
+
+/// What is under way already is waited for and not begun again: it may have been cut off here, or its
+/// asker went away.
+async fn standing(app: &Arc<App>, running: Option<&Running>) -> Result<StorageStanding> {
+    if running.is_none() {
+        // Nothing runs in this process yet, so whatever counts as running was cut off.
+        app.store.write(|tx| jobs::requeue_interrupted(tx, &[])).await?;
+    }
+    app.storage_standing(&operator()).await
 }
 
 /// Waits for the end of a job, and does it when no server is there to do so.

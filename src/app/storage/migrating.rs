@@ -5,7 +5,7 @@ use crate::{
     blobs::{self, Tally},
     config::Backend,
     domain::{
-        access::Actor,
+        access::{Action, Actor, decide},
         jobs::Job,
         storage::{self, Amount, Cleared, Copied, Migration, Phase},
     },
@@ -29,6 +29,7 @@ impl App {
         to: Backend,
         removes_old: bool,
     ) -> Result<Migration> {
+        decide(&actor, Action::Operate)?;
         self.allow_migration(to, removes_old)?;
         self.write_as(actor, move |tx, actor| storage::begin_migration(tx, actor, to, removes_old))
             .await

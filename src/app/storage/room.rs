@@ -15,7 +15,7 @@ use crate::{
 /// Room in bytes, each part by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Storage {
-    /// The files of all versions.
+    /// The files of all versions, as far as they are on this machine.
     pub files_bytes: u64,
     /// What is made from them: text, thumbnails, page images.
     pub derived_bytes: u64,

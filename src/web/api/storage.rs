@@ -55,6 +55,7 @@ pub struct StorageView {
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "StorageHome")]
 #[serde(rename_all = "snake_case")]
 pub enum Home {
     Disk,
@@ -203,7 +204,8 @@ pub async fn show(app: Data<App>, member: Member) -> Result<Answer<StorageView>>
 }
 
 pub async fn check(app: Data<App>, member: Member, _: NoBody) -> Result<Answer<CheckView>> {
-    Ok(Answer(CheckView::of(&*app.check_storage(&member.actor()).await?)))
+    let check = app.check_storage(&member.actor()).await?;
+    Ok(Answer(CheckView::of(&check)))
 }
 
 pub async fn scrub(

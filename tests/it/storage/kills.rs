@@ -156,7 +156,7 @@ async fn a_kill_between_the_removal_from_the_spool_and_its_record_is_mended_by_i
     let spooled = victim.spooled(&bytes);
     victim.proxy.disturb(Disturbance::StopAfter(2, true));
     victim.upload(bytes).await;
-    while victim.proxy.requests() < 2 {
+    while victim.s3.objects() < victim.known.len() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     victim.kill();

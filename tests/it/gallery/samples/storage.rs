@@ -5,8 +5,8 @@ use appliance::web::pages::{
         dashboard::HealthCheck,
         storage::{
             Cache, CheckShown, Counted, Direction, FaultyRow, LastMigration, LastScrub,
-            MigrationShown, RemoteState, ScrubShown, Spool, StoragePage, StorageWork,
-            StorageWorkFragment, UnderWay, UsageRow,
+            MigrationShown, ScrubShown, Spool, StoragePage, StorageWork, StorageWorkFragment,
+            UnderWay, UsageRow,
         },
     },
 };
@@ -49,9 +49,10 @@ fn degraded() -> StoragePage {
             since: Some(minutes_ago(12)),
             bytes_max: 21_474_836_480,
         },
-        remote: Some(RemoteState {
-            reading: Direction { broken_since: None, last_error: None },
-            writing: Direction {
+        remote: Some([
+            Direction { name: "Reading", broken_since: None, last_error: None },
+            Direction {
+                name: "Writing",
                 broken_since: Some(minutes_ago(12)),
                 last_error: Some((
                     minutes_ago(1),
@@ -60,7 +61,7 @@ fn degraded() -> StoragePage {
                         .to_owned(),
                 )),
             },
-        }),
+        ]),
         cache: Some(Cache { used: counted(210, 1_800_000_000), bytes_max: 2_147_483_648 }),
         check: Some(CheckShown {
             at: minutes_ago(2),

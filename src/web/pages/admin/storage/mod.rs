@@ -33,7 +33,7 @@ pub struct StoragePage {
     pub kept: Counted,
     pub spool: Spool,
     /// `None` when no S3 is configured.
-    pub remote: Option<RemoteState>,
+    pub remote: Option<[Direction; 2]>,
     pub cache: Option<Cache>,
     pub check: Option<CheckShown>,
     pub usage: Vec<UsageRow>,
@@ -64,15 +64,11 @@ pub struct Spool {
     pub bytes_max: u64,
 }
 
-#[derive(Clone, Debug)]
-pub struct RemoteState {
-    pub reading: Direction,
-    pub writing: Direction,
-}
-
 /// Whether requests of one kind get through.
 #[derive(Clone, Debug)]
 pub struct Direction {
+    /// `Reading`, `Writing`.
+    pub name: &'static str,
     pub broken_since: Option<Moment>,
     /// The last that went wrong, also when all is well now.
     pub last_error: Option<(Moment, String)>,

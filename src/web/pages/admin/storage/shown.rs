@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     Cache, CheckShown, Counted, Direction, FaultyRow, LastMigration, LastScrub, MigrationShown,
-    RemoteState, ScrubShown, Spool, StorageWork, UnderWay, UsageRow,
+    ScrubShown, Spool, StorageWork, UnderWay, UsageRow,
 };
 use crate::{
     app::{
@@ -31,8 +31,9 @@ pub fn spool(status: &FilesStatus, now: Timestamp) -> Spool {
     }
 }
 
-pub fn remote(status: &FilesStatus, now: Timestamp) -> Option<RemoteState> {
-    let direction = |breaker: &BreakerStatus| Direction {
+pub fn remote(status: &FilesStatus, now: Timestamp) -> Option<[Direction; 2]> {
+    let direction = |name, breaker: &BreakerStatus| Direction {
+        name,
         broken_since: breaker.open_since.map(|since| Moment::new(since, now)),
         last_error: breaker
             .last_error
@@ -40,11 +41,11 @@ pub fn remote(status: &FilesStatus, now: Timestamp) -> Option<RemoteState> {
             .map(|error| (Moment::new(error.at, now), error.message.clone())),
     };
     let remote = status.remote.as_ref()?;
-    Some(RemoteState { reading: direction(&remote.reads), writing: direction(&remote.writes) })
+    Some([direction("Reading", &remote.reads), direction("Writing", &remote.writes)])
 }
 
 pub fn cache(status: &FilesStatus) -> Option<Cache> {
-    status.cache.map(|cache| Cache {
+    status.cache.as_ref().map(|cache| Cache {
         used: Counted { files: cache.used.files, bytes: cache.used.bytes },
         bytes_max: cache.bytes_max,
     })
