@@ -1,5 +1,8 @@
 //! `appliance config`: what is in effect, where it comes from, and whether it makes sense.
 
+use std::{fs, path::PathBuf};
+
+use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
@@ -7,7 +10,11 @@ use super::{
     Common, Exit, Failure,
     output::{self, Color, colored},
 };
-use crate::config::{KEYS, Loaded, Origin, TEMPLATE, load};
+use crate::{
+    config::{self, KEYS, Key, Loaded, Origin, Problems, SYSTEM_FILE, Sources, TEMPLATE, load},
+    error::Error,
+    host::files::{self, Rights},
+};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -28,14 +35,22 @@ enum Verb {
     },
     /// Say everything that is wrong with the file and the environment
     Check,
+    /// Change a setting in the file; comments and everything else stay
+    Set {
+        /// The name with its section, such as https.domains
+        key: String,
+        /// The value; several of a list are separated by commas
+        value: String,
+    },
 }
 
 pub fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
-    match arguments.verb {
+    match &arguments.verb {
         Verb::Show { template: true, .. } => output::print(TEMPLATE)?,
         Verb::Show { json: true, .. } => output::print_json(&as_json(&common.load(Vec::new())?))?,
         Verb::Show { .. } => output::print(&as_toml(&common.load(Vec::new())?))?,
         Verb::Check => return check(common),
+        Verb::Set { key, value } => return change(common, key, value),
     }
     Ok(Exit::Done)
 }
@@ -56,6 +71,57 @@ fn check(common: &Common) -> Result<Exit, Failure> {
             }
             Ok(Exit::Usage)
         }
+    }
+}
+
+/// Writes the file with another value, if it is sound with it.
+fn change(common: &Common, name: &str, value: &str) -> Result<Exit, Failure> {
+    let key = Key::find(name).ok_or_else(|| {
+        let nearest = Key::nearest(name);
+        let advice = nearest.map_or_else(
+            || "“appliance config show --template” lists all settings.".to_owned(),
+            |nearest| format!("Did you mean “{nearest}”?"),
+        );
+        Failure::usage(format!("There is no setting “{name}”. {advice}"))
+    })?;
+    let sources = common.sources(Vec::new());
+    let path = sources.file().ok_or_else(|| {
+        Failure::from(Error::NotFound(format!(
+            "There is no configuration file. Begin one: appliance config show --template > \
+             {SYSTEM_FILE}, or name one with --config."
+        )))
+    })?;
+    let before = files::read(&path)?.unwrap_or_default();
+    let before =
+        String::from_utf8(before).with_context(|| format!("{} is no text", path.display()));
+    let after = config::set(&before?, key, &key.value(value))
+        .with_context(|| format!("changing {}", path.display()))?;
+    let rights = Rights::of(&path).context("looking at the file")?;
+    let rights = rights.unwrap_or_else(|| Rights::own(0o640));
+    let draft = Draft(path.with_extension("draft"));
+    files::replace(&draft.0, after.as_bytes(), rights)?;
+    let tried = Sources { file: Some(draft.0.clone()), ..sources };
+    if let Err(problems) = load(&tried) {
+        let (drafted, real) = (draft.0.display().to_string(), path.display().to_string());
+        let said = problems.0.into_iter().map(|problem| problem.replace(&drafted, &real));
+        return Err(Problems(said.collect()).into());
+    }
+    files::replace(&path, after.as_bytes(), rights)?;
+    let value = key.value(value);
+    output::print(&format!(
+        "{name} = {value} is in {}. It counts after a restart: appliance restart\n",
+        path.display()
+    ))?;
+    Ok(Exit::Done)
+}
+
+/// A file that is tried and then removed.
+struct Draft(PathBuf);
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // One that was never written is not there.
+        let _gone = fs::remove_file(&self.0);
     }
 }
 

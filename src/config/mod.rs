@@ -8,6 +8,7 @@
 //! `template.toml` is the manual. To add a setting, touch the struct, [`KEYS`] and the template;
 //! `tests/it/config.rs` tells when one of them was forgotten.
 
+mod editing;
 mod keys;
 mod loading;
 mod storage;
@@ -20,6 +21,7 @@ use std::{
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use self::{
+    editing::set,
     keys::{KEYS, Key},
     loading::{Flags, Loaded, Origin, Problems, SYSTEM_FILE, Sources, load},
     storage::{Backend, Delivery, Encryption, S3Config, Secret, StorageConfig},

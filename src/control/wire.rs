@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 
-use super::{Account, Added, Moved, NewAccount, Password, PlanView, Status};
+use super::{Account, Added, Moved, NewAccount, Password, Status};
 use crate::{
     app::{
-        BackupWanted, Drilled, Exported, Finding, FoundBackups, ListedBackup, Made, Report,
-        ScrubReport, Step, StorageCheck,
+        BackupWanted, Drilled, Exported, Finding, FoundBackups, ListedBackup, Made, PlanView,
+        Report, ScrubReport, Step, StorageCheck,
     },
     backup::{Key, Pruned, Retention},
     config::Backend,
@@ -47,6 +47,8 @@ pub enum Request {
         deep: bool,
     },
     Doctor,
+    /// Writes, reads and searches once.
+    Probe,
     BackUp(BackupWanted),
     /// Without a place, where the plan puts them.
     Backups {
@@ -94,6 +96,7 @@ impl Request {
                 | Request::UserList
                 | Request::Check { .. }
                 | Request::Doctor
+                | Request::Probe
                 | Request::Backups { .. }
                 | Request::BackupPlan
                 | Request::CheckStorage

@@ -46,6 +46,8 @@ pub enum Task {
     Scrub,
     /// Copy all files to S3 or to the disk.
     Migrate,
+    /// Read the backups again: all that are where the plan puts them, or one archive.
+    VerifyBackups { archive: Option<String> },
 }
 
 impl Task {
@@ -62,6 +64,7 @@ impl Task {
             Task::Drill => "Rehearse restoring the newest backup",
             Task::Scrub => "Read files again to find damage",
             Task::Migrate => "Move all files to another storage",
+            Task::VerifyBackups { .. } => "Read backups again and look whether they are whole",
         }
     }
 

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
 use serde::Serialize;
 
 use super::{client, fault::Result};
-use crate::app::App;
+use crate::{app::App, domain::backups};
 
 /// The process answers.
 pub async fn alive() -> HttpResponse {
@@ -20,26 +20,34 @@ struct Readiness {
     /// `ok` or `degraded`: the portal works, and files wait. Who asks on this machine itself is told
     /// what and since when.
     storage: String,
+    /// `ok`, `off`, `failing` or `unknown`: the portal works, and its administrators know more.
+    backups: &'static str,
 }
 
 /// The store answers, too.
 pub async fn ready(app: Data<App>, request: HttpRequest) -> Result<HttpResponse> {
-    let latest = app.store.read(|tx| tx.latest_change()).await;
+    let looked = app.store.read(|tx| Ok((tx.latest_change()?, backups::standing(tx)?))).await;
     let storage = storage(&app, client::is_local(&request, &app.config)).await;
-    let (status, readiness) = match latest {
-        Ok(latest) => (
+    let (status, readiness) = match looked {
+        Ok((latest, standing)) => (
             StatusCode::OK,
             Readiness {
                 status: "ready",
                 store: "ok",
                 index_behind: latest.saturating_sub(app.index.cursor()),
                 storage,
+                backups: standing.word(),
             },
         ),
         Err(fault) => {
             tracing::error!("the store does not answer: {}", fault.chain());
-            let readiness =
-                Readiness { status: "failing", store: "failing", index_behind: 0, storage };
+            let readiness = Readiness {
+                status: "failing",
+                store: "failing",
+                index_behind: 0,
+                storage,
+                backups: "unknown",
+            };
             (StatusCode::SERVICE_UNAVAILABLE, readiness)
         }
     };

@@ -12,6 +12,7 @@ mod migrate;
 mod remove_blob;
 mod scrub;
 mod store_blob;
+mod verify_backups;
 
 pub(super) use self::remove_blob::GRACE;
 use super::App;
@@ -25,13 +26,14 @@ use crate::{
 /// # Errors
 /// Whatever stopped it: the worker tries again later.
 pub(super) async fn run(app: &App, job: &Job) -> Result<()> {
-    match job.task {
+    match job.task.clone() {
         Task::StoreBlob { blob } => store_blob::run(app, blob).await,
         Task::ExtractBlob { blob } => extract_blob::run(app, blob).await,
         Task::BackUp => back_up::run(app, job.id).await,
         Task::Drill => drill::run(app, job.id).await,
         Task::Scrub => scrub::run(app, job.id).await,
         Task::Migrate => migrate::run(app, job.id).await,
+        Task::VerifyBackups { archive } => verify_backups::run(app, job.id, archive).await,
         Task::RemoveBlob { blob } => remove_blob::run(app, blob).await,
         Task::HandOver { from, to } => hand_over::run(app, job.id, from, to).await,
         Task::MergeCategory { from, to, .. } => merge_category::run(app, job.id, from, to).await,

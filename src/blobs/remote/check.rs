@@ -13,7 +13,8 @@ use object_store::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Remote, fault::Fault};
+use super::Remote;
+use crate::s3::Fault;
 
 const CONTENT: &[u8] = b"Appliance looks whether it can use this storage.";
 const NAME: &str = "attachment; filename*=UTF-8''%C3%A9%E0%B7%83%E6%96%87.txt";

@@ -8,9 +8,11 @@ use object_store::{ObjectStoreExt, PutPayload};
 use super::{
     Direction, Remote,
     breaker::{Breaker, IsOpen, Pass},
-    fault::Fault,
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    s3::Fault,
+};
 
 /// What a probe reads and writes.
 const PROBE: &str = "appliance-probe";

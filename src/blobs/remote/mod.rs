@@ -7,14 +7,11 @@
 mod abandoned;
 mod breaker;
 mod check;
-mod client;
-mod credentials;
-mod fault;
 mod guarding;
 mod reading;
 mod upload;
 
-use std::{env, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow};
 use object_store::{
@@ -25,7 +22,7 @@ use object_store::{
 };
 use tokio::sync::{Semaphore, watch};
 
-use self::{breaker::Breaker, fault::Fault, upload::Journal};
+use self::{breaker::Breaker, upload::Journal};
 pub use self::{
     breaker::{BreakerStatus, LastError},
     check::{CheckStep, Outcome},
@@ -36,6 +33,7 @@ use crate::{
     config::{S3Config, StorageConfig},
     error::{Error, Result},
     hash::ContentHash,
+    s3::{self, Fault, Patience},
 };
 
 pub(super) struct Remote {
@@ -72,16 +70,13 @@ impl Remote {
         outage_pause_max: Duration,
     ) -> Result<Arc<Self>> {
         let s3 = &config.s3;
-        let certificates = client::read_certificates(s3)?;
-        let found = credentials::find(s3, |name| env::var(name).ok())?;
-        let store = client::client(s3, found, &certificates)
-            .with_context(|| format!("opening the bucket {}", s3.bucket))?;
-        let http = client::plain(certificates).context("making a client for S3")?;
+        // The breaker and the jobs try again, and they know better when.
+        let clients = s3::connect(s3, Patience::SHORT)?;
         let journal = Journal::open(journal).context("opening the notes about uploads to S3")?;
         let in_flight_mib_max = config.parts_in_flight * upload::PART_MIB_MIN;
         Ok(Arc::new(Remote {
-            store,
-            http,
+            store: clients.store,
+            http: clients.http,
             config: s3.clone(),
             journal: Arc::new(journal),
             reads: Breaker::new(clock.clone(), outage_pause_max),

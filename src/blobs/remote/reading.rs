@@ -6,7 +6,7 @@ use std::{ops::Range, sync::Arc};
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 
-use super::{Direction, Remote, failed, fault::Fault};
+use super::{Direction, Remote, failed};
 use crate::{
     blobs::{
         layout::{self, FileName},
@@ -15,6 +15,7 @@ use crate::{
     },
     error::Result,
     hash::ContentHash,
+    s3::Fault,
 };
 
 impl Remote {

@@ -50,6 +50,7 @@ pub enum TaskName {
     Drill,
     Scrub,
     Migrate,
+    VerifyBackups,
 }
 
 impl JobView {
@@ -68,6 +69,7 @@ impl JobView {
                 Task::Drill => TaskName::Drill,
                 Task::Scrub => TaskName::Scrub,
                 Task::Migrate => TaskName::Migrate,
+                Task::VerifyBackups { .. } => TaskName::VerifyBackups,
             },
             state: job.state,
             attempts: job.attempts,

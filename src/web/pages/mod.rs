@@ -17,6 +17,7 @@ mod parts;
 pub mod accent;
 pub mod filters;
 pub mod format;
+pub mod prose;
 
 // the pages themselves
 pub mod account;
@@ -151,6 +152,7 @@ pub enum Place {
     Documents,
     Jobs,
     Storage,
+    Backups,
     Audit,
     Settings,
     ApiReference,
@@ -175,6 +177,7 @@ impl Place {
             Place::Documents => "documents",
             Place::Jobs => "jobs",
             Place::Storage => "storage",
+            Place::Backups => "backups",
             Place::Audit => "audit",
             Place::Settings => "settings",
             Place::ApiReference => "api",

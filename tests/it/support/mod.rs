@@ -1,6 +1,7 @@
 //! The real portal on a free port, with a data folder of its own and a clock that tests move.
 
 mod chromium;
+pub mod host;
 mod person;
 pub mod program;
 pub mod s3;

@@ -9,7 +9,7 @@ use crate::{
         documents::{CurrentFile, Document},
     },
     error::{Error, Result},
-    web::pages::{documents::card, format},
+    web::pages::{documents::card, prose},
 };
 
 /// How much of a text stands in the page.
@@ -134,7 +134,7 @@ async fn markdown(app: &App, actor: Actor, document: &Document) -> Result<Previe
     let opened = app.open_content(&content, Some(0..start)).await?;
     let source = opened.read(TEXT_CHARS_MAX).await?;
     let source = String::from_utf8_lossy(&source);
-    Ok(Preview::Prose { html: format::page_of_prose(&source), is_cut: start < size_bytes })
+    Ok(Preview::Prose { html: prose::page_of_prose(&source), is_cut: start < size_bytes })
 }
 
 /// The beginning of a text. Form feeds, which part its pages, become empty lines.
