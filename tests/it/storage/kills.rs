@@ -18,6 +18,9 @@ use crate::{
     },
 };
 
+/// So long without a request, S3 is left alone.
+const QUIET: Duration = Duration::from_millis(300);
+
 /// A portal with its files on S3, which is killed and started again.
 struct Victim {
     s3: S3Server,
@@ -47,6 +50,16 @@ impl Victim {
 
     fn spooled(&self, bytes: &[u8]) -> PathBuf {
         self.shell.data().join("spool").join(Digest::of(bytes).to_string())
+    }
+
+    /// From now on, once the portal has ended the looks at S3 with which it starts: they count too.
+    async fn disturb(&self, disturbance: Disturbance) {
+        let mut seen = u64::MAX;
+        while seen != self.proxy.requests() {
+            seen = self.proxy.requests();
+            tokio::time::sleep(QUIET).await;
+        }
+        self.proxy.disturb(disturbance);
     }
 
     async fn upload(&mut self, bytes: Vec<u8>) {
@@ -118,7 +131,7 @@ async fn a_kill_after_any_request_to_s3_loses_nothing_and_leaves_nothing() {
             for is_answer_lost in [false, true] {
                 let what = format!("{size_bytes} bytes, {cut_after}, {is_answer_lost}");
                 seed += 1;
-                victim.proxy.disturb(Disturbance::StopAfter(cut_after, is_answer_lost));
+                victim.disturb(Disturbance::StopAfter(cut_after, is_answer_lost)).await;
                 victim.upload(content(seed, size_bytes)).await;
                 let begin = Instant::now();
                 // The request that gets no answer, or all is over without it.
@@ -154,9 +167,11 @@ async fn a_kill_between_the_removal_from_the_spool_and_its_record_is_mended_by_i
     // does not know.
     let bytes = content(2_110, 50_000);
     let spooled = victim.spooled(&bytes);
-    victim.proxy.disturb(Disturbance::StopAfter(2, true));
+    victim.disturb(Disturbance::StopAfter(2, true)).await;
     victim.upload(bytes).await;
+    let begin = Instant::now();
     while victim.s3.objects() < victim.known.len() {
+        assert!(begin.elapsed() < PATIENCE, "it does not come to S3");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     victim.kill();
