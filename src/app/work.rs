@@ -72,7 +72,6 @@ fn work(tx: &ReadTx, job: Job) -> Result<Work> {
         Task::RemoveBlob { .. } | Task::BackUp | Task::Drill | Task::Scrub | Task::Migrate => {
             (String::new(), None)
         }
-        Task::RemoveBlob { .. } | Task::BackUp | Task::Drill => (String::new(), None),
         Task::VerifyBackups { archive } => (archive.clone().unwrap_or_default(), None),
         Task::HandOver { from, to } => {
             let name = |id| -> Result<String> {

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     error::Result,
     hash::ContentHash,
-    store::{ReadTx, Record, WriteTx},
+    store::{Record, WriteTx},
 };
 
 /// How records come back.

@@ -24,7 +24,7 @@ pub async fn check(app: Data<App>, member: Member, _form: Form<Empty>) -> Result
         (true, _) => to.complaining("No S3 is configured, so there is nothing to check."),
         (false, 0) => to.saying("Everything that is needed of S3 works."),
         (false, failed) => {
-            let steps = format::count(failed as u64, "step of the check", "steps of the check");
+            let steps = format::counted(failed as u64, "step of the check", "steps of the check");
             to.complaining(format!("{steps} failed. See below."))
         }
     })
