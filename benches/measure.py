@@ -7,6 +7,7 @@ import files
 import lists
 import pages
 import starts
+import storage
 import writes
 from datasets import dataset
 
@@ -15,9 +16,11 @@ SMALLEST = 10_000
 
 def main():
     parser = argparse.ArgumentParser(prog="benches/run.sh", description=__doc__)
-    parser.add_argument("measures", nargs="*", help="pages, lists, starts, files, writes, backups")
+    names = "pages, lists, starts, files, storage, writes, backups"
+    parser.add_argument("measures", nargs="*", help=names)
     parser.add_argument("--documents", type=int, nargs="+", default=[SMALLEST, 100_000])
     parser.add_argument("--file-mib", type=int, default=1024)
+    parser.add_argument("--large-mib", type=int, default=5120)
     parser.add_argument("--backup-mib", type=int, default=1024, help="10240 is the full size")
     wanted = parser.parse_args()
 
@@ -39,6 +42,8 @@ def main():
             starts.measure(folder, documents)
     if is_wanted("files"):
         files.measure(small, wanted.file_mib)
+    if is_wanted("storage"):
+        storage.measure(small, wanted.file_mib, wanted.large_mib)
     if is_wanted("writes"):
         writes.measure(small)
 

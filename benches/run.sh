@@ -20,5 +20,5 @@ if [ ! -x "$python/bin/pocketbase" ]; then
 fi
 
 # The profile that ships. What makes the data sets comes with the program itself: one build.
-cargo bench --locked --quiet --profile dist --bench dataset --no-run
+cargo bench --locked --quiet --profile dist --bench dataset --bench s3 --no-run
 exec python3 benches/measure.py "$@"

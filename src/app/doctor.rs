@@ -6,7 +6,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::App;
+use super::{App, FaultyFile};
 use crate::{
     blobs::{Backend, Status},
     domain::{
@@ -86,6 +86,7 @@ impl App {
             ),
         });
         findings.push(storage_finding(&self.blobs.status().await?));
+        findings.extend(damage_finding(&self.scrub_report().await?.faulty));
         findings.extend(self.s3_finding().await);
         findings.push(self.disk_forecast().await?);
         findings.push(self.consistency_finding().await?);
@@ -145,6 +146,27 @@ fn storage_finding(status: &Status) -> Finding {
         }
         (None, _) => Finding::fine(about, "Files are kept on this machine."),
     }
+}
+
+/// What reading the files again has found.
+fn damage_finding(faulty: &[FaultyFile]) -> Option<Finding> {
+    let first = faulty.first()?;
+    let documents: Vec<_> = first.documents.iter().map(|(_, title)| format!("“{title}”")).collect();
+    let belongs = match documents.is_empty() {
+        true => String::new(),
+        false => format!(" It belongs to {}.", documents.join(", ")),
+    };
+    let others = match faulty.len() - 1 {
+        0 => String::new(),
+        1 => " And one other.".to_owned(),
+        more => format!(" And {more} others."),
+    };
+    Some(Finding::problem(
+        "files",
+        format!("{}{belongs}{others}", first.sentence()),
+        "There is no good copy: restore it from a backup, or upload it again. “Storage” in the \
+         administration lists all of them.",
+    ))
 }
 
 fn from_records(tx: &ReadTx, is_serving: bool) -> Result<Vec<Finding>> {

@@ -42,6 +42,7 @@ async fn tidy(app: &App, round: u64) -> Result<()> {
     app.keep_tidy().await?;
     app.move_strays().await?;
     app.queue_backups().await?;
+    app.queue_scrub().await?;
     if round.is_multiple_of(ROUNDS_PER_ORPHAN_SWEEP) {
         app.blobs.sweep_incoming(app.clock.now() - GRACE).await?;
         app.sweep_orphans().await?;

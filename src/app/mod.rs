@@ -67,7 +67,7 @@ pub use self::{
     setup_link::{SetupForm, SetupLink},
     shown_once::ShownOnce,
     sign_in::{Credentials, Token},
-    storage::Storage,
+    storage::{FaultyFile, LongWork, ScrubReport, Storage, StorageCheck, StorageStanding},
     trash::TrashPage,
     users::{FindUsers, UserDetails, UserSummary, UsersFound},
     work::Work,
@@ -86,6 +86,7 @@ use crate::{
     store::{Store, WriteTx},
 };
 pub use crate::{
+    blobs::{BreakerStatus, CheckStep, Outcome as CheckOutcome, Status as FilesStatus},
     extract::TEXT_BYTES_MAX,
     search::{Snippet, Source as SnippetSource},
 };
@@ -111,6 +112,9 @@ pub struct App {
     indexed: watch::Sender<u64>,
     counts: library::CountCache,
     storage: storage::StorageCache,
+    usage: storage::UsageCache,
+    last_check: storage::LastCheck,
+    turns: storage::Turns,
     throttle: throttle::Throttle,
     drawing: extraction::Drawing,
     /// Files that must stay while a backup is under way.
@@ -187,6 +191,9 @@ impl App {
             settings: ArcSwap::from_pointee(settings),
             counts: library::CountCache::new(10_000),
             storage: storage::cache(),
+            usage: storage::usage_cache(),
+            last_check: storage::LastCheck::empty(),
+            turns: storage::Turns::default(),
             drawing: extraction::Drawing::new(),
             pins: backup::Pins::default(),
             following: backup::Following::default(),

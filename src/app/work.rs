@@ -69,7 +69,9 @@ fn work(tx: &ReadTx, job: Job) -> Result<Work> {
             (category.map(|category| category.name).unwrap_or_default(), None)
         }
         // Whatever it was part of is gone.
-        Task::RemoveBlob { .. } | Task::BackUp | Task::Drill => (String::new(), None),
+        Task::RemoveBlob { .. } | Task::BackUp | Task::Drill | Task::Scrub | Task::Migrate => {
+            (String::new(), None)
+        }
         Task::VerifyBackups { archive } => (archive.clone().unwrap_or_default(), None),
         Task::HandOver { from, to } => {
             let name = |id| -> Result<String> {

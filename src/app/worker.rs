@@ -120,6 +120,16 @@ async fn take(app: &Arc<App>, running: &mut Running, may_have_lost_some: bool) -
     Ok(())
 }
 
+impl App {
+    /// Does one job here and now, for a process without a worker.
+    pub async fn work_off(self: &Arc<Self>, id: Id<Job>) -> Result<()> {
+        if let Some(job) = self.store.write(move |tx| jobs::claim_one(tx, id)).await? {
+            execute(self.clone(), job).await;
+        }
+        Ok(())
+    }
+}
+
 async fn execute(app: Arc<App>, job: Job) {
     let id = job.id;
     // A panic is a failed job and nothing more.

@@ -2,10 +2,15 @@
 //! verified, as often as one likes; the old copies go in a second round, each after a look at its new
 //! one. Between the two both are there, and readers take whichever is nearer.
 
-use std::{fs, os::unix::fs::MetadataExt, sync::Arc};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, anyhow};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, future, stream};
 
 use super::{
     Backend, Blobs, Listed, Tally, digest::hash_file, disk, layout::FileName, remote::Remote,
@@ -17,6 +22,8 @@ use crate::{
 
 /// Copies at the same time.
 const COPIES_MAX: usize = 4;
+/// After this time a step begins no further file, so that whoever counts steps hears of it.
+const STEP_LASTS: Duration = Duration::from_secs(5);
 
 /// What one step of copying did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,6 +41,7 @@ pub struct Migrated {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cleared {
     pub next: Option<ContentHash>,
+    pub looked_at: u64,
     pub removed: Tally,
     /// Stays, because its new copy is missing or wrong.
     pub kept: Vec<(ContentHash, String)>,
@@ -54,9 +62,12 @@ impl Blobs {
     ) -> Result<Migrated> {
         let remote = self.required_remote()?;
         let page = self.page(after, limit).await?;
-        let mut migrated = Migrated { next: next(&page, limit), ..Migrated::default() };
+        let (last, count) = (next(&page, limit), page.len());
+        let (mut done, mut migrated) = (0, Migrated::default());
         let blobs = self.clone();
-        let copies = stream::iter(page).map(move |blob| {
+        let began = Instant::now();
+        let in_time = move |_: &Listed| future::ready(began.elapsed() < STEP_LASTS);
+        let copies = stream::iter(page).take_while(in_time).map(move |blob| {
             let (blobs, remote) = (blobs.clone(), Arc::clone(&remote));
             async move {
                 let copied = match to {
@@ -69,6 +80,8 @@ impl Blobs {
         let mut copies = copies.buffered(COPIES_MAX).boxed();
         while let Some((blob, copied)) = copies.next().await {
             let bytes = blob.stored_bytes.or(blob.remote_bytes);
+            done += 1;
+            migrated.next = if done == count { last } else { Some(blob.hash) };
             match copied {
                 Ok(true) => migrated.copied.count(bytes),
                 Ok(false) => migrated.known.count(bytes),
@@ -90,8 +103,11 @@ impl Blobs {
     pub async fn clear_old(&self, after: Option<ContentHash>, limit: usize) -> Result<Cleared> {
         let remote = self.required_remote()?;
         let page = self.page(after, limit).await?;
-        let mut cleared = Cleared { next: next(&page, limit), ..Cleared::default() };
+        let (last, count, began) = (next(&page, limit), page.len() as u64, Instant::now());
+        let mut cleared = Cleared::default();
         for blob in page {
+            cleared.looked_at += 1;
+            cleared.next = if cleared.looked_at == count { last } else { Some(blob.hash) };
             let (old_bytes, outcome) = match self.shared.backend {
                 Backend::S3 if blob.stored_bytes.is_some() => {
                     (blob.stored_bytes, self.clear_on_disk(&remote, &blob).await)
@@ -107,6 +123,9 @@ impl Blobs {
                     return Err(Error::Busy { message, retry_after_s });
                 }
                 Err(fault) => cleared.kept.push((blob.hash, fault.chain())),
+            }
+            if began.elapsed() >= STEP_LASTS {
+                break;
             }
         }
         Ok(cleared)

@@ -30,6 +30,7 @@ mod serve;
 mod service;
 mod setup_link;
 mod status;
+mod storage;
 mod user;
 mod version;
 mod visits;
@@ -113,6 +114,8 @@ enum Verb {
     Export(export::Arguments),
     /// Build the search index anew
     Reindex,
+    /// Check the storage of files, move them to S3 or back, read them again
+    Storage(storage::Arguments),
     /// Check that the portal works, and that everything stored is whole
     Check(check::Arguments),
     /// Look for what is wrong around the portal, and say how to mend it
@@ -155,6 +158,7 @@ pub fn run(command_line: &CommandLine) -> Result<Exit, Failure> {
         Verb::Restore(arguments) => restore::run(&common.shell()?, arguments),
         Verb::Export(arguments) => export::run(&common.shell()?, arguments),
         Verb::Reindex => reindex::run(&common.shell()?),
+        Verb::Storage(arguments) => storage::run(&common.shell()?, arguments),
         Verb::Check(arguments) => check::run(&common.shell()?, arguments),
         Verb::Doctor(arguments) => doctor::run(common, arguments),
         Verb::Config(arguments) => config::run(common, arguments),

@@ -102,6 +102,18 @@ pub const KEYS: &[Key] = &[
         is_valid: |config| (1..=64).contains(&config.storage.parts_in_flight),
     },
     Key {
+        path: "storage.scrub_days",
+        kind: Kind::Number,
+        expects: "a number of days from 0 to 3650",
+        is_valid: |config| (0..=3_650).contains(&config.storage.scrub_days),
+    },
+    Key {
+        path: "storage.scrub_hour",
+        kind: Kind::Number,
+        expects: "an hour of the day from 0 to 23",
+        is_valid: |config| (0..=23).contains(&config.storage.scrub_hour),
+    },
+    Key {
         path: "storage.s3.bucket",
         kind: Kind::Text,
         expects: "the name of a bucket: 3 to 63 lower-case letters, digits, dots and hyphens",

@@ -19,6 +19,10 @@ pub struct StorageConfig {
     pub cache_mb: u32,
     /// Pieces of files on their way to S3 at the same time; each takes 8 MiB of memory or more.
     pub parts_in_flight: u32,
+    /// Within so many days every file is read again and compared; 0 is never.
+    pub scrub_days: u32,
+    /// The hour of the day, UTC, at which that begins.
+    pub scrub_hour: u32,
     pub s3: S3Config,
 }
 
@@ -88,6 +92,8 @@ impl Default for StorageConfig {
             spool_mb: 20_480,
             cache_mb: 2_048,
             parts_in_flight: 4,
+            scrub_days: 30,
+            scrub_hour: 1,
             s3: S3Config::default(),
         }
     }

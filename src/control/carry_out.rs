@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Reply, Request, accounts, backups as making};
+use super::{Reply, Request, accounts, backups as making, storage};
 use crate::{
     app::{App, PlanView, Reporter, Step},
     blocking::blocking,
@@ -100,6 +100,14 @@ pub async fn carry_out(
         }
         Request::BackupPlan => view(app.backup_plan().await),
         Request::SetBackupPlan(plan) => view(making::set_plan(app, *plan).await),
+        Request::CheckStorage => storage::check(app).await.map(Reply::CheckedStorage),
+        Request::MigrateStorage { to, removes_old } => {
+            let moved = storage::migrate(app, running, (to, removes_old), reporter).await;
+            moved.map(|moved| Reply::MigratedStorage(Box::new(moved)))
+        }
+        Request::ScrubStorage { percent } => {
+            storage::scrub(app, running, percent, reporter).await.map(Reply::ScrubbedStorage)
+        }
         Request::Export { folder, login } => {
             app.export(&folder, login, reporter).await.map(Reply::Exported)
         }

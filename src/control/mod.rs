@@ -16,6 +16,7 @@ mod carry_out;
 mod listening;
 mod opening;
 mod socket;
+mod storage;
 mod wire;
 
 pub use self::{
@@ -25,6 +26,7 @@ pub use self::{
     carry_out::{Running, Status, carry_out, setup_url},
     listening::{Listener, Listening, listen},
     opening::{Refused, ask_or_open},
+    storage::Moved,
     wire::{Reply, Request},
 };
 

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 
-use super::{Account, Added, NewAccount, Password, Status};
+use super::{Account, Added, Moved, NewAccount, Password, Status};
 use crate::{
     app::{
         BackupWanted, Drilled, Exported, Finding, FoundBackups, ListedBackup, Made, PlanView,
-        Report, Step,
+        Report, ScrubReport, Step, StorageCheck,
     },
     backup::{Key, Pruned, Retention},
+    config::Backend,
     domain::backups::Plan,
     error::{Error, Result},
 };
@@ -71,6 +72,14 @@ pub enum Request {
     },
     BackupPlan,
     SetBackupPlan(Box<Plan>),
+    CheckStorage,
+    MigrateStorage {
+        to: Backend,
+        removes_old: bool,
+    },
+    ScrubStorage {
+        percent: u32,
+    },
     /// With a login, only what that person sees.
     Export {
         folder: PathBuf,
@@ -79,7 +88,7 @@ pub enum Request {
 }
 
 impl Request {
-    /// True for what only looks: it may stop when nobody waits for it any more.
+    /// True for what only looks, also at a job: it may stop when nobody waits for it any more.
     pub fn only_looks(&self) -> bool {
         matches!(
             self,
@@ -90,6 +99,9 @@ impl Request {
                 | Request::Probe
                 | Request::Backups { .. }
                 | Request::BackupPlan
+                | Request::CheckStorage
+                | Request::MigrateStorage { .. }
+                | Request::ScrubStorage { .. }
         )
     }
 
@@ -121,6 +133,9 @@ pub enum Reply {
     PrunedBackups(Pruned),
     Drilled(Drilled),
     BackupPlan(Box<PlanView>),
+    CheckedStorage(StorageCheck),
+    MigratedStorage(Box<Moved>),
+    ScrubbedStorage(ScrubReport),
     Exported(Exported),
 }
 

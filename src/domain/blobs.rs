@@ -118,6 +118,15 @@ pub fn find(tx: &ReadTx, hash: ContentHash) -> Result<Option<Blob>> {
     tx.get(&hash)
 }
 
+/// At most `limit` blobs after `after`, in the order of their hashes.
+pub fn after(tx: &ReadTx, after: Option<ContentHash>, limit: usize) -> Result<Vec<Blob>> {
+    let mut scan = tx.records::<Blob>();
+    if let Some(after) = after {
+        scan = scan.after(&after);
+    }
+    scan.iter()?.take(limit).collect()
+}
+
 /// Notes that the bytes have arrived where files rest.
 pub fn mark_stored(tx: &mut WriteTx, hash: ContentHash) -> Result<()> {
     let Some(mut blob) = find(tx, hash)? else { return Ok(()) };

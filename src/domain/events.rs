@@ -100,6 +100,7 @@ verbs! {
     DocumentTrashed "document_trashed" "moved to the trash",
     DocumentRestored "document_restored" "restored",
     DocumentDeleted "document_deleted" "deleted for good",
+    FilesMoved "files_moved" "began to move the files of",
     CategoryCreated "category_created" "added the category",
     CategoryChanged "category_changed" "changed the category",
     CategoryMerged "category_merged" "merged the category",

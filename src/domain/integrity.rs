@@ -12,6 +12,7 @@ use super::{
     organizations::Organization,
     sessions::Session,
     settings::Settings,
+    storage::{FileFault, Migration, Scrubbing},
     tokens::ApiToken,
     users::User,
     versions::Version,
@@ -36,6 +37,10 @@ impl Sound for Blob {}
 impl Sound for Job {}
 impl Sound for Plan {}
 impl Sound for Run {}
+impl Sound for Scrubbing {}
+impl Sound for Migration {}
+/// It may outlive its file until the next look.
+impl Sound for FileFault {}
 /// The names in an event outlive what they name.
 impl Sound for Event {}
 

@@ -42,6 +42,10 @@ pub enum Task {
     BackUp,
     /// Restore the newest backup into a scratch folder, and look whether it is whole.
     Drill,
+    /// Read a share of all files again, and heal what is damaged.
+    Scrub,
+    /// Copy all files to S3 or to the disk.
+    Migrate,
     /// Read the backups again: all that are where the plan puts them, or one archive.
     VerifyBackups { archive: Option<String> },
 }
@@ -58,6 +62,8 @@ impl Task {
             Task::IndexDocuments { .. } => "Update the search for many documents",
             Task::BackUp => "Back the portal up",
             Task::Drill => "Rehearse restoring the newest backup",
+            Task::Scrub => "Read files again to find damage",
+            Task::Migrate => "Move all files to another storage",
             Task::VerifyBackups { .. } => "Read backups again and look whether they are whole",
         }
     }
@@ -125,9 +131,14 @@ pub struct Job {
 }
 
 impl Job {
-    /// Whether it waits, and the library stays whole without it.
+    /// Whether the library stays whole without it, or without the rest of it.
     pub fn can_be_cancelled(&self) -> bool {
-        self.state == State::Queued && matches!(self.task, Task::ExtractBlob { .. })
+        match self.task {
+            Task::ExtractBlob { .. } => self.state == State::Queued,
+            // These look for it after each step.
+            Task::Scrub | Task::Migrate => matches!(self.state, State::Queued | State::Running),
+            _ => false,
+        }
     }
 }
 
@@ -174,7 +185,7 @@ impl Key for State {
 }
 
 /// How far a long job has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Progress {
     pub done: u64,
     /// Unknown while it is still counting.
@@ -285,9 +296,25 @@ pub fn requeue_interrupted(tx: &mut WriteTx, known: &[Id<Job>]) -> Result<usize>
     Ok(count)
 }
 
+/// Takes one job that waits, whether it is due or not; `None` when it does not wait.
+pub fn claim_one(tx: &mut WriteTx, id: Id<Job>) -> Result<Option<Job>> {
+    let waiting = tx.get::<Job>(&id)?.filter(|job| job.state == State::Queued);
+    let Some(mut job) = waiting else { return Ok(None) };
+    job.state = State::Running;
+    job.attempts += 1;
+    job.started_at = Some(tx.now());
+    tx.put(&job)?;
+    Ok(Some(job))
+}
+
+/// A job whose ending is to be noted; one that was cancelled has ended already.
+fn to_be_ended(tx: &ReadTx, id: Id<Job>) -> Result<Option<Job>> {
+    Ok(tx.get::<Job>(&id)?.filter(|job| job.state != State::Cancelled))
+}
+
 /// A job is over and succeeded.
 pub fn complete(tx: &mut WriteTx, id: Id<Job>) -> Result<()> {
-    let Some(mut job) = tx.get::<Job>(&id)? else { return Ok(()) };
+    let Some(mut job) = to_be_ended(tx, id)? else { return Ok(()) };
     job.state = State::Done;
     job.error = None;
     job.finished_at = Some(tx.now());
@@ -308,7 +335,7 @@ pub struct Failure {
 /// A run failed: the job waits and is tried again, or, when that makes no sense or was done often
 /// enough, has failed.
 pub fn fail(tx: &mut WriteTx, id: Id<Job>, failure: &Failure) -> Result<()> {
-    let Some(mut job) = tx.get::<Job>(&id)? else { return Ok(()) };
+    let Some(mut job) = to_be_ended(tx, id)? else { return Ok(()) };
     job.error = Some(failure.error.clone());
     if failure.is_final || job.attempts >= job.task.attempts_max() {
         job.state = State::Failed;
@@ -332,7 +359,7 @@ fn give_up(tx: &mut WriteTx, task: &Task, reason: &str) -> Result<()> {
 /// A run could not begin, because something it needs is out of order or has too much to do: the job
 /// waits, and this was none of its attempts.
 pub fn put_off(tx: &mut WriteTx, id: Id<Job>, error: &str, delay: SignedDuration) -> Result<()> {
-    let Some(mut job) = tx.get::<Job>(&id)? else { return Ok(()) };
+    let Some(mut job) = to_be_ended(tx, id)? else { return Ok(()) };
     job.state = State::Queued;
     job.attempts = job.attempts.saturating_sub(1);
     job.error = Some(error.into());
@@ -349,6 +376,18 @@ pub fn note_progress(tx: &mut WriteTx, id: Id<Job>, progress: Progress) -> Resul
     let Some(mut job) = tx.get::<Job>(&id)? else { return Ok(()) };
     job.progress = Some(progress);
     tx.put(&job)
+}
+
+/// [`note_progress`], for a job that goes on where it was when it is started again: since it has come
+/// further, what happened to it before does not count. `false` when it was cancelled meanwhile.
+pub fn advance(tx: &mut WriteTx, id: Id<Job>, progress: Progress) -> Result<bool> {
+    let running = tx.get::<Job>(&id)?.filter(|job| job.state == State::Running);
+    let Some(mut job) = running else { return Ok(false) };
+    job.progress = Some(progress);
+    job.attempts = 1;
+    job.error = None;
+    tx.put(&job)?;
+    Ok(true)
 }
 
 /// Jobs in one state, or in all, the newest first.
@@ -466,19 +505,17 @@ pub fn retry(tx: &mut WriteTx, actor: &Actor, id: Id<Job>) -> Result<Job> {
     Ok(job)
 }
 
-/// Cancels a job that has not started.
+/// Cancels a job that has not started, or a long one that can stop half-way.
 ///
 /// # Errors
-/// `Conflict` for one that runs or is over, and for the moving of bytes, which must happen.
+/// `Conflict` for others that run or are over, and for the moving of bytes, which must happen.
 pub fn cancel(tx: &mut WriteTx, actor: &Actor, id: Id<Job>) -> Result<Job> {
     let mut job = get(tx, actor, id)?;
-    if job.state != State::Queued {
-        return Err(Error::conflict("Only a job that waits can be cancelled."));
-    }
     if !job.can_be_cancelled() {
-        return Err(Error::conflict(
-            "This job keeps the library consistent and cannot be cancelled.",
-        ));
+        return Err(Error::conflict(match job.state {
+            State::Queued => "This job keeps the library consistent and cannot be cancelled.",
+            _ => "Only a job that waits can be cancelled.",
+        }));
     }
     job.state = State::Cancelled;
     job.finished_at = Some(tx.now());

@@ -33,6 +33,7 @@ pub mod setup;
 pub mod backups;
 pub mod integrity;
 pub mod restoring;
+pub mod storage;
 mod tables;
 
 pub use self::tables::{EVERY_TABLE, TABLES, TableAccess};

@@ -3,7 +3,7 @@
 
 use super::{
     backups::{Plan, Run},
-    blobs::{Blob, Extraction, Place},
+    blobs::{self, Blob, Extraction, Place},
     categories::Category,
     documents::Document,
     events::Event,
@@ -13,6 +13,7 @@ use super::{
     organizations::Organization,
     sessions::Session,
     settings::Settings,
+    storage::{FileFault, Migration, Scrubbing},
     tokens::ApiToken,
     users::User,
     versions::Version,
@@ -20,7 +21,7 @@ use super::{
 use crate::{
     error::Result,
     hash::ContentHash,
-    store::{ReadTx, Record, WriteTx},
+    store::{Record, WriteTx},
 };
 
 /// How records come back.
@@ -68,6 +69,25 @@ impl Restored for Session {
     }
 }
 
+/// What is known about the files of another machine says nothing about these.
+impl Restored for Scrubbing {
+    fn restored(self, _rules: Rules) -> Option<Self> {
+        None
+    }
+}
+
+impl Restored for FileFault {
+    fn restored(self, _rules: Rules) -> Option<Self> {
+        None
+    }
+}
+
+impl Restored for Migration {
+    fn restored(self, _rules: Rules) -> Option<Self> {
+        None
+    }
+}
+
 /// [`await_reading`] queues the reading of every file; bytes need no move; and the backup in which a
 /// job was running is done.
 impl Restored for Job {
@@ -77,6 +97,8 @@ impl Restored for Job {
             | Task::ExtractBlob { .. }
             | Task::BackUp
             | Task::Drill
+            | Task::Scrub
+            | Task::Migrate
             | Task::VerifyBackups { .. } => true,
             Task::RemoveBlob { .. }
             | Task::HandOver { .. }
@@ -94,20 +116,11 @@ pub fn await_reading(
     after: Option<ContentHash>,
     limit: usize,
 ) -> Result<Option<ContentHash>> {
-    let blobs = blobs_after(tx, after, limit)?;
+    let blobs = blobs::after(tx, after, limit)?;
     for blob in &blobs {
         if blob.extraction == Extraction::Pending {
             jobs::enqueue(tx, Task::ExtractBlob { blob: blob.hash })?;
         }
     }
     Ok(blobs.last().map(|blob| blob.hash))
-}
-
-/// At most `limit` blobs after `after`.
-pub fn blobs_after(tx: &ReadTx, after: Option<ContentHash>, limit: usize) -> Result<Vec<Blob>> {
-    let mut scan = tx.records::<Blob>();
-    if let Some(after) = after {
-        scan = scan.after(&after);
-    }
-    scan.iter()?.take(limit).collect()
 }

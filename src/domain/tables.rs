@@ -16,6 +16,7 @@ use super::{
     restoring::{Restored, Rules},
     sessions::Session,
     settings::Settings,
+    storage::{FileFault, Migration, Scrubbing},
     tokens::ApiToken,
     users::User,
     versions::Version,
@@ -58,6 +59,9 @@ pub const EVERY_TABLE: &[TableAccess] = &[
     access::<Event>(),
     access::<Plan>(),
     access::<Run>(),
+    access::<Scrubbing>(),
+    access::<FileFault>(),
+    access::<Migration>(),
 ];
 
 pub const TABLES: &[Table] = &{

@@ -141,7 +141,7 @@ pub fn list(tx: &ReadTx, actor: &Actor, document: &Document) -> Result<Vec<Versi
     Ok(tx.get(&current.version)?.into_iter().collect())
 }
 
-pub(super) fn of_document(tx: &ReadTx, document: Id<Document>) -> Result<Vec<Version>> {
+pub(in crate::domain) fn of_document(tx: &ReadTx, document: Id<Document>) -> Result<Vec<Version>> {
     tx.index(&BY_DOCUMENT).within(&document).backward().records()?.collect()
 }
 

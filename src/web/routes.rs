@@ -3,7 +3,7 @@
 use super::{
     api::{
         account, backups, categories, documents as docs, events, groups, health as front_door,
-        jobs, media, openapi, sessions, settings, sign_in, tokens, users,
+        jobs, media, openapi, sessions, settings, sign_in, storage, tokens, users,
     },
     assets,
     endpoint::{Endpoint, delete, get, patch, post, put},
@@ -112,7 +112,7 @@ fn admin_pages() -> Vec<Endpoint> {
     use pages::admin::{
         backups, categories, dashboard,
         documents::{bulk, list},
-        events, jobs, settings,
+        events, jobs, settings, storage,
     };
     vec![
         get("/admin", dashboard::show),
@@ -131,6 +131,11 @@ fn admin_pages() -> Vec<Endpoint> {
         post("/admin/jobs/retry-failed", jobs::retry_failed),
         post("/admin/jobs/{id}/retry", jobs::retry),
         post("/admin/jobs/{id}/cancel", jobs::cancel),
+        get("/admin/storage", storage::show),
+        get("/admin/storage/work", storage::work),
+        post("/admin/storage/check", storage::acts::check),
+        post("/admin/storage/scrub", storage::acts::scrub),
+        post("/admin/storage/migrate", storage::acts::migrate),
         get("/admin/backups", backups::show),
         get("/admin/backups/state", backups::state),
         post("/admin/backups/plan", backups::submit_plan),
@@ -505,7 +510,24 @@ fn administration_api() -> Vec<Endpoint> {
             .gives::<jobs::JobView>(200),
         post("/api/admin/jobs/{id}/cancel", jobs::cancel)
             .about(GROUP, "Cancel a job that waits")
+            .detail("Reading files again and moving them can be cancelled while they run, too.")
             .gives::<jobs::JobView>(200),
+        get("/api/admin/storage", storage::show)
+            .about(GROUP, "Show where files rest, what waits, and what is damaged")
+            .gives::<storage::StorageView>(200),
+        post("/api/admin/storage/check", storage::check)
+            .about(GROUP, "Try everything that is needed of S3")
+            .detail("Writes, reads, lists and deletes a file of its own.")
+            .gives::<storage::CheckView>(200),
+        post("/api/admin/storage/scrub", storage::scrub)
+            .about(GROUP, "Read files again, and heal what is damaged")
+            .json::<storage::ScrubForm>()
+            .gives::<jobs::JobView>(202),
+        post("/api/admin/storage/migrate", storage::migrate)
+            .about(GROUP, "Copy all files to S3 or to the disk")
+            .detail("The old copies stay, unless `remove_old` is set and everything was copied.")
+            .json::<storage::MigrationForm>()
+            .gives::<jobs::JobView>(202),
         get("/api/admin/backups", backups::list)
             .about(GROUP, "Show how backups stand and which there are")
             .gives::<backups::BackupList>(200),

@@ -11,10 +11,11 @@ mod portal;
 use std::time::{Duration, Instant};
 
 use self::{client::Client, portal::Portal};
-use crate::support::{Api, PASSWORD, Shell, program::Server};
+use crate::support::{Api, PASSWORD, Shell, program::Server, s3::S3Server};
 
 /// In a run of the whole suite.
 const KILLS: u64 = 10;
+const KILLS_ON_S3: u64 = 4;
 const CLIENTS: u64 = 8;
 const LOAD_MS_MAX: u64 = 1_000;
 /// Every so many kills, another one hits the start that follows.
@@ -27,14 +28,28 @@ const START_RATIO_MAX: f64 = 3.0;
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_kill_9() {
-    let kills = from_environment("CRASH_KILLS").unwrap_or(KILLS);
+    let (after_kills, after_stops) = survive(&Shell::new(), KILLS).await;
+    compare_starts(after_kills, after_stops);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_survives_kill_9_with_its_files_on_s3() {
+    let s3 = S3Server::start();
+    let shell = Shell::new();
+    shell.configure(&s3.configuration(None));
+    survive(&shell, KILLS_ON_S3).await;
+    assert_eq!(s3.parts(), 0, "parts of abandoned uploads");
+}
+
+/// How long each start took after a kill, and after a clean stop.
+async fn survive(shell: &Shell, kills: u64) -> (Vec<Duration>, Vec<Duration>) {
+    let kills = from_environment("CRASH_KILLS").unwrap_or(kills);
     let seed = from_environment("CRASH_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     println!("CRASH_KILLS={kills} CRASH_SEED={seed}");
     let mut random = Random(seed);
     let mut clients: Vec<Client> =
         (0..CLIENTS).map(|number| Client::new(number, Random(random.next()))).collect();
 
-    let shell = Shell::new();
     shell.add_user("ada", &["--admin"]);
     let mut server = shell.serve(&[]);
     let token = sign_in(&server).await;
@@ -43,13 +58,13 @@ async fn what_was_acknowledged_survives_kill_9() {
         let load = Duration::from_millis(random.below(LOAD_MS_MAX));
         clients = load_and_kill(&mut server, &token, clients, load).await;
         if kill % KILLS_PER_KILLED_START == 0 {
-            kill_start(&shell, Duration::from_millis(random.below(KILLED_START_MS_MAX)));
+            kill_start(shell, Duration::from_millis(random.below(KILLED_START_MS_MAX)));
         }
         let took;
-        (server, took) = start(&shell).await;
+        (server, took) = start(shell).await;
         after_kills.push(took);
 
-        let portal = Portal { shell: &shell, api: Api::at(&server.url, &token) };
+        let portal = Portal { shell, api: Api::at(&server.url, &token) };
         portal.finish_jobs().await;
         portal.check();
         let mut found = portal.documents().await;
@@ -62,14 +77,14 @@ async fn what_was_acknowledged_survives_kill_9() {
             drop(portal);
             server.stop();
             let took;
-            (server, took) = start(&shell).await;
+            (server, took) = start(shell).await;
             after_stops.push(took);
         }
     }
     let acknowledged: u64 = clients.iter().map(|client| client.acknowledged).sum();
     assert!(acknowledged > kills, "the clients did next to nothing");
-    compare_starts(after_kills, after_stops);
     println!("{kills} kills, {acknowledged} acknowledged writes");
+    (after_kills, after_stops)
 }
 
 /// Lets the clients write for a while, and kills the program under them.

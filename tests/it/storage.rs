@@ -2,9 +2,11 @@
 
 mod cache;
 mod checking;
+mod kills;
 mod links;
 mod migrating;
 mod moving;
+mod operating;
 mod outages;
 mod portal;
 mod scrubbing;

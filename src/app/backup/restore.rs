@@ -21,8 +21,8 @@ use crate::{
     clock::Clock,
     config::Config,
     domain::{
-        blobs::Blob,
-        restoring::{self, Rules},
+        blobs::{self, Blob},
+        restoring::Rules,
     },
     error::{Error, Result},
     hash::ContentHash,
@@ -142,7 +142,7 @@ pub(super) async fn look_for_files(staging: &mut Staging, restored: &mut Restore
 }
 
 pub(super) async fn next_blobs(staging: &Staging, after: Option<ContentHash>) -> Result<Vec<Blob>> {
-    staging.store.read(move |tx| restoring::blobs_after(tx, after, STEP)).await
+    staging.store.read(move |tx| blobs::after(tx, after, STEP)).await
 }
 
 /// The newest backup of a portal: in its repository, or in its folder of archives.

@@ -8,7 +8,9 @@ mod extract_blob;
 mod hand_over;
 mod index_documents;
 mod merge_category;
+mod migrate;
 mod remove_blob;
+mod scrub;
 mod store_blob;
 mod verify_backups;
 
@@ -29,6 +31,8 @@ pub(super) async fn run(app: &App, job: &Job) -> Result<()> {
         Task::ExtractBlob { blob } => extract_blob::run(app, blob).await,
         Task::BackUp => back_up::run(app, job.id).await,
         Task::Drill => drill::run(app, job.id).await,
+        Task::Scrub => scrub::run(app, job.id).await,
+        Task::Migrate => migrate::run(app, job.id).await,
         Task::VerifyBackups { archive } => verify_backups::run(app, job.id, archive).await,
         Task::RemoveBlob { blob } => remove_blob::run(app, blob).await,
         Task::HandOver { from, to } => hand_over::run(app, job.id, from, to).await,

@@ -48,11 +48,13 @@ pub enum TaskName {
     IndexDocuments,
     BackUp,
     Drill,
+    Scrub,
+    Migrate,
     VerifyBackups,
 }
 
 impl JobView {
-    fn of(job: Job) -> Self {
+    pub fn of(job: Job) -> Self {
         JobView {
             id: job.id,
             title: job.task.title(),
@@ -65,6 +67,8 @@ impl JobView {
                 Task::IndexDocuments { .. } => TaskName::IndexDocuments,
                 Task::BackUp => TaskName::BackUp,
                 Task::Drill => TaskName::Drill,
+                Task::Scrub => TaskName::Scrub,
+                Task::Migrate => TaskName::Migrate,
                 Task::VerifyBackups { .. } => TaskName::VerifyBackups,
             },
             state: job.state,

@@ -30,3 +30,4 @@ pub mod backups;
 pub mod events;
 pub mod jobs;
 pub mod settings;
+pub mod storage;

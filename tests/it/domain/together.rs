@@ -220,6 +220,7 @@ fn work(tx: &mut WriteTx, luck: u8) -> Result<()> {
             }
             Task::RemoveBlob { blob } => blobs::forget(tx, blob).map(|_| true)?,
             Task::BackUp | Task::Drill | Task::VerifyBackups { .. } => true,
+            Task::Scrub | Task::Migrate => true,
             Task::HandOver { from, to } => {
                 let is_over = documents::hand_over(tx, from, to, 2)? == 0;
                 if is_over {

@@ -5,6 +5,7 @@ mod account;
 mod administration;
 mod api;
 mod documents;
+mod storage;
 
 use appliance::web::pages::{
     Flash, FormErrors, Moment, Page, Person, Place, SearchBox, Theme, Tone, Undo, accent::Accent,
@@ -48,6 +49,7 @@ pub fn all() -> Vec<Exhibit> {
     exhibits.extend(documents::all());
     exhibits.extend(account::all());
     exhibits.extend(administration::all());
+    exhibits.extend(storage::all());
     exhibits.extend(api::all());
     exhibits
 }

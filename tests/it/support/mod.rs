@@ -206,6 +206,11 @@ impl Api {
         Api { client: Client::new(), url: url.to_owned(), token }
     }
 
+    /// The same program, after the portal was started at another address.
+    pub fn moved_to(self, url: &str) -> Self {
+        Api { url: url.to_owned(), ..self }
+    }
+
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method = method.parse().expect("a method");
         let request = self.client.request(method, format!("{}{path}", self.url));

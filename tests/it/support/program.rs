@@ -46,6 +46,11 @@ impl Shell {
         Shell { folder }
     }
 
+    /// With this in its configuration file from the next start on.
+    pub fn configure(&self, toml: &str) {
+        fs::write(self.folder.path().join("empty.toml"), toml).expect("a configuration file");
+    }
+
     /// Not there before the first start.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")

@@ -74,6 +74,24 @@ impl S3Server {
         StorageConfig { backend: Backend::S3, cache_mb: 0, s3, ..StorageConfig::default() }
     }
 
+    /// The same settings, as a configuration file has them.
+    pub fn configuration(&self, through: Option<&FaultProxy>) -> String {
+        let storage = self.storage(through);
+        format!(
+            "[storage]\nbackend = \"s3\"\ncache_mb = 0\n[storage.s3]\nbucket = \"{BUCKET}\"\nprefix = \
+             \"{PREFIX}\"\nendpoint = \"{}\"\npath_style = true\nallow_http = true\naccess_key_id = \
+             \"{ACCESS_KEY}\"\nsecret_access_key = \"{SECRET_KEY}\"\n",
+            storage.s3.endpoint
+        )
+    }
+
+    /// How many objects there are, of whatever name.
+    pub fn objects(&self) -> usize {
+        let folders = fs::read_dir(self.root.path().join(BUCKET).join(PREFIX));
+        let folders = folders.into_iter().flatten().map(|folder| folder.expect("an entry").path());
+        folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten().count()
+    }
+
     /// The same for a portal whose files are on the disk, and only its backups here: in
     /// `s3://documents/…`.
     pub fn for_backups(&self, through: Option<&FaultProxy>) -> StorageConfig {
@@ -141,8 +159,8 @@ struct ProxyState {
     /// An answer for requests whose target contains a text.
     canned: Mutex<Option<(&'static str, String)>>,
     requests: AtomicU64,
-    /// Passed on to the server, which has not answered yet.
-    passed_on: AtomicU64,
+    /// Begun, and neither answered by the server nor given up by the client.
+    under_way: AtomicU64,
     log: Mutex<Vec<String>>,
 }
 
@@ -152,7 +170,7 @@ impl FaultProxy {
             disturbance: Mutex::new(Disturbance::None),
             canned: Mutex::new(None),
             requests: AtomicU64::new(0),
-            passed_on: AtomicU64::new(0),
+            under_way: AtomicU64::new(0),
             log: Mutex::new(Vec::new()),
         });
         let (upstream, shared) = (server.address, Arc::clone(&state));
@@ -181,7 +199,7 @@ impl FaultProxy {
 
     /// Waits until the server has done what it was asked for.
     pub async fn settle(&self) {
-        while self.state.passed_on.load(Ordering::SeqCst) > 0 {
+        while self.state.under_way.load(Ordering::SeqCst) > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -228,6 +246,7 @@ async fn pass_on(
     }
     let (head, mut body) = read_head(&mut client).await?;
     let head = String::from_utf8(head).map_err(io::Error::other)?;
+    let under_way = UnderWay::begin(&state.under_way);
     let number = state.requests.fetch_add(1, Ordering::SeqCst) + 1;
     let mut words = head.split(' ');
     let (method, target) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
@@ -262,6 +281,7 @@ async fn pass_on(
     match &disturbance {
         Disturbance::Refuse => return Ok(()),
         Disturbance::Silence => {
+            drop(under_way);
             tokio::time::sleep(Duration::from_secs(3_600)).await;
             return Ok(());
         }
@@ -282,10 +302,8 @@ async fn pass_on(
         _ => {}
     }
 
-    state.passed_on.fetch_add(1, Ordering::SeqCst);
-    let answered = ask(upstream, &head, &body).await;
-    state.passed_on.fetch_sub(1, Ordering::SeqCst);
-    let (mut server, head, first) = answered?;
+    let (mut server, head, first) = ask(upstream, &head, &body).await?;
+    drop(under_way);
     if disturbance == Disturbance::LoseAnswer {
         return Ok(());
     }
@@ -309,6 +327,22 @@ async fn pass_on(
         if server.read_buf(&mut piece).await? == 0 {
             return client.shutdown().await;
         }
+    }
+}
+
+/// Counts a request for as long as it lives.
+struct UnderWay<'c>(&'c AtomicU64);
+
+impl<'c> UnderWay<'c> {
+    fn begin(counter: &'c AtomicU64) -> Self {
+        counter.fetch_add(1, Ordering::SeqCst);
+        UnderWay(counter)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     app::{self, App, Finding, Level},
+    config::Backend,
     domain::{
         access::{Action, decide},
         events::{self, Filter},
@@ -154,17 +155,21 @@ impl Operation {
         Ok(Operation {
             waiting,
             failed,
-            storage: storage(app.storage(&member.actor()).await?),
+            storage: storage(app.storage(&member.actor()).await?, app.config.storage.backend),
             health: app.doctor(true).await?.into_iter().map(check).collect(),
             jobs: rows,
         })
     }
 }
 
-fn storage(found: app::Storage) -> Storage {
+fn storage(found: app::Storage, backend: Backend) -> Storage {
     let part = |label: &str, size_bytes| StoragePart { label: label.into(), size_bytes };
     let parts = vec![
-        part("Files", found.files_bytes),
+        // Those on S3 take no room here.
+        part(
+            if backend == Backend::S3 { "Files on this machine" } else { "Files" },
+            found.files_bytes,
+        ),
         part("Texts and previews", found.derived_bytes),
         part("Search index", found.index_bytes),
         part("Records", found.records_bytes),

@@ -11,6 +11,7 @@ pub mod events;
 pub mod groups;
 pub mod jobs;
 pub mod settings;
+pub mod storage;
 pub mod users;
 
 use crate::{
@@ -28,7 +29,7 @@ pub struct Sidebar {
     pub failed_jobs: u64,
     /// People, the audit log, settings.
     pub may_govern: bool,
-    /// Jobs, backups.
+    /// Jobs, backups, the storage.
     pub may_operate: bool,
 }
 
@@ -47,7 +48,7 @@ impl Sidebar {
     pub fn shows(&self, key: &str) -> bool {
         match key {
             "dashboard" | "people" | "audit" | "settings" => self.may_govern,
-            "jobs" | "backups" => self.may_operate,
+            "jobs" | "backups" | "storage" => self.may_operate,
             _ => true,
         }
     }

@@ -5,8 +5,8 @@ use std::{fs, path::Path, time::Duration};
 
 use moka::sync::Cache;
 
-use super::App;
 use crate::{
+    app::App,
     blocking::blocking,
     domain::access::{Action, Actor, decide},
     error::Result,
@@ -16,7 +16,7 @@ use crate::{
 /// Room in bytes, each part by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Storage {
-    /// The files of all versions.
+    /// The files of all versions, as far as they are on this machine.
     pub files_bytes: u64,
     /// What is made from them: text, thumbnails, page images.
     pub derived_bytes: u64,
@@ -31,9 +31,9 @@ const KEPT: Duration = Duration::from_secs(5 * 60);
 /// Small portals are counted at once, and theirs should be fresh.
 const FILES_KEPT_MIN: u64 = 10_000;
 
-pub(super) type StorageCache = Cache<(), Storage>;
+pub(in crate::app) type StorageCache = Cache<(), Storage>;
 
-pub(super) fn cache() -> StorageCache {
+pub(in crate::app) fn cache() -> StorageCache {
     Cache::builder().max_capacity(1).time_to_live(KEPT).build()
 }
 
