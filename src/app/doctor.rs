@@ -85,6 +85,9 @@ impl App {
         });
         findings.push(storage_finding(&self.blobs.status().await?));
         findings.push(open_files_finding());
+        if is_serving {
+            findings.extend(self.https_findings().await?);
+        }
         findings.extend(self.unknown_proxy.get().map(proxy_finding));
         Ok(findings)
     }

@@ -14,8 +14,10 @@ mod check;
 mod completions;
 mod config;
 mod doctor;
+mod doors;
 mod export;
 mod failure;
+mod https;
 mod keys;
 mod logging;
 mod output;
@@ -27,6 +29,7 @@ mod setup_link;
 mod status;
 mod user;
 mod version;
+mod watchdog;
 
 use std::path::PathBuf;
 
@@ -97,7 +100,7 @@ enum Verb {
     Check(check::Arguments),
     /// Look for what is wrong around the portal, and say how to mend it
     Doctor(doctor::Arguments),
-    /// Show or check the configuration
+    /// Show or check the configuration; set the domain while the portal runs
     Config(config::Arguments),
     /// Show the version
     Version(version::Arguments),

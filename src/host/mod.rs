@@ -6,3 +6,5 @@ pub mod limits;
 pub mod owner;
 pub mod ports;
 pub mod processes;
+pub mod service;
+pub mod sockets;

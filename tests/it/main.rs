@@ -32,13 +32,16 @@ mod cli;
 mod control;
 mod crash;
 mod drawing;
+mod front;
 mod gallery;
+mod https;
 mod indexing;
 mod integrity;
 mod late;
 mod oracle;
 mod pages;
 mod public;
+mod service;
 mod sign_in;
 mod upkeep;
 
