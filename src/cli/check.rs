@@ -1,11 +1,15 @@
-//! `appliance check`: is everything that is stored whole?
+//! `appliance check`: does the portal work, as its visitors see it, and is everything that is stored
+//! whole?
 
+use anyhow::anyhow;
 use clap::Args;
 
 use super::{
     Exit, Failure, Shell,
     ask::unexpected,
+    findings,
     output::{self, Color, colored, counted},
+    visits,
 };
 use crate::{
     app::Report,
@@ -23,15 +27,25 @@ pub struct Arguments {
 }
 
 pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
+    let probes = visits::probe(shell)?;
+    if !arguments.json && !probes.is_empty() {
+        // At once: what follows takes its time in a large library.
+        output::print(&format!("{}\n", findings::lines(&probes)))?;
+    }
     let report = match shell.ask(Request::Check { deep: arguments.deep })? {
         Reply::Checked(report) => report,
         other => return Err(unexpected(&other)),
     };
     match arguments.json {
-        true => output::print_json(&report)?,
+        true => {
+            let mut json = serde_json::to_value(&report).map_err(|fault| anyhow!(fault))?;
+            json["probes"] = serde_json::to_value(&probes).map_err(|fault| anyhow!(fault))?;
+            output::print_json(&json)?;
+        }
         false => output::print(&shown(&report))?,
     }
-    Ok(if report.damages_total == 0 { Exit::Done } else { Exit::Partly })
+    let is_well = report.damages_total == 0 && !findings::has_problem(&probes);
+    Ok(if is_well { Exit::Done } else { Exit::Partly })
 }
 
 fn shown(report: &Report) -> String {

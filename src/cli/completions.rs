@@ -12,8 +12,12 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let mut script = Vec::new();
-    generate(arguments.shell, &mut CommandLine::command(), "appliance", &mut script);
-    output::print(&String::from_utf8_lossy(&script))?;
+    output::print(&script(arguments.shell))?;
     Ok(Exit::Done)
+}
+
+pub fn script(shell: Shell) -> String {
+    let mut script = Vec::new();
+    generate(shell, &mut CommandLine::command(), "appliance", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
 }

@@ -1,15 +1,20 @@
 //! `appliance config`: what is in effect, where it comes from, and whether it makes sense.
 
+use std::{fs, path::PathBuf};
+
+use anyhow::Context;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Common, Exit, Failure, https,
+    Common, Exit, Failure,
+    https::{self, Live},
     output::{self, Color, colored},
 };
 use crate::{
-    config::{KEYS, Loaded, Origin, TEMPLATE, load},
-    control::{Change, HttpsChange},
+    config::{self, KEYS, Key, Loaded, Origin, Problems, SYSTEM_FILE, Sources, TEMPLATE, load},
+    error::Error,
+    host::files::{self, Rights},
 };
 
 #[derive(Debug, Args)]
@@ -31,26 +36,20 @@ enum Verb {
     },
     /// Say everything that is wrong with the file and the environment
     Check,
-    /// Set the domains, or the e-mail address for certificates, while the portal runs
+    /// Change a setting in the file, which counts after a restart; or set the domains (`domain`) or
+    /// the e-mail address for certificates (`email`) while the portal runs
     Set {
-        setting: Setting,
-        /// Domains, the main one first, or one address
+        /// The name with its section, such as https.domains; or domain, or email
+        key: String,
+        /// The value; several of a list are separated by commas
         #[arg(required = true)]
         values: Vec<String>,
-        /// Do not wait for the certificate
+        /// Do not wait for the certificate of a domain
         #[arg(long)]
         no_wait: bool,
     },
-    /// Leave a setting to the configuration file again
-    Unset { setting: Setting },
-}
-
-/// What can be set without a restart. It is kept with the data, and wins over the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Setting {
-    #[value(alias = "domains")]
-    Domain,
-    Email,
+    /// Leave what was set while the portal ran to the configuration file again
+    Unset { setting: Live },
 }
 
 pub fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
@@ -59,34 +58,15 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
         Verb::Show { json: true, .. } => output::print_json(&as_json(&common.load(Vec::new())?))?,
         Verb::Show { .. } => output::print(&as_toml(&common.load(Vec::new())?))?,
         Verb::Check => return check(common),
-        Verb::Set { setting, values, no_wait } => {
-            return https::set(&common.shell()?, change(*setting, values)?, !no_wait);
+        Verb::Set { key, values, no_wait } => {
+            return match Live::from_str(key, true) {
+                Ok(setting) => https::set(&common.shell()?, setting.to(values)?, !no_wait),
+                Err(_) => change(common, key, &values.join(",")),
+            };
         }
-        Verb::Unset { setting: Setting::Domain } => {
-            let change = HttpsChange { domains: Change::Unset, ..HttpsChange::default() };
-            return https::set(&common.shell()?, change, false);
-        }
-        Verb::Unset { setting: Setting::Email } => {
-            let change = HttpsChange { email: Change::Unset, ..HttpsChange::default() };
-            return https::set(&common.shell()?, change, false);
-        }
+        Verb::Unset { setting } => return https::set(&common.shell()?, setting.gone(), false),
     }
     Ok(Exit::Done)
-}
-
-fn change(setting: Setting, values: &[String]) -> Result<HttpsChange, Failure> {
-    // Commas, too, as in the environment.
-    let values: Vec<String> =
-        values.iter().flat_map(|value| value.split(',')).map(str::to_owned).collect();
-    match (setting, values.as_slice()) {
-        (Setting::Domain, _) => {
-            Ok(HttpsChange { domains: Change::Set(values), ..HttpsChange::default() })
-        }
-        (Setting::Email, [email]) => {
-            Ok(HttpsChange { email: Change::Set(email.clone()), ..HttpsChange::default() })
-        }
-        (Setting::Email, _) => Err(Failure::usage("Name one address.".to_owned())),
-    }
 }
 
 fn check(common: &Common) -> Result<Exit, Failure> {
@@ -105,6 +85,57 @@ fn check(common: &Common) -> Result<Exit, Failure> {
             }
             Ok(Exit::Usage)
         }
+    }
+}
+
+/// Writes the file with another value, if it is sound with it.
+fn change(common: &Common, name: &str, value: &str) -> Result<Exit, Failure> {
+    let key = Key::find(name).ok_or_else(|| {
+        let nearest = Key::nearest(name);
+        let advice = nearest.map_or_else(
+            || "“appliance config show --template” lists all settings.".to_owned(),
+            |nearest| format!("Did you mean “{nearest}”?"),
+        );
+        Failure::usage(format!("There is no setting “{name}”. {advice}"))
+    })?;
+    let sources = common.sources(Vec::new());
+    let path = sources.file().ok_or_else(|| {
+        Failure::from(Error::NotFound(format!(
+            "There is no configuration file. Begin one: appliance config show --template > \
+             {SYSTEM_FILE}, or name one with --config."
+        )))
+    })?;
+    let before = files::read(&path)?.unwrap_or_default();
+    let before =
+        String::from_utf8(before).with_context(|| format!("{} is no text", path.display()));
+    let after = config::set(&before?, key, &key.value(value))
+        .with_context(|| format!("changing {}", path.display()))?;
+    let rights = Rights::of(&path).context("looking at the file")?;
+    let rights = rights.unwrap_or_else(|| Rights::own(0o640));
+    let draft = Draft(path.with_extension("draft"));
+    files::replace(&draft.0, after.as_bytes(), rights)?;
+    let tried = Sources { file: Some(draft.0.clone()), ..sources };
+    if let Err(problems) = load(&tried) {
+        let (drafted, real) = (draft.0.display().to_string(), path.display().to_string());
+        let said = problems.0.into_iter().map(|problem| problem.replace(&drafted, &real));
+        return Err(Problems(said.collect()).into());
+    }
+    files::replace(&path, after.as_bytes(), rights)?;
+    let value = key.value(value);
+    output::print(&format!(
+        "{name} = {value} is in {}. It counts after a restart: appliance restart\n",
+        path.display()
+    ))?;
+    Ok(Exit::Done)
+}
+
+/// A file that is tried and then removed.
+struct Draft(PathBuf);
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // One that was never written is not there.
+        let _gone = fs::remove_file(&self.0);
     }
 }
 

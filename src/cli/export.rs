@@ -7,6 +7,7 @@ use super::{
     ask::unexpected,
     backup::{push_damages, whole},
     output::{self, counted},
+    service,
 };
 use crate::{
     control::{Reply, Request},
@@ -28,6 +29,7 @@ pub struct Arguments {
 
 pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
     let folder = whole(&arguments.folder)?;
+    service::must_reach(shell, &folder)?;
     let request = Request::Export { folder: folder.clone().into(), login: arguments.login.clone() };
     let exported = match shell.ask(request)? {
         Reply::Exported(exported) => exported,

@@ -40,6 +40,16 @@ impl Locking {
 }
 
 impl Opening {
+    /// The same flags for another run of this program.
+    pub fn flags(&self) -> Vec<String> {
+        let flag = |name: &str, path: &Option<PathBuf>| {
+            path.iter().map(|path| format!("--{name}={}", path.display())).collect::<Vec<_>>()
+        };
+        let mut flags = flag("identity-file", &self.identity_file);
+        flags.extend(flag("passphrase-file", &self.passphrase_file));
+        flags
+    }
+
     pub fn key(&self) -> Result<Key, Failure> {
         match (&self.passphrase_file, &self.identity_file) {
             (Some(path), _) => Ok(Key::Passphrase(passphrase(path)?)),

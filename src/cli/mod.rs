@@ -9,7 +9,6 @@
 
 mod ask;
 mod backup;
-mod backup_plan;
 mod check;
 mod completions;
 mod config;
@@ -17,18 +16,25 @@ mod doctor;
 mod doors;
 mod export;
 mod failure;
+mod findings;
 mod https;
+mod install;
 mod keys;
+mod leading;
 mod logging;
+mod logs;
+mod manual;
 mod output;
 mod passwords;
 mod reindex;
 mod restore;
 mod serve;
+mod service;
 mod setup_link;
 mod status;
 mod user;
 mod version;
+mod visits;
 mod watchdog;
 
 use std::path::PathBuf;
@@ -82,8 +88,22 @@ struct Common {
 enum Verb {
     /// Run the portal
     Serve(serve::Arguments),
+    /// Make the portal a service of this machine: user, configuration, units, HTTPS
+    Install(install::Arguments),
+    /// Take the service away again; the data stay, unless --purge says otherwise
+    Uninstall(install::UninstallArguments),
     /// Show whether the portal runs, and how it is
     Status(status::Arguments),
+    /// Show what the service says
+    Logs(logs::Arguments),
+    /// Show the last errors of the service
+    Errors(logs::ErrorsArguments),
+    /// Start the service
+    Start(service::Arguments),
+    /// Stop the service, or a server that was started by hand
+    Stop(service::Arguments),
+    /// Restart the service; its visitors wait meanwhile
+    Restart(service::Arguments),
     /// Print a new one-time link for setting the portal up
     SetupLink,
     /// Add people, list them, change their password, lock them out
@@ -96,7 +116,7 @@ enum Verb {
     Export(export::Arguments),
     /// Build the search index anew
     Reindex,
-    /// Check that everything stored is whole
+    /// Check that the portal works, and that everything stored is whole
     Check(check::Arguments),
     /// Look for what is wrong around the portal, and say how to mend it
     Doctor(doctor::Arguments),
@@ -106,6 +126,8 @@ enum Verb {
     Version(version::Arguments),
     /// Print completions for a shell
     Completions(completions::Arguments),
+    /// Print the manual page, or write those of all verbs into a folder
+    Man(manual::Arguments),
 }
 
 /// Reads the command line. Ends the program when there is nothing to run: after `--help`, or with
@@ -122,6 +144,13 @@ pub fn run(command_line: &CommandLine) -> Result<Exit, Failure> {
         Verb::Serve(arguments) => {
             serve::run(common.load_for_work(arguments.flags())?, common, arguments)
         }
+        Verb::Install(arguments) => install::run(arguments),
+        Verb::Uninstall(arguments) => install::run_uninstall(arguments),
+        Verb::Logs(arguments) => logs::run(arguments),
+        Verb::Errors(arguments) => logs::run_errors(arguments),
+        Verb::Start(arguments) => service::start(&common.shell()?, arguments),
+        Verb::Stop(arguments) => service::stop(&common.shell()?, arguments),
+        Verb::Restart(arguments) => service::restart(&common.shell()?, arguments),
         Verb::Status(arguments) => status::run(&common.shell()?, arguments),
         Verb::SetupLink => setup_link::run(&common.shell()?),
         Verb::User(arguments) => user::run(&common.shell()?, arguments),
@@ -134,6 +163,7 @@ pub fn run(command_line: &CommandLine) -> Result<Exit, Failure> {
         Verb::Config(arguments) => config::run(common, arguments),
         Verb::Version(arguments) => version::run(arguments),
         Verb::Completions(arguments) => completions::run(arguments),
+        Verb::Man(arguments) => manual::run(arguments),
     }
 }
 

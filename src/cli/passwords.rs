@@ -38,7 +38,7 @@ impl PasswordSource {
             return Ok(Obtained { password: Password(passwords::generate()?), is_generated: true });
         }
         let password = match &self.password_file {
-            Some(path) => read(path)?,
+            Some(path) => from_file(path, names)?,
             None if io::stdin().is_terminal() => return prompt(names),
             None => {
                 return Err(Failure::usage(
@@ -47,9 +47,15 @@ impl PasswordSource {
                 ));
             }
         };
-        passwords::accept(&password.0, names)?;
         Ok(Obtained { password, is_generated: false })
     }
+}
+
+/// The first line of a file, when it is a good password.
+pub fn from_file(path: &Path, names: &[&str]) -> Result<Password, Failure> {
+    let password = read(path)?;
+    passwords::accept(&password.0, names)?;
+    Ok(password)
 }
 
 fn read(path: &Path) -> Result<Password, Failure> {

@@ -1,13 +1,28 @@
 //! `appliance status`: does the portal run, and how is it?
 
 use clap::Args;
+use jiff::Timestamp;
+use serde_json::{Value, json};
 
-use super::{Exit, Failure, Shell, ask::runtime, output};
+use super::{
+    Exit, Failure, Shell,
+    ask::runtime,
+    output::{self, Color, colored},
+    service,
+};
 use crate::{
     app::Reporter,
     control::{AskError, Reply, Request, Status, ask},
     error::Error,
+    host::{
+        places::SERVICE,
+        services::{self, Unit},
+    },
+    size::Size,
 };
+
+/// A disk with less free than a tenth is worth a color.
+const FREE_ADVISED_PERCENT: u64 = 10;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -17,17 +32,16 @@ pub struct Arguments {
 }
 
 pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
-    let data = &shell.config.data;
-    let status = runtime()?.block_on(of_server(shell))?;
-    let Some(status) = status else {
-        return Err(Failure::from(Error::NotFound(format!(
-            "No portal is running on {}. Start it with “appliance serve”.",
-            data.display()
-        ))));
+    let unit = match service::is_service(shell)? {
+        true => Some(services::look(SERVICE)?),
+        false => None,
+    };
+    let Some(status) = runtime()?.block_on(of_server(shell))? else {
+        return Err(not_running(shell, unit.as_ref()));
     };
     match arguments.json {
-        true => output::print_json(&status)?,
-        false => output::print(&shown(&status))?,
+        true => output::print_json(&as_json(&status, unit.as_ref())?)?,
+        false => output::print(&shown(&status, unit.as_ref()))?,
     }
     Ok(Exit::Done)
 }
@@ -46,25 +60,154 @@ pub async fn of_server(shell: &Shell) -> Result<Option<Status>, Failure> {
     }
 }
 
-fn shown(status: &Status) -> String {
-    let mut jobs = format!("{} running, {} waiting", status.jobs_running, status.jobs_waiting);
-    if status.jobs_failed > 0 {
-        jobs.push_str(&format!(", {} failed", status.jobs_failed));
+fn not_running(shell: &Shell, unit: Option<&Unit>) -> Failure {
+    let data = shell.config.data.display();
+    let Some(unit) = unit else {
+        return Failure::from(Error::NotFound(format!(
+            "No portal is running on {data}. Start it with “appliance serve”."
+        )));
+    };
+    Failure::from(Error::NotFound(match unit.state.as_str() {
+        "inactive" => "The portal is stopped. Start it: appliance start".into(),
+        "activating" if unit.detail == "start" => {
+            "The portal is just starting. Look again, or follow it: appliance logs -f".into()
+        }
+        _ => {
+            let words = super::install::last_words();
+            let words = words.map(|words| format!(" Its last error: {words}")).unwrap_or_default();
+            format!(
+                "The portal does not run: it ended ({}) and is started again and again.{words}",
+                unit.result
+            )
+        }
+    }))
+}
+
+fn as_json(status: &Status, unit: Option<&Unit>) -> Result<Value, Failure> {
+    let mut json = serde_json::to_value(status).map_err(|fault| anyhow::anyhow!(fault))?;
+    json["service"] = match unit {
+        Some(unit) => json!({
+            "state": unit.state,
+            "detail": unit.detail,
+            "since": unit.since,
+            "restarts": unit.restarts,
+            "is_enabled": unit.is_enabled,
+        }),
+        None => Value::Null,
+    };
+    Ok(json)
+}
+
+fn shown(status: &Status, unit: Option<&Unit>) -> String {
+    let mut lines = vec![
+        ("address", status.url.clone()),
+        ("version", format!("{} (process {})", status.version, status.pid)),
+        ("running", running(status)),
+    ];
+    lines.extend(unit.map(|unit| ("service", of_unit(unit))));
+    lines.extend([
+        ("memory", Size(status.memory_bytes).to_string()),
+        ("disk", disk(status)),
+        ("storage", storage(status)),
+        ("people", people(status)),
+        ("jobs", jobs(status)),
+        ("index", index(status)),
+        ("backups", backups(status)),
+    ]);
+    lines
+        .iter()
+        .map(|(name, text)| format!("{} {text}\n", colored(&format!("{name:9}"), Color::Dim)))
+        .collect()
+}
+
+fn running(status: &Status) -> String {
+    let seconds = Timestamp::now().duration_since(status.started_at).as_secs().max(0);
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    let span = match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} seconds"),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, ..) => format!("{hours} h {minutes} min"),
+        _ => format!("{days} d {hours} h"),
+    };
+    let since = output::minute(status.started_at);
+    format!("{}, since {since}", colored(&format!("for {span}"), Color::Green))
+}
+
+fn of_unit(unit: &Unit) -> String {
+    let mut text = format!("{SERVICE} is {}", unit.state);
+    if !unit.is_enabled {
+        text.push_str(&colored(", not started with the machine", Color::Yellow));
     }
-    let index = match status.index_behind {
+    if unit.restarts > 0 {
+        let times = output::counted(unit.restarts.into(), "time", "times");
+        let restarts = format!(", started again {times}: see “appliance errors”");
+        text.push_str(&colored(&restarts, Color::Yellow));
+    }
+    text
+}
+
+fn disk(status: &Status) -> String {
+    let (free, total) = (status.disk_free_bytes, status.disk_total_bytes);
+    let text = format!("{} of {} free", Size(free), Size(total));
+    match free < total / 100 * FREE_ADVISED_PERCENT {
+        true => colored(&text, Color::Yellow),
+        false => text,
+    }
+}
+
+fn storage(status: &Status) -> String {
+    if let Some(fault) = &status.storage_fault {
+        return colored(fault, Color::Red);
+    }
+    match status.files_waiting {
+        0 => format!("files on {}", status.storage),
+        waiting => {
+            let files = output::counted(waiting, "waits", "wait");
+            format!("files on {}; {files} to be moved there", status.storage)
+        }
+    }
+}
+
+fn people(status: &Status) -> String {
+    match status.is_set_up {
+        true => status.people.to_string(),
+        false => {
+            let advice = "nobody administers the portal yet: appliance setup-link";
+            format!("{}; {}", status.people, colored(advice, Color::Yellow))
+        }
+    }
+}
+
+fn jobs(status: &Status) -> String {
+    let text = format!("{} running, {} waiting", status.jobs_running, status.jobs_waiting);
+    match status.jobs_failed {
+        0 => text,
+        failed => format!("{text}, {}", colored(&format!("{failed} failed"), Color::Red)),
+    }
+}
+
+fn index(status: &Status) -> String {
+    match status.index_behind {
         0 => "up to date".into(),
         behind => format!("{behind} changes behind"),
+    }
+}
+
+fn backups(status: &Status) -> String {
+    let standing = &status.backups;
+    if let Some(fault) = standing.faults.first() {
+        return colored(fault, Color::Red);
+    }
+    let last = match standing.last_success {
+        Some(last) => format!("the last {}", output::minute(last)),
+        None => "none yet".into(),
     };
-    let people = match status.is_set_up {
-        true => status.people.to_string(),
-        false => format!("{}, and nobody administers the portal yet", status.people),
-    };
-    format!(
-        "running   {} (process {}, version {})\nsince     {}\npeople    {people}\njobs      {jobs}\n\
-         index     {index}\n",
-        status.url,
-        status.pid,
-        status.version,
-        output::minute(status.started_at),
-    )
+    match (standing.is_on, standing.next_run) {
+        (true, Some(next)) => format!("{last}, the next {}", output::minute(next)),
+        (true, None) => last,
+        (false, _) => {
+            let advice = "none by themselves: appliance backup plan --on";
+            format!("{last}; {}", colored(advice, Color::Yellow))
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! The names of all settings, in the file and in the environment, and what each may be.
 
+use toml::Value;
+
 use super::{
     Config,
     checks::{is_bucket, is_log_directive, is_origin, is_prefix, is_storage_class, is_word},
@@ -322,9 +324,31 @@ impl Key {
         KEYS.iter().find(|key| key.path == path)
     }
 
+    /// The key whose name is near enough to what somebody typed, with or without its section.
+    pub fn nearest(typed: &str) -> Option<&'static str> {
+        let paths = || KEYS.iter().map(|key| key.path);
+        let own_name = |path: &'static str| path.rsplit('.').next().unwrap_or(path);
+        let named = |name| paths().find(|path| own_name(path) == name);
+        let by_own_name = || named(nearest(typed, paths().map(own_name))?);
+        named(typed).or_else(|| nearest(typed, paths())).or_else(by_own_name)
+    }
+
     /// `APPLIANCE_STORE_CACHE_MB` for `store.cache_mb`.
     pub fn variable(&self) -> String {
         format!("APPLIANCE_{}", self.path.replace('.', "_").to_ascii_uppercase())
+    }
+
+    /// What somebody wrote for it, as a value; a text where that does not fit, which is refused later.
+    pub fn value(&self, text: &str) -> Value {
+        match self.kind {
+            Kind::Text => Value::String(text.into()),
+            Kind::Number => text.trim().parse().map_or(Value::String(text.into()), Value::Integer),
+            Kind::Switch => text.trim().parse().map_or(Value::String(text.into()), Value::Boolean),
+            Kind::List => {
+                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+                Value::Array(parts.map(|part| Value::String(part.into())).collect())
+            }
+        }
     }
 
     /// Whether the value of this key makes sense; what type it is, the struct says.

@@ -17,7 +17,7 @@ use toml::{
 
 use super::{
     Config,
-    keys::{KEYS, Key, Kind, is_section, nearest},
+    keys::{KEYS, Key, is_section, nearest},
 };
 use crate::error::Error;
 
@@ -48,6 +48,24 @@ impl Sources {
         let ours = |name: &OsString| name.as_encoded_bytes().starts_with(PREFIX.as_bytes());
         let environment = env::vars_os().filter(|(name, _)| ours(name)).collect();
         Sources { environment, ..Sources::default() }
+    }
+
+    /// The file that is read, if any is.
+    pub fn file(&self) -> Option<PathBuf> {
+        if let Some(named) = &self.file {
+            return Some(named.clone());
+        }
+        if let Some(named) = self.environment.get(&OsString::from(FILE_VARIABLE))
+            && !named.is_empty()
+        {
+            return Some(PathBuf::from(named));
+        }
+        let system = Path::new(SYSTEM_FILE);
+        // One that is there and cannot be looked at must not be passed over.
+        match system.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            _ => Some(system.to_owned()),
+        }
     }
 }
 
@@ -116,7 +134,7 @@ impl From<Problems> for Error {
 /// With everything that is wrong, not only the first.
 pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     let mut draft = Draft::default();
-    let file = draft.choose_file(sources);
+    let file = sources.file();
     if let Some(path) = &file {
         draft.read_file(path);
     }
@@ -138,29 +156,16 @@ struct Draft {
 }
 
 impl Draft {
-    fn choose_file(&mut self, sources: &Sources) -> Option<PathBuf> {
-        if let Some(named) = &sources.file {
-            return Some(named.clone());
-        }
-        if let Some(named) = sources.environment.get(&OsString::from(FILE_VARIABLE))
-            && !named.is_empty()
-        {
-            return Some(PathBuf::from(named));
-        }
-        let system = Path::new(SYSTEM_FILE);
-        // One that is there and cannot be looked at must not be passed over.
-        match system.symlink_metadata() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            _ => Some(system.to_owned()),
-        }
-    }
-
     fn read_file(&mut self, path: &Path) {
         let text = match read_text(path) {
             Ok(text) => text,
             Err(error) => {
+                let advice = match error.kind() {
+                    io::ErrorKind::PermissionDenied => " Run it as root.",
+                    _ => "",
+                };
                 self.problems.push(format!(
-                    "The configuration file {} cannot be read: {error}.",
+                    "The configuration file {} cannot be read: {error}.{advice}",
                     path.display()
                 ));
                 return;
@@ -275,17 +280,7 @@ impl Draft {
     }
 
     fn set_text(&mut self, key: &'static Key, text: &str, origin: Origin) {
-        let value = match key.kind {
-            Kind::Text => Value::String(text.into()),
-            // What is no number is left for `set` to refuse.
-            Kind::Number => text.trim().parse().map_or(Value::String(text.into()), Value::Integer),
-            Kind::Switch => text.trim().parse().map_or(Value::String(text.into()), Value::Boolean),
-            Kind::List => {
-                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-                Value::Array(parts.map(|part| Value::String(part.into())).collect())
-            }
-        };
-        self.set(key, value, origin);
+        self.set(key, key.value(text), origin);
     }
 
     /// Takes a value over when the settings are still sound with it.

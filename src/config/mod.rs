@@ -9,6 +9,7 @@
 //! `tests/it/config.rs` tells when one of them was forgotten.
 
 mod checks;
+mod editing;
 mod https;
 mod keys;
 mod loading;
@@ -22,6 +23,7 @@ use std::{
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use self::{
+    editing::set,
     https::{ChallengeChoice, HttpsConfig, is_domain},
     keys::{KEYS, Key},
     loading::{Flags, Loaded, Origin, Problems, SYSTEM_FILE, Sources, load},

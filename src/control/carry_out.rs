@@ -5,11 +5,17 @@ use std::{net::SocketAddr, sync::Arc};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Reply, Request, accounts, backups, https};
+use super::{Reply, Request, accounts, backups as making, https};
 use crate::{
-    app::{App, HttpsStanding, Reporter, Step},
-    domain::{jobs, users},
+    app::{App, HttpsStanding, PlanView, Reporter, Step},
+    blocking::blocking,
+    config::Backend,
+    domain::{
+        backups::{self, Standing},
+        jobs, users,
+    },
     error::{Error, Result},
+    host::{disk, processes},
 };
 
 /// The server that carries a request out, when it is one.
@@ -44,6 +50,25 @@ pub struct Status {
     pub jobs_failed: u64,
     /// Changes that the search index does not show yet.
     pub index_behind: u64,
+    /// The memory of the server's process.
+    #[serde(default)]
+    pub memory_bytes: u64,
+    /// The disk of the data folder.
+    #[serde(default)]
+    pub disk_total_bytes: u64,
+    #[serde(default)]
+    pub disk_free_bytes: u64,
+    /// Where files rest: `this machine`, or such as `s3://documents`.
+    #[serde(default)]
+    pub storage: String,
+    /// Files that wait to be moved there.
+    #[serde(default)]
+    pub files_waiting: u64,
+    /// What is wrong with it; a sentence.
+    #[serde(default)]
+    pub storage_fault: Option<String>,
+    #[serde(default)]
+    pub backups: Standing,
 }
 
 /// Carries out one request. `running` is `None` when no server runs and the command line has
@@ -67,29 +92,30 @@ pub async fn carry_out(
         Request::Reindex => reindex(app, reporter).await,
         Request::Check { deep } => app.check(deep, reporter).await.map(Reply::Checked),
         Request::Doctor => app.doctor(running.is_some()).await.map(Reply::Findings),
+        Request::Probe => Ok(Reply::Findings(app.probe().await)),
         Request::BackUp(wanted) => app.back_up(wanted, reporter).await.map(Reply::BackedUp),
-        Request::Backups { place, key } => backups::list(app, place, key).await.map(Reply::Backups),
+        Request::Backups { place, key } => app.backups(place, key).await.map(Reply::Backups),
         Request::VerifyBackups { place, key, all_data, mends } => {
-            let found = backups::verify(app, place, key, (all_data, mends), reporter).await;
+            let found = app.verify_backups(place, key, (all_data, mends), reporter).await;
             found.map(Reply::VerifiedBackups)
         }
         Request::PruneBackups { place, key, retention } => {
-            backups::prune(app, place, key, retention).await.map(Reply::PrunedBackups)
+            app.prune_backups(place, key, retention).await.map(Reply::PrunedBackups)
         }
         Request::Drill { place, key } => {
-            backups::drill(app, place, key, reporter).await.map(Reply::Drilled)
+            app.drill_backup(place, key, reporter).await.map(Reply::Drilled)
         }
         Request::Https => standing(app.https_standing().await),
         Request::SetHttps(change) => standing(https::change(app, change).await),
-        Request::BackupPlan => view(backups::plan(app).await),
-        Request::SetBackupPlan(plan) => view(backups::set_plan(app, *plan).await),
+        Request::BackupPlan => view(app.backup_plan().await),
+        Request::SetBackupPlan(plan) => view(making::set_plan(app, *plan).await),
         Request::Export { folder, login } => {
             app.export(&folder, login, reporter).await.map(Reply::Exported)
         }
     }
 }
 
-fn view(plan: Result<backups::PlanView>) -> Result<Reply> {
+fn view(plan: Result<PlanView>) -> Result<Reply> {
     plan.map(|plan| Reply::BackupPlan(Box::new(plan)))
 }
 
@@ -112,6 +138,9 @@ async fn status(app: &App, running: &Running) -> Result<Status> {
             Ok((users::has_administrator(tx)?, people, jobs::counts(tx)?))
         })
         .await?;
+    let backups = app.store.read(backups::standing).await?;
+    let storage = app.blobs.status().await?;
+    let space = disk::space(&app.config.data)?;
     let count = |state| jobs.iter().find(|(of, _)| *of == state).map_or(0, |(_, count)| *count);
     Ok(Status {
         version: env!("CARGO_PKG_VERSION").into(),
@@ -125,6 +154,16 @@ async fn status(app: &App, running: &Running) -> Result<Status> {
         jobs_running: count(jobs::State::Running),
         jobs_failed: count(jobs::State::Failed),
         index_behind: latest.saturating_sub(app.index.cursor()),
+        memory_bytes: processes::own_memory_bytes(),
+        disk_total_bytes: space.total_bytes,
+        disk_free_bytes: space.free_bytes,
+        storage: match (&storage.remote, storage.backend) {
+            (Some(remote), Backend::S3) => remote.name.clone(),
+            _ => "this machine".into(),
+        },
+        files_waiting: storage.spooled.files,
+        storage_fault: storage.degraded(),
+        backups,
     })
 }
 
@@ -147,9 +186,7 @@ async fn reindex(app: &Arc<App>, reporter: &Reporter) -> Result<Reply> {
     app.reindex(&step).await?;
     app.catch_up().await?;
     let index = app.index.clone();
-    let status = tokio::task::spawn_blocking(move || index.status())
-        .await
-        .map_err(|fault| Error::Internal(fault.into()))??;
+    let status = blocking(move || Ok(index.status()?)).await?;
     Ok(Reply::Reindexed { documents: status.entries })
 }
 

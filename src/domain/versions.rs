@@ -49,6 +49,9 @@ impl Record for Version {
     }
 }
 
+/// So many in a month are an import, which says nothing about the next month.
+const VERSIONS_SUMMED_MAX: usize = 100_000;
+
 const BY_DOCUMENT: Index<Version, (Id<Document>, u32)> = Index::unique(1);
 const BY_BLOB: Index<Version, ContentHash> = Index::new(2);
 
@@ -217,4 +220,17 @@ pub fn current(document: &Document) -> Result<&CurrentFile> {
 /// The first upload of these bytes; `None` when nothing refers to them.
 pub fn first_of_blob(tx: &ReadTx, blob: ContentHash) -> Result<Option<Version>> {
     Ok(of_blob(tx, blob, None, 1)?.pop())
+}
+
+/// The bytes of all versions that were uploaded since a moment, as their ids tell the order.
+pub fn bytes_since(tx: &ReadTx, since: Timestamp) -> Result<u64> {
+    let mut bytes = 0_u64;
+    for version in tx.records::<Version>().backward().iter()?.take(VERSIONS_SUMMED_MAX) {
+        let version = version?;
+        if version.created_at < since {
+            break;
+        }
+        bytes = bytes.saturating_add(version.size_bytes);
+    }
+    Ok(bytes)
 }

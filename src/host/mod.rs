@@ -1,10 +1,19 @@
 //! The machine it runs on.
 
+pub mod accounts;
+pub mod addresses;
 pub mod clock;
+pub mod cloud;
+pub mod commands;
 pub mod disk;
+pub mod files;
+pub mod firewall;
+pub mod journal;
 pub mod limits;
 pub mod owner;
+pub mod places;
 pub mod ports;
 pub mod processes;
 pub mod service;
+pub mod services;
 pub mod sockets;

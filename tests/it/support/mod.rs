@@ -2,6 +2,7 @@
 
 pub mod acme;
 mod chromium;
+pub mod host;
 mod person;
 pub mod program;
 pub mod s3;

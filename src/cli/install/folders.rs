@@ -1,0 +1,182 @@
+//! Where the configuration and the data are.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context, anyhow};
+
+use super::{
+    accounts::portal_user,
+    step::{Step, Undo},
+};
+use crate::{
+    config::{self, Key, SYSTEM_FILE, TEMPLATE},
+    error::Result,
+    host::{
+        files::{self, Rights},
+        places::{CONFIG_FOLDER, DATA, ENVIRONMENT_FILE},
+    },
+};
+
+/// What a new file with variables begins with.
+const VARIABLES: &str = "\
+# Variables of the environment for the service, such as
+# AWS_ACCESS_KEY_ID=…
+# APPLIANCE_LOG_LEVEL=debug
+# They win over appliance.toml. Afterwards: appliance restart
+";
+
+/// The folder of the configuration; only root and the portal look into it.
+pub struct Folder;
+
+impl Step for Folder {
+    fn what(&self) -> String {
+        format!("The folder {CONFIG_FOLDER} for the configuration")
+    }
+
+    fn is_so(&self) -> Result<bool> {
+        Ok(Path::new(CONFIG_FOLDER).is_dir())
+    }
+
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
+        fs::create_dir_all(CONFIG_FOLDER).context("making the folder of the configuration")?;
+        undo.push(Undo::RemoveFolder(CONFIG_FOLDER.into()));
+        read_by_portal(0o750)?.give_to(Path::new(CONFIG_FOLDER))
+    }
+
+    fn removal(&self, purges: bool) -> Vec<Undo> {
+        if purges { vec![Undo::RemoveFolder(CONFIG_FOLDER.into())] } else { Vec::new() }
+    }
+}
+
+/// The configuration file: the commented template with what this machine needs. One that is there
+/// is kept, but for what was said in this call.
+pub struct Configuration {
+    pub domains: Vec<String>,
+    pub email: Option<String>,
+}
+
+impl Configuration {
+    /// The text that is there, or the template.
+    fn before() -> Result<String> {
+        let Some(content) = files::read(Path::new(SYSTEM_FILE))? else {
+            return set(TEMPLATE, "data", DATA);
+        };
+        String::from_utf8(content).map_err(|_| anyhow!("{SYSTEM_FILE} is not text").into())
+    }
+
+    fn after(&self, before: &str) -> Result<String> {
+        let mut text = before.to_owned();
+        if !self.domains.is_empty() {
+            text = set(&text, "https.domains", &self.domains.join(","))?;
+        }
+        if let (Some(email), false) = (&self.email, self.domains.is_empty()) {
+            text = set(&text, "https.email", email)?;
+        }
+        Ok(text)
+    }
+}
+
+impl Step for Configuration {
+    fn what(&self) -> String {
+        let https = match self.domains.is_empty() {
+            true => String::new(),
+            false => format!(", with HTTPS for {}", self.domains.join(", ")),
+        };
+        format!("The configuration in {SYSTEM_FILE}{https}")
+    }
+
+    fn is_so(&self) -> Result<bool> {
+        let before = Configuration::before()?;
+        Ok(Path::new(SYSTEM_FILE).exists() && self.after(&before)? == before)
+    }
+
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
+        let path = Path::new(SYSTEM_FILE);
+        let (before, rights) = (Configuration::before()?, Rights::of(path)?);
+        let after = self.after(&before)?;
+        files::replace(path, after.as_bytes(), rights.map_or_else(|| read_by_portal(0o640), Ok)?)?;
+        undo.push(match rights {
+            Some(rights) => Undo::WriteBack(path.into(), before.into_bytes(), rights),
+            None => Undo::RemoveFile(path.into()),
+        });
+        Ok(())
+    }
+
+    fn removal(&self, purges: bool) -> Vec<Undo> {
+        Folder.removal(purges)
+    }
+}
+
+fn set(text: &str, key: &str, value: &str) -> Result<String> {
+    let key = Key::find(key).with_context(|| format!("there is no setting “{key}”"))?;
+    let changed = config::set(text, key, &key.value(value));
+    Ok(changed.with_context(|| format!("changing {SYSTEM_FILE}"))?)
+}
+
+/// The variables of the service; a file that is there is kept.
+pub struct Variables;
+
+impl Step for Variables {
+    fn what(&self) -> String {
+        format!("Variables for the service in {ENVIRONMENT_FILE}")
+    }
+
+    fn is_so(&self) -> Result<bool> {
+        Ok(Path::new(ENVIRONMENT_FILE).exists())
+    }
+
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
+        let path = Path::new(ENVIRONMENT_FILE);
+        files::replace(path, VARIABLES.as_bytes(), read_by_portal(0o640)?)?;
+        undo.push(Undo::RemoveFile(path.into()));
+        Ok(())
+    }
+
+    fn removal(&self, purges: bool) -> Vec<Undo> {
+        Folder.removal(purges)
+    }
+}
+
+fn read_by_portal(mode: u32) -> Result<Rights> {
+    let mut rights = Rights::root(mode);
+    rights.owner.group = portal_user()?.group;
+    Ok(rights)
+}
+
+/// The data, which are the portal's alone.
+pub struct DataFolder;
+
+impl DataFolder {
+    fn rights() -> Result<Rights> {
+        Ok(Rights { owner: portal_user()?, mode: 0o700 })
+    }
+}
+
+impl Step for DataFolder {
+    fn what(&self) -> String {
+        format!("The data folder {DATA}, closed to others")
+    }
+
+    fn is_so(&self) -> Result<bool> {
+        let Some(found) = Rights::of(Path::new(DATA))? else { return Ok(false) };
+        // Before there is the user, nothing can be the user's.
+        Ok(DataFolder::rights().is_ok_and(|wanted| wanted == found))
+    }
+
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
+        let path = Path::new(DATA);
+        let is_new = !path.exists();
+        fs::create_dir_all(path).context("making the data folder")?;
+        if is_new {
+            undo.push(Undo::RemoveFolder(path.into()));
+        }
+        let rights = DataFolder::rights()?;
+        // What an earlier portal left belongs to whoever owned it then.
+        files::hand_over(path, rights.owner)?;
+        rights.give_to(path)
+    }
+
+    fn removal(&self, purges: bool) -> Vec<Undo> {
+        if purges { vec![Undo::RemoveFolder(DATA.into())] } else { Vec::new() }
+    }
+}

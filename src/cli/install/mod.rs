@@ -1,0 +1,124 @@
+//! `appliance install` and `appliance uninstall`: a service of the machine, and back.
+//!
+//! Both work through the same [`steps`](plan::steps). Each knows what will be so, whether it is so
+//! already, how to get there, and how to take it away again; so a second `install` does only what is
+//! missing, `--dry-run` shows the rest, and when a step fails the earlier ones of this run are
+//! undone. What must be right before is asked first, in `preflight`.
+
+mod accounts;
+mod folders;
+mod plan;
+mod portal;
+mod preflight;
+mod program;
+mod service;
+mod step;
+mod uninstall;
+
+use std::{path::PathBuf, time::Instant};
+
+use clap::Args;
+
+use self::{plan::Plan, portal::Address};
+pub use self::{
+    portal::last_words,
+    uninstall::{Arguments as UninstallArguments, run as run_uninstall},
+};
+use super::{
+    Exit, Failure,
+    keys::Opening,
+    output::{self, Color, colored},
+    passwords,
+};
+use crate::app::BackupSource;
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The name by which people reach the portal, for HTTPS; may be given several times
+    #[arg(long, value_name = "NAME")]
+    domain: Vec<String>,
+    /// Where the certificate authority, and the portal, reach who administers it
+    #[arg(long, value_name = "ADDRESS")]
+    email: Option<String>,
+    /// Do not look whether the domain leads to this machine, because a proxy or load balancer is
+    /// between
+    #[arg(long, requires = "domain")]
+    any_address: bool,
+    /// Bring the portal of a backup back: an archive, a folder of archives or a repository
+    #[arg(long, value_name = "SOURCE", conflicts_with = "admin_password_file")]
+    restore: Option<String>,
+    #[command(flatten)]
+    opening: Opening,
+    /// Make the first administrator, with the password in the first line of this file, instead of
+    /// printing a link for setting the portal up
+    #[arg(long, value_name = "FILE", requires = "email")]
+    admin_password_file: Option<PathBuf>,
+    /// The username of that administrator
+    #[arg(long, value_name = "NAME", default_value = "admin")]
+    admin_name: String,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What is to be installed, as the steps need it.
+struct Wanted {
+    domains: Vec<String>,
+    email: Option<String>,
+    restore: Option<Vec<String>>,
+    administrator: Option<Administrator>,
+}
+
+struct Administrator {
+    name: String,
+    email: String,
+    password: String,
+}
+
+pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let begin = Instant::now();
+    let wanted = wanted(arguments)?;
+    let remarks = preflight::check(&wanted, arguments.any_address)?;
+    let plan = Plan::new(plan::steps(&wanted))?;
+    output::print(&plan.shown())?;
+    for remark in &remarks {
+        output::print(&format!("{} {remark}\n", colored("note:", Color::Yellow)))?;
+    }
+    if arguments.dry_run {
+        output::print("\nNothing was changed. Without --dry-run it is done.\n")?;
+        return Ok(Exit::Done);
+    }
+    plan.carry_out()?;
+    let address = Address::find()?;
+    let seconds = begin.elapsed().as_secs_f64();
+    output::print(&format!("\nDone in {seconds:.1} seconds.\n{}", address.shown(&wanted)))?;
+    Ok(Exit::Done)
+}
+
+/// Reads what the flags name, before anything is looked at or changed.
+fn wanted(arguments: &Arguments) -> Result<Wanted, Failure> {
+    let administrator = match (&arguments.admin_password_file, &arguments.email) {
+        (Some(path), Some(email)) => {
+            let names = [arguments.admin_name.as_str(), email.as_str()];
+            Some(Administrator {
+                name: arguments.admin_name.clone(),
+                email: email.clone(),
+                password: passwords::from_file(path, &names)?.0,
+            })
+        }
+        _ => None,
+    };
+    let restore = match &arguments.restore {
+        Some(source) => {
+            BackupSource::named(source)?;
+            // Opens the files of keys, so that a wrong name is told now.
+            arguments.opening.key()?;
+            let mut flags = vec![source.clone()];
+            flags.extend(arguments.opening.flags());
+            Some(flags)
+        }
+        None => None,
+    };
+    let domains = arguments.domain.iter().map(|domain| domain.to_ascii_lowercase()).collect();
+    Ok(Wanted { domains, email: arguments.email.clone(), restore, administrator })
+}

@@ -1,0 +1,132 @@
+//! All steps in their order: shown, carried out, undone.
+
+use super::{
+    Wanted,
+    accounts::{Account, FirstAdministrator},
+    folders::{Configuration, DataFolder, Folder, Variables},
+    portal::Restored,
+    program::{Manual, Program},
+    service::{Firewall, Serving, Units},
+    step::{Step, Undo},
+};
+use crate::{
+    cli::{
+        Failure,
+        output::{self, Color, colored},
+    },
+    error::{Error, Result},
+    host::{
+        places::{SERVICE, SOCKET},
+        services,
+    },
+};
+
+/// What is so on a machine with a portal, each step on the ground of those before.
+pub fn steps(wanted: &Wanted) -> Vec<Box<dyn Step>> {
+    let mut steps: Vec<Box<dyn Step>> = vec![
+        Box::new(Account),
+        Box::new(Program),
+        Box::new(Manual),
+        Box::new(Folder),
+        Box::new(Configuration { domains: wanted.domains.clone(), email: wanted.email.clone() }),
+        Box::new(Variables),
+        Box::new(DataFolder),
+    ];
+    if let Some(flags) = &wanted.restore {
+        steps.push(Box::new(Restored { flags: flags.clone() }));
+    }
+    steps.push(Box::new(Units));
+    steps.push(Box::new(Firewall));
+    steps.push(Box::new(Serving));
+    if let Some(administrator) = &wanted.administrator {
+        steps.push(Box::new(FirstAdministrator {
+            name: administrator.name.clone(),
+            email: administrator.email.clone(),
+            password: administrator.password.clone(),
+        }));
+    }
+    steps
+}
+
+/// The steps, and which of them have yet to be taken.
+pub struct Plan {
+    steps: Vec<(Box<dyn Step>, bool)>,
+    /// A portal runs already: then it starts again with what has changed.
+    was_serving: bool,
+}
+
+impl Plan {
+    /// Looks at the machine.
+    pub fn new(steps: Vec<Box<dyn Step>>) -> Result<Self> {
+        let looked = steps.into_iter().map(|step| {
+            let is_so = step.is_so()?;
+            Ok((step, is_so))
+        });
+        let steps = looked.collect::<Result<_>>()?;
+        let service = services::look(SERVICE)?;
+        // One that fails and is started again and again counts: it may well run by now.
+        let was_serving = service.is_known && service.state != "inactive";
+        Ok(Plan { steps, was_serving })
+    }
+
+    pub fn shown(&self) -> String {
+        let mut text = String::new();
+        for (step, is_so) in &self.steps {
+            let (mark, remark) = match is_so {
+                true => (colored("✓", Color::Green), " (is so already)"),
+                false => (colored("+", Color::Yellow), ""),
+            };
+            let what = step.what();
+            text.push_str(&format!("  {mark} {what}{}\n", colored(remark, Color::Dim)));
+        }
+        text
+    }
+
+    /// Takes the steps that are left. When one fails, what this run did is undone, and the machine
+    /// is as it was.
+    pub fn carry_out(&self) -> Result<(), Failure> {
+        let mut undo = Vec::new();
+        let has_changes = self.steps.iter().any(|(_, is_so)| !is_so);
+        if self.was_serving && has_changes {
+            undo.push(Undo::ServeAgain);
+        }
+        for (step, is_so) in &self.steps {
+            if *is_so {
+                continue;
+            }
+            if let Err(fault) = step.apply(&mut undo) {
+                return Err(undone(&step.what(), fault, undo));
+            }
+        }
+        if self.was_serving
+            && has_changes
+            && let Err(fault) =
+                services::start([SOCKET, SERVICE]).and_then(|()| services::restart(SERVICE))
+        {
+            return Err(undone("The portal starts again", fault, undo));
+        }
+        Ok(())
+    }
+}
+
+/// Takes back what was done, the last first, and says so.
+fn undone(what: &str, fault: Error, undo: Vec<Undo>) -> Failure {
+    let mut left = Vec::new();
+    for act in undo.into_iter().rev() {
+        if let Err(fault) = act.carry_out() {
+            left.push(format!("{} ({})", act.what(), fault.chain()));
+        }
+    }
+    let ending = match left.as_slice() {
+        [] => "What had been done was undone".to_owned(),
+        left => format!("Undo by hand what could not be undone: {}", left.join("; ")),
+    };
+    // The sentence that is printed is the deepest cause behind this one.
+    let _written = output::write(&format!("{} {what}\n", colored("✗", Color::Red)));
+    let sentence = match fault {
+        Error::Internal(chain) => format!("{chain:#}"),
+        known => known.to_string(),
+    };
+    let sentence = sentence.trim_end_matches('.');
+    Failure::from(Error::Conflict(format!("{sentence}. {ending}.")))
+}

@@ -1,0 +1,173 @@
+//! The installed portal itself: brought back from a backup, asked how it is, and where people find
+//! it.
+
+use std::{
+    net::IpAddr,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, anyhow};
+
+use super::{
+    Wanted,
+    accounts::portal_user,
+    step::{Step, Undo},
+};
+use crate::{
+    app::{App, Reporter},
+    cli::{Exit, Failure, ask::runtime, logs},
+    control::{AskError, Reply, Request, Status, ask},
+    error::Result,
+    host::{
+        accounts::Ids,
+        cloud, files,
+        journal::{self, Wanted as WantedLog},
+        places::{DATA, PROGRAM, SERVICE},
+    },
+};
+
+const PAUSE: Duration = Duration::from_millis(50);
+/// So far back the reason for a failed start is looked for.
+const LAST_LINES: u32 = 50;
+
+/// The portal of a backup, in the data folder before the service starts.
+pub struct Restored {
+    /// For `appliance restore`, the source first.
+    pub flags: Vec<String>,
+}
+
+impl Step for Restored {
+    fn what(&self) -> String {
+        format!("The portal of the backup {}", self.flags[0])
+    }
+
+    fn is_so(&self) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
+        let data = Path::new(DATA);
+        undo.push(Undo::EmptyFolder(data.into()));
+        // As root it can read the backup wherever it is; then everything goes to the portal's user.
+        files::hand_over(data, Ids { user: 0, group: 0 })?;
+        let status = Command::new(PROGRAM)
+            .args(["restore", "--data", DATA])
+            .args(&self.flags)
+            .status()
+            .context("starting the restore")?;
+        let partly = Exit::Partly as i32;
+        if !status.success() && status.code() != Some(partly) {
+            return Err(anyhow!("the backup could not be restored; the reason stands above").into());
+        }
+        files::hand_over(data, portal_user()?)
+    }
+
+    fn removal(&self, _purges: bool) -> Vec<Undo> {
+        Vec::new()
+    }
+}
+
+/// What the installed portal says of itself; `None` when it does not run.
+pub fn installed_status() -> Result<Option<Status>> {
+    match asked(&Request::Status)? {
+        Some(Reply::Status(status)) => Ok(Some(status)),
+        Some(other) => Err(anyhow!("the portal gave another answer: {other:?}").into()),
+        None => Ok(None),
+    }
+}
+
+fn asked(request: &Request) -> Result<Option<Reply>> {
+    let runtime = runtime().map_err(|failure| anyhow!("{}", failure.sentence()))?;
+    match runtime.block_on(ask(Path::new(DATA), request, &Reporter::unheard())) {
+        Ok(reply) => Ok(reply),
+        Err(AskError::Silent) => Err(anyhow!("the portal does not answer").into()),
+        Err(AskError::Failed(error)) => Err(error),
+    }
+}
+
+/// True where a portal has its records.
+pub fn has_data() -> bool {
+    Path::new(DATA).join(App::DATABASE).exists()
+}
+
+pub fn wait_until_it_answers(patience: Duration) -> Result<()> {
+    let begin = Instant::now();
+    while installed_status()?.is_none() {
+        if begin.elapsed() > patience {
+            let reason = last_words().unwrap_or_else(|| "it does not answer".into());
+            return Err(anyhow!("{reason}").context("the portal started and is not ready").into());
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(())
+}
+
+/// The last thing that the portal complained about; `None` when it did not, or nobody knows.
+pub fn last_words() -> Option<String> {
+    let wanted = WantedLog { unit: SERVICE, lines: Some(LAST_LINES), ..WantedLog::default() };
+    let mut last = None;
+    let read = journal::read(&wanted, |entry| {
+        let said = logs::Said::of(&entry);
+        if said.is_error() && !entry.is_about {
+            last = Some(said.message.trim_start_matches("error: ").to_owned());
+        }
+        Ok(std::ops::ControlFlow::Continue(()))
+    });
+    read.ok().and(last)
+}
+
+/// Where people find the portal, and how the first of them gets in.
+pub struct Address {
+    url: String,
+    setup_url: Option<String>,
+}
+
+impl Address {
+    pub fn find() -> Result<Self, Failure> {
+        let status = installed_status()?;
+        let status =
+            status.ok_or_else(|| anyhow!("the portal has stopped; see: appliance logs"))?;
+        let setup_url = match status.is_set_up {
+            true => None,
+            false => match asked(&Request::SetupLink)? {
+                Some(Reply::SetupLink { url }) => Some(url),
+                _ => None,
+            },
+        };
+        Ok(Address { url: status.url, setup_url })
+    }
+
+    pub fn shown(&self, wanted: &Wanted) -> String {
+        // The machine knows its private address only; Amazon knows the one outside.
+        let outside = if wanted.domains.is_empty() { cloud::public_address() } else { None };
+        let url = seen_from(outside, &self.url, &self.url);
+        let mut text = format!("Appliance is running on {url}\n");
+        match &self.setup_url {
+            Some(setup) => {
+                let setup = seen_from(outside, &self.url, setup);
+                text.push_str(&format!("Set it up within 30 minutes: {setup}\n"));
+            }
+            None => text.push_str("Sign in there.\n"),
+        }
+        if wanted.domains.is_empty() {
+            text.push_str(
+                "It speaks HTTP, which anybody on the way can read. With a domain it fetches a \
+                 certificate:\n  appliance install --domain docs.example.com --email \
+                 you@example.com\n",
+            );
+        }
+        text.push_str("How it is: appliance status. What it says: appliance logs -f\n");
+        text
+    }
+}
+
+/// An address below `url`, as it is when one comes from outside.
+fn seen_from(outside: Option<IpAddr>, url: &str, address: &str) -> String {
+    let Some(outside) = outside else { return address.into() };
+    match address.strip_prefix(url) {
+        Some(path) => format!("http://{outside}{path}"),
+        None => address.into(),
+    }
+}

@@ -1,0 +1,125 @@
+//! What must be right before the first step. Each refusal is one sentence, and nothing has happened.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
+
+use super::{Wanted, portal};
+use crate::{
+    cli::{Failure, leading},
+    domain::text,
+    error::Error,
+    host::{
+        addresses, cloud, owner,
+        places::{DATA, PORTS, SOCKET},
+        ports, services,
+    },
+};
+
+/// Gives what is worth a remark though nothing is wrong.
+///
+/// # Errors
+/// With the first thing that must be put right.
+pub fn check(wanted: &Wanted, any_address: bool) -> Result<Vec<String>, Failure> {
+    machine("install")?;
+    free_ports()?;
+    if wanted.restore.is_some() && portal::has_data() {
+        return Err(Failure::from(Error::conflict(format!(
+            "There is a portal in {DATA} already. To put the backup in its place: “appliance \
+             stop”, “appliance restore SOURCE --replace”, “appliance start”."
+        ))));
+    }
+    if let Some(email) = &wanted.email {
+        text::email(email)?;
+    }
+    let mut remarks = Vec::new();
+    for domain in &wanted.domains {
+        if !is_domain(domain) {
+            return Err(Failure::usage(format!(
+                "“{domain}” is no name of a host. Give it without https:// and without a path, \
+                 such as docs.example.com."
+            )));
+        }
+        if !any_address {
+            remarks.extend(leads_here(domain)?);
+        }
+    }
+    Ok(remarks)
+}
+
+/// Only root installs, and only where systemd keeps the services.
+pub fn machine(verb: &str) -> Result<(), Failure> {
+    if owner::own_user() != 0 {
+        return Err(Failure::usage(format!("Only root can do this: sudo appliance {verb} …")));
+    }
+    if !services::are_kept() {
+        return Err(Failure::usage(
+            "This machine is not run by systemd, so there is nobody to keep the portal running. \
+             Start it by hand, “appliance serve”, or from what starts services here.",
+        ));
+    }
+    Ok(())
+}
+
+fn free_ports() -> Result<(), Failure> {
+    // The socket of an earlier installation holds them for us.
+    if services::look(SOCKET)?.is_active() {
+        return Ok(());
+    }
+    for port in PORTS {
+        let everywhere = [IpAddr::from(Ipv6Addr::UNSPECIFIED), IpAddr::from([0, 0, 0, 0])];
+        let is_in_use = everywhere.iter().any(|ip| {
+            let bound = TcpListener::bind(SocketAddr::new(*ip, port));
+            bound.is_err_and(|error| error.kind() == std::io::ErrorKind::AddrInUse)
+        });
+        if is_in_use {
+            let holder = match ports::listener(port) {
+                Some(process) => format!("by {process}"),
+                None => "by another process".into(),
+            };
+            return Err(Failure::in_use(format!(
+                "Port {port} is in use {holder}. Stop that, and keep it from starting with the \
+                 machine, then try again."
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Letters, digits and hyphens between dots (RFC 1123), and at least one dot: what a certificate can
+/// be issued for.
+fn is_domain(name: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let is_number = name.rsplit('.').next().is_some_and(|last| last.parse::<u32>().is_ok());
+    name.len() <= 253 && name.contains('.') && name.split('.').all(is_label) && !is_number
+}
+
+/// Whether visitors of a domain come to this machine: else the certificate authority would not
+/// either. Gives a remark when it cannot be told.
+fn leads_here(domain: &str) -> Result<Option<String>, Failure> {
+    let (own, public) = (addresses::own()?, cloud::public_address());
+    leading::judge(domain, &addresses::of_name(domain), &own, public).map_err(|astray| {
+        Failure::from(Error::conflict(format!(
+            "{} {} Then try again; --any-address goes on all the same.",
+            astray.message, astray.remedy
+        )))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_a_certificate_can_have_are_taken() {
+        for name in ["docs.example.com", "a.b", "xn--bcher-kva.example"] {
+            assert!(is_domain(name), "{name}");
+        }
+        for name in ["localhost", "https://a.b", "a.b/", "a..b", "-a.b", "10.0.0.7", "a b.c", ""] {
+            assert!(!is_domain(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! This program, where everybody on the machine finds it, with its manual.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+
+use super::step::{Step, Undo};
+use crate::{
+    cli::{completions, manual},
+    error::Result,
+    host::{
+        files::{self, Rights},
+        places::PROGRAM,
+    },
+};
+
+/// The file of the program that runs now, also when somebody has replaced it meanwhile.
+const SELF: &str = "/proc/self/exe";
+/// Where what was not packaged by the distribution goes (hier(7)).
+const MANUAL_PAGE: &str = "/usr/local/share/man/man1/appliance.1";
+const COMPLETIONS: &str = "/usr/local/share/bash-completion/completions/appliance";
+
+pub struct Program;
+
+impl Step for Program {
+    fn what(&self) -> String {
+        format!("The program of this version ({}) as {PROGRAM}", env!("CARGO_PKG_VERSION"))
+    }
+
+    fn is_so(&self) -> Result<bool> {
+        files::are_equal(Path::new(SELF), Path::new(PROGRAM))
+    }
+
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
+        let path = Path::new(PROGRAM);
+        let before = match (files::read(path)?, Rights::of(path)?) {
+            (Some(content), Some(rights)) => Undo::WriteBack(path.into(), content, rights),
+            _ => Undo::RemoveFile(path.into()),
+        };
+        let own = File::open(SELF).context("reading this program")?;
+        files::replace(path, own, Rights::root(0o755))?;
+        undo.push(before);
+        Ok(())
+    }
+
+    fn removal(&self, _purges: bool) -> Vec<Undo> {
+        vec![Undo::RemoveFile(PROGRAM.into())]
+    }
+}
+
+/// What `man appliance` and the tabulator key need.
+pub struct Manual;
+
+impl Manual {
+    fn files() -> Result<[(PathBuf, String); 2]> {
+        Ok([
+            (MANUAL_PAGE.into(), manual::main_page()?),
+            (COMPLETIONS.into(), completions::script(clap_complete::Shell::Bash)),
+        ])
+    }
+}
+
+impl Step for Manual {
+    fn what(&self) -> String {
+        "The manual page, and completions for bash, in /usr/local/share".into()
+    }
+
+    fn is_so(&self) -> Result<bool> {
+        for (path, text) in Manual::files()? {
+            if files::read(&path)?.as_deref() != Some(text.as_bytes()) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
+        for (path, text) in Manual::files()? {
+            let folder = path.parent().context("a file has a folder")?;
+            let missing = folder.ancestors().take_while(|folder| !folder.exists());
+            let missing: Vec<&Path> = missing.collect();
+            for folder in missing.into_iter().rev() {
+                fs::create_dir(folder).with_context(|| format!("making {}", folder.display()))?;
+                // The program keeps what it makes private; this is for everybody.
+                Rights::root(0o755).give_to(folder)?;
+            }
+            files::replace(&path, text.as_bytes(), Rights::root(0o644))?;
+            undo.push(Undo::RemoveFile(path));
+        }
+        Ok(())
+    }
+
+    fn removal(&self, _purges: bool) -> Vec<Undo> {
+        vec![Undo::RemoveFile(MANUAL_PAGE.into()), Undo::RemoveFile(COMPLETIONS.into())]
+    }
+}

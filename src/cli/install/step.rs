@@ -1,0 +1,130 @@
+//! A step of the installation, and what undoes it.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+
+use crate::{
+    error::Result,
+    host::{
+        accounts,
+        files::{self, Rights},
+        firewall,
+        places::{SERVICE, SOCKET},
+        services,
+    },
+};
+
+/// One thing that is so on a machine with a portal.
+pub trait Step {
+    /// What will be so; one line.
+    fn what(&self) -> String;
+
+    /// Whether it is so already.
+    fn is_so(&self) -> Result<bool>;
+
+    /// Makes it so, and notes how to undo each part as soon as it is done.
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()>;
+
+    /// What `uninstall` takes away; with `purges` also what people keep in the portal.
+    fn removal(&self, purges: bool) -> Vec<Undo>;
+}
+
+/// Takes back one thing. Where it is not there any more, nothing happens.
+pub enum Undo {
+    RemoveFile(PathBuf),
+    /// With everything in it.
+    RemoveFolder(PathBuf),
+    /// What is in it; the folder stays.
+    EmptyFolder(PathBuf),
+    /// A file as it was.
+    WriteBack(PathBuf, Vec<u8>, Rights),
+    RemoveUser(&'static str),
+    ClosePort(u16),
+    /// No longer runs, and is not started with the machine.
+    StopServing,
+    /// Units whose files have changed.
+    ReadUnits,
+    /// With the program and the files as they were.
+    ServeAgain,
+}
+
+impl Undo {
+    /// What happens; one line.
+    pub fn what(&self) -> String {
+        match self {
+            Undo::RemoveFile(path) => format!("remove {}", path.display()),
+            Undo::RemoveFolder(path) => format!("remove {} with everything in it", path.display()),
+            Undo::EmptyFolder(path) => format!("remove what is in {}", path.display()),
+            Undo::WriteBack(path, ..) => format!("put {} back as it was", path.display()),
+            Undo::RemoveUser(name) => format!("remove the user “{name}”"),
+            Undo::ClosePort(port) => format!("close port {port} in the firewall (ufw)"),
+            Undo::StopServing => format!("stop and disable {SOCKET} and {SERVICE}"),
+            Undo::ReadUnits => "let systemd read its units again".into(),
+            Undo::ServeAgain => format!("start {SERVICE} again"),
+        }
+    }
+
+    pub fn is_needed(&self) -> Result<bool> {
+        Ok(match self {
+            Undo::RemoveFile(path) | Undo::RemoveFolder(path) | Undo::EmptyFolder(path) => {
+                path.symlink_metadata().is_ok()
+            }
+            Undo::RemoveUser(name) => accounts::find(name)?.is_some(),
+            Undo::ClosePort(port) => !firewall::opened_by_us(&[*port])?.is_empty(),
+            Undo::StopServing => {
+                services::look(SOCKET)?.is_known || services::look(SERVICE)?.is_known
+            }
+            Undo::WriteBack(..) | Undo::ReadUnits | Undo::ServeAgain => true,
+        })
+    }
+
+    pub fn carry_out(&self) -> Result<()> {
+        match self {
+            Undo::RemoveFile(path) => gone(path, fs::remove_file(path)),
+            Undo::RemoveFolder(path) => gone(path, fs::remove_dir_all(path)),
+            Undo::EmptyFolder(path) => gone(path, empty(path)),
+            Undo::WriteBack(path, content, rights) => {
+                files::replace(path, content.as_slice(), *rights)
+            }
+            Undo::RemoveUser(name) => accounts::remove_user(name),
+            Undo::ClosePort(port) => firewall::close(*port),
+            Undo::StopServing => {
+                services::stop([SOCKET, SERVICE])?;
+                services::disable([SOCKET, SERVICE])
+            }
+            Undo::ReadUnits => {
+                services::reload()?;
+                services::forget_failures([SOCKET, SERVICE])
+            }
+            Undo::ServeAgain => {
+                services::reload()?;
+                services::start([SOCKET, SERVICE])?;
+                services::restart(SERVICE)
+            }
+        }
+    }
+}
+
+fn gone(path: &Path, removed: io::Result<()>) -> Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        // A disk of its own is mounted there: it is empty now, and stays.
+        Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Ok(()),
+        removed => Ok(removed.with_context(|| format!("removing {}", path.display()))?),
+    }
+}
+
+fn empty(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            true => fs::remove_dir_all(entry.path())?,
+            false => fs::remove_file(entry.path())?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! Visits the portal that runs, as a browser does: on this machine, and by its public address.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use anyhow::anyhow;
+use reqwest::{Client, Error as Fault, redirect::Policy};
+
+use super::{Failure, Shell, ask::runtime, status};
+use crate::{
+    app::{Finding, Reporter},
+    control::{Reply, Request, Status, ask},
+};
+
+/// Visitors do not wait longer either.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What works of the portal that runs on the data folder; nothing when none runs.
+pub fn probe(shell: &Shell) -> Result<Vec<Finding>, Failure> {
+    runtime()?.block_on(async {
+        let Some(status) = status::of_server(shell).await? else { return Ok(Vec::new()) };
+        let mut findings = vec![visit_here(&status).await];
+        findings.extend(visit_publicly(&status).await);
+        let asked = ask(&shell.config.data, &Request::Probe, &Reporter::unheard()).await;
+        match asked {
+            Ok(Some(Reply::Findings(found))) => findings.extend(found),
+            Ok(_) | Err(_) => findings.push(Finding::problem(
+                "server",
+                "The server does not try itself.",
+                "Restart it, so that it and this program are the same version.",
+            )),
+        }
+        Ok(findings)
+    })
+}
+
+async fn visit_here(status: &Status) -> Finding {
+    let about = "web server";
+    let address = from_here(status.listens_on);
+    let begin = Instant::now();
+    match visit(&format!("http://{address}/healthz")).await {
+        Ok(_) => {
+            let took_ms = begin.elapsed().as_millis();
+            Finding::fine(about, format!("It answers on {address} in {took_ms} ms."))
+        }
+        Err(fault) => Finding::problem(
+            about,
+            format!("It does not answer on {address}: {}.", deepest(&fault)),
+            "Look at “appliance logs”, then restart it.",
+        ),
+    }
+}
+
+/// As people come to it, with their view of its certificate.
+async fn visit_publicly(status: &Status) -> Option<Finding> {
+    let about = "public address";
+    let url = &status.url;
+    let host = url.split_once("://").map_or(url.as_str(), |(_, host)| host);
+    if host == status.listens_on.to_string() {
+        return None;
+    }
+    let begin = Instant::now();
+    Some(match visit(&format!("{url}/healthz")).await {
+        Ok(200..=399) => {
+            let took_ms = begin.elapsed().as_millis();
+            Finding::fine(about, format!("{url} answers in {took_ms} ms."))
+        }
+        Ok(code) => Finding::problem(
+            about,
+            format!("{url} answers with {code}: something else may answer there."),
+            "Look where the name leads, and at the proxy in front of the portal.",
+        ),
+        Err(fault) => Finding::problem(
+            about,
+            format!("{url} cannot be reached from this machine: {}.", deepest(&fault)),
+            "Look at the record in the DNS, the firewall and, on EC2, the security group: TCP 80 \
+             and 443 from anywhere. “appliance doctor” looks at them one by one.",
+        ),
+    })
+}
+
+/// The code of the answer.
+pub async fn visit(url: &str) -> Result<u16, Fault> {
+    let client = Client::builder().timeout(PATIENCE).redirect(Policy::none()).no_proxy().build()?;
+    Ok(client.get(url).send().await?.status().as_u16())
+}
+
+/// An address at which this machine reaches what listens on all of its own.
+fn from_here(listens_on: SocketAddr) -> SocketAddr {
+    let ip = match listens_on.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        // A socket for both kinds answers to the older one too; one for IPv6 alone does not.
+        IpAddr::V6(_) => {
+            match std::net::TcpStream::connect((Ipv6Addr::LOCALHOST, listens_on.port())) {
+                Ok(_) => Ipv6Addr::LOCALHOST.into(),
+                Err(_) => Ipv4Addr::LOCALHOST.into(),
+            }
+        }
+    };
+    SocketAddr::new(ip, listens_on.port())
+}
+
+fn deepest(fault: &Fault) -> String {
+    let mut cause: &dyn std::error::Error = fault;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    anyhow!("{cause}").to_string()
+}

@@ -1,0 +1,37 @@
+//! The users of the machine: one of them is the portal's own.
+
+use std::path::Path;
+
+use super::commands;
+use crate::error::Result;
+
+/// The ids of a user and of the user's group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ids {
+    pub user: u32,
+    pub group: u32,
+}
+
+/// Looks a user up wherever this machine keeps them; `None` when there is none of that name.
+pub fn find(name: &str) -> Result<Option<Ids>> {
+    let Some(found) = commands::attempt("getent", ["passwd", name])? else { return Ok(None) };
+    let mut fields = found.out.trim().split(':').skip(2).map(str::parse);
+    Ok(match (fields.next(), fields.next()) {
+        (Some(Ok(user)), Some(Ok(group))) => Some(Ids { user, group }),
+        _ => None,
+    })
+}
+
+/// Adds a user, with a group of the same name, as whom programs run and nobody signs in.
+pub fn add_system_user(name: &str, home: &Path) -> Result<()> {
+    let home = home.to_string_lossy();
+    let shell = "/usr/sbin/nologin";
+    let how = ["--system", "--user-group", "--no-create-home", "--home-dir", &home];
+    commands::run("useradd", [how[0], how[1], how[2], how[3], how[4], "--shell", shell, name])?;
+    Ok(())
+}
+
+/// Removes a user and the group of the same name.
+pub fn remove_user(name: &str) -> Result<()> {
+    commands::run("userdel", [name]).map(drop)
+}
