@@ -18,7 +18,8 @@
 //!           search               the index: words, filters, facets, snippets
 //!           extract              bytes to text and images, in a sandboxed child
 //!           backup               archives and repositories: bytes, hashes, encryption
-//!           host                 the machine: disk space, owners, ports, limits
+//!           tls                  certificates: shown, read, made, and fetched by ACME
+//!           host                 the machine: disk space, owners, ports, limits, systemd
 //!           s3                   how S3 is reached, for blobs and backup
 //! base      config error id hash size clock blocking glibc
 //! ```
@@ -39,6 +40,8 @@
 //! - **Bytes before records.** A record names a file only after the file is on the disk. A crash
 //!   between the two leaves bytes without a record, which the keeper removes; never a record
 //!   without its bytes.
+//! - **HTTPS never stops the portal.** What is wrong with a certificate is told, and the best one
+//!   there is goes on being shown; `app::https` exchanges it while connections are open.
 //! - **The index is derived.** It follows the change log, its cursor moves in the same commit as
 //!   its content, and it can be deleted at any time.
 //! - **Rights are read anew** for every request, and once more by `App::write_as` in the
@@ -114,6 +117,7 @@ pub mod host;
 pub mod s3;
 pub mod search;
 pub mod store;
+pub mod tls;
 
 // meaning
 pub mod domain;

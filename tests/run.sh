@@ -22,6 +22,8 @@ install() { # install COMMAND PACKAGE…
 
 install gcc gcc libc6-dev
 install chromium chromium fonts-dejavu-core
+install pebble pebble
+install testssl testssl.sh
 
 if ! cargo nextest --version >/dev/null 2>&1; then
   say "Installing the test runner"

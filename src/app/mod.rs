@@ -14,6 +14,7 @@ mod download;
 mod export;
 mod extraction;
 mod forecast;
+mod https;
 mod indexer;
 mod keeper;
 mod library;
@@ -61,6 +62,7 @@ pub use self::{
     doctor::{Finding, Level},
     download::{Content, Image},
     export::Exported,
+    https::{CertificateSource, Doors, Face, Https, HttpsStanding, host_of, matches},
     library::{Facets, Find, Found, Page, Sort, Statistics, names_of, with_surroundings},
     progress::{Reporter, Step},
     reading::Reading,
@@ -89,6 +91,7 @@ pub use crate::{
     blobs::{BreakerStatus, CheckStep, Outcome as CheckOutcome, Status as FilesStatus},
     extract::TEXT_BYTES_MAX,
     search::{Snippet, Source as SnippetSource},
+    tls::acme::ALPN as ACME_ALPN,
 };
 
 /// Password hashes made at a time, and how many more may wait for it: about a second's work.
@@ -105,6 +108,7 @@ pub struct App {
     pub extractor: Extractor,
     pub setup_link: SetupLink,
     pub shown_once: ShownOnce,
+    pub https: Https,
     pub started_at: Timestamp,
     /// A copy for where a transaction would be too much; see [`App::refresh_settings`].
     settings: ArcSwap<Settings>,
@@ -184,6 +188,7 @@ impl App {
         Ok(Arc::new(App {
             setup_link: SetupLink::new(clock.clone()),
             shown_once: ShownOnce::new(),
+            https: Https::default(),
             started_at: clock.now(),
             throttle: throttle::Throttle::new(clock.clone()),
             unknown_proxy: OnceLock::new(),
@@ -218,6 +223,7 @@ impl App {
         tasks.spawn(indexer::run(self.clone(), stopped.clone()));
         tasks.spawn(worker::run(self.clone(), stopped.clone()));
         tasks.spawn(backup::follow(self.clone(), stopped.clone()));
+        tasks.spawn(https::run(self.clone(), stopped.clone()));
         tasks.spawn(keeper::run(self.clone(), stopped));
         Background { stop, tasks }
     }

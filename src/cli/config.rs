@@ -3,11 +3,12 @@
 use std::{fs, path::PathBuf};
 
 use anyhow::Context;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::{
     Common, Exit, Failure,
+    https::{self, Live},
     output::{self, Color, colored},
 };
 use crate::{
@@ -35,13 +36,20 @@ enum Verb {
     },
     /// Say everything that is wrong with the file and the environment
     Check,
-    /// Change a setting in the file; comments and everything else stay
+    /// Change a setting in the file, which counts after a restart; or set the domains (`domain`) or
+    /// the e-mail address for certificates (`email`) while the portal runs
     Set {
-        /// The name with its section, such as https.domains
+        /// The name with its section, such as https.domains; or domain, or email
         key: String,
         /// The value; several of a list are separated by commas
-        value: String,
+        #[arg(required = true)]
+        values: Vec<String>,
+        /// Do not wait for the certificate of a domain
+        #[arg(long)]
+        no_wait: bool,
     },
+    /// Leave what was set while the portal ran to the configuration file again
+    Unset { setting: Live },
 }
 
 pub fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
@@ -50,7 +58,13 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
         Verb::Show { json: true, .. } => output::print_json(&as_json(&common.load(Vec::new())?))?,
         Verb::Show { .. } => output::print(&as_toml(&common.load(Vec::new())?))?,
         Verb::Check => return check(common),
-        Verb::Set { key, value } => return change(common, key, value),
+        Verb::Set { key, values, no_wait } => {
+            return match Live::from_str(key, true) {
+                Ok(setting) => https::set(&common.shell()?, setting.to(values)?, !no_wait),
+                Err(_) => change(common, key, &values.join(",")),
+            };
+        }
+        Verb::Unset { setting } => return https::set(&common.shell()?, setting.gone(), false),
     }
     Ok(Exit::Done)
 }

@@ -1,8 +1,7 @@
 //! `appliance serve`: the portal, from its start to its end.
 
 use std::{
-    io,
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -10,12 +9,11 @@ use std::{
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use tokio::{
-    net::TcpSocket,
-    signal::unix::{Signal, SignalKind, signal},
-};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Common, Exit, Failure, Shell, ask::runtime, logging, output, status};
+use super::{
+    Common, Exit, Failure, Shell, ask::runtime, doors::Doors, logging, output, status, watchdog,
+};
 use crate::{
     app::{App, Demo},
     blocking::blocking,
@@ -23,14 +21,12 @@ use crate::{
     config::{Config, Flags},
     control::{self, Running, setup_url},
     error::Error,
-    host::{limits, owner, ports},
+    host::{limits, owner, service},
     web,
 };
 
 /// For what still holds on to the data after everything was stopped.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(30);
-/// Connections that may wait to be accepted.
-const BACKLOG: u32 = 1_024;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -38,6 +34,9 @@ pub struct Arguments {
     /// [also: APPLIANCE_LISTEN]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// Where to listen for HTTPS, such as 0.0.0.0:443 [also: APPLIANCE_LISTEN_HTTPS]
+    #[arg(long, value_name = "ADDRESS")]
+    listen_https: Option<String>,
     /// Fill an empty portal with a sample organization
     #[arg(long)]
     demo: bool,
@@ -45,7 +44,10 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn flags(&self) -> Flags {
-        self.listen.clone().map(|listen| ("listen", "--listen", listen)).into_iter().collect()
+        let http = self.listen.clone().map(|listen| ("listen", "--listen", listen));
+        let https =
+            self.listen_https.clone().map(|listen| ("listen_https", "--listen-https", listen));
+        http.into_iter().chain(https).collect()
     }
 }
 
@@ -61,10 +63,10 @@ pub fn run(config: Config, common: &Common, arguments: &Arguments) -> Result<Exi
 async fn serve(config: Config, mut demo: bool) -> Result<Exit, Failure> {
     // From here on a signal is noted; one that comes early must not kill us half-way.
     let mut signals = Signals::listen()?;
-    let listener = bind(config.listen)?;
+    let doors = Doors::open(&config)?;
     owner::become_owner_of(&config.data)?;
     // Once more when a backup has taken the portal's place.
-    while serve_once(&config, &listener, &mut signals, demo).await? == Ended::ToBeginAgain {
+    while serve_once(&config, &doors, &mut signals, demo).await? == Ended::ToBeginAgain {
         demo = false;
     }
     Ok(Exit::Done)
@@ -79,20 +81,22 @@ enum Ended {
 
 async fn serve_once(
     config: &Config,
-    listener: &TcpListener,
+    doors: &Doors,
     signals: &mut Signals,
     demo: bool,
 ) -> Result<Ended, Failure> {
     let app = open(config.clone()).await?;
     let sample = if demo { Some(app.fill_with_demo().await?) } else { None };
-    let running = running(&app, config, listener)?;
+    let running = running(&app, config, doors)?;
+    let tls = app.open_doors(doors.addresses()?).await?;
     let background = app.start();
     let control = control::listen(&config.data)?.serve(app.clone(), running.clone());
-    let socket = listener.try_clone().context("sharing the socket")?;
-    let server = web::serve(app.clone(), socket)?;
-    let web = server.handle();
+    let (server, web) = web::serve(app.clone(), doors.share(tls.as_ref())?)?;
     let mut server = tokio::spawn(server);
+    web::probe(app.https.doors(), config).await.context("asking the server whether it answers")?;
     announce(&app, &running, sample).await?;
+    service::ready(&watchdog::sentence(&app, &running.url).await);
+    let watchdog = tokio::spawn(watchdog::run(app.clone(), running.url.clone()));
 
     let mut restart = app.watch_restart();
     let ended = tokio::select! {
@@ -103,8 +107,14 @@ async fn serve_once(
         _ = restart.wait_for(|wanted| *wanted) => Ok(Ended::ToBeginAgain),
         ended = &mut server => Err(ended),
     };
+    if matches!(ended, Ok(Ended::ForGood)) {
+        service::stopping();
+    }
+    watchdog.abort();
     let stopping = async {
-        web.stop(true).await;
+        // It ends by being aborted, and lets go of the data.
+        let _aborted = watchdog.await;
+        web.stop().await;
         control.stop().await;
         background.stop().await;
     };
@@ -172,48 +182,16 @@ async fn in_use(config: Config, data: &Path, message: String) -> Failure {
     }
 }
 
-fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    let bound = || -> io::Result<TcpListener> {
-        let socket = match address {
-            SocketAddr::V4(_) => TcpSocket::new_v4()?,
-            SocketAddr::V6(_) => TcpSocket::new_v6()?,
-        };
-        // Connections of an earlier run that linger are no reason to refuse.
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)?.into_std()
+fn running(app: &App, config: &Config, doors: &Doors) -> Result<Running, Failure> {
+    let doors = doors.addresses()?;
+    let (scheme, listens_on) = match (doors.http, doors.https) {
+        (Some(address), _) => ("http", address),
+        (None, Some(address)) => ("https", address),
+        (None, None) => return Err(anyhow!("the server listens nowhere").into()),
     };
-    bound().map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            let port = address.port();
-            let holder = match ports::listener(port) {
-                Some(process) => format!("by {process}"),
-                None => "by another process".into(),
-            };
-            let next = SocketAddr::new(address.ip(), port.checked_add(1).unwrap_or(8080));
-            Failure::in_use(format!(
-                "Port {port} is in use {holder}. Stop that, or choose another port: --listen {next}"
-            ))
-        }
-        io::ErrorKind::AddrNotAvailable => Failure::usage(format!(
-            "This machine has no address {}. 0.0.0.0:{} listens on all that it has.",
-            address.ip(),
-            address.port()
-        )),
-        io::ErrorKind::PermissionDenied => Failure::usage(format!(
-            "Port {} is reserved for root. Choose one from 1024 on: --listen {}",
-            address.port(),
-            SocketAddr::new(address.ip(), 8080)
-        )),
-        _ => Failure::from(anyhow!(error).context(format!("listening on {address}"))),
-    })
-}
-
-fn running(app: &App, config: &Config, listener: &TcpListener) -> Result<Running, Failure> {
-    let listens_on = listener.local_addr().context("reading the address of the server")?;
     let url = match &config.public_url {
         Some(url) => url.trim_end_matches('/').to_owned(),
-        None => format!("http://{}", reachable(listens_on)),
+        None => format!("{scheme}://{}", reachable(listens_on)),
     };
     Ok(Running { url, listens_on, started_at: app.clock.now() })
 }
@@ -236,8 +214,10 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 /// Tells the person who started it where it is, and how to begin. The secrets in it go to the
 /// standard output alone, not into the log.
 async fn announce(app: &App, running: &Running, sample: Option<Demo>) -> Result<(), Failure> {
-    tracing::info!(url = running.url, listens_on = %running.listens_on, "the portal is running");
-    let mut text = format!("Appliance is running on {}\n", running.url);
+    let url = running.public_url(app);
+    let secure = app.https.doors().https.map(|address| address.to_string());
+    tracing::info!(url, listens_on = %running.listens_on, https = secure, "the portal is running");
+    let mut text = format!("Appliance is running on {url}\n");
     match sample {
         Some(Demo::Filled(sample)) => text.push_str(&sample.to_string()),
         Some(Demo::NotEmpty) => {
@@ -245,7 +225,7 @@ async fn announce(app: &App, running: &Running, sample: Option<Demo>) -> Result<
         }
         None => {}
     }
-    if let Some(setup) = setup_url(app, &running.url).await? {
+    if let Some(setup) = setup_url(app, &url).await? {
         tracing::info!("nobody administers the portal yet; a setup link was printed");
         text.push_str(&format!("Set it up within 30 minutes: {setup}\n"));
     }

@@ -2,7 +2,11 @@
 
 use toml::Value;
 
-use super::Config;
+use super::{
+    Config,
+    checks::{is_bucket, is_log_directive, is_origin, is_prefix, is_storage_class, is_word},
+    https::{is_directory, is_domain, is_email, is_host_pattern},
+};
 
 /// A setting as the configuration file names it.
 #[derive(Debug)]
@@ -35,6 +39,12 @@ pub const KEYS: &[Key] = &[
         is_valid: |_| true,
     },
     Key {
+        path: "listen_https",
+        kind: Kind::Text,
+        expects: "an address with a port, such as 0.0.0.0:443, or empty",
+        is_valid: |_| true,
+    },
+    Key {
         path: "data",
         kind: Kind::Text,
         expects: "the path of a folder",
@@ -51,6 +61,90 @@ pub const KEYS: &[Key] = &[
         kind: Kind::List,
         expects: "a list of addresses without a port, such as 10.0.0.7",
         is_valid: |_| true,
+    },
+    Key {
+        path: "proxy_protocol",
+        kind: Kind::Switch,
+        expects: "true or false",
+        is_valid: |_| true,
+    },
+    Key {
+        path: "allowed_hosts",
+        kind: Kind::List,
+        expects: "a list of names in lower case without a port, such as docs.example.com, *.example.com or 10.0.0.7",
+        is_valid: |config| config.allowed_hosts.iter().all(|host| is_host_pattern(host)),
+    },
+    Key {
+        path: "https.domains",
+        kind: Kind::List,
+        expects: "a list of names in lower case, such as docs.example.com",
+        is_valid: |config| config.https.domains.iter().all(|domain| is_domain(domain)),
+    },
+    Key {
+        path: "https.email",
+        kind: Kind::Text,
+        expects: "an e-mail address, or empty",
+        is_valid: |config| is_email(&config.https.email),
+    },
+    Key {
+        path: "https.acme",
+        kind: Kind::Text,
+        expects: "letsencrypt, staging, off, or the https:// address of a directory",
+        is_valid: |config| is_directory(&config.https.acme),
+    },
+    Key {
+        path: "https.challenge",
+        kind: Kind::Text,
+        expects: "auto, http-01 or tls-alpn-01",
+        is_valid: |_| true,
+    },
+    Key {
+        path: "https.ca_file",
+        kind: Kind::Text,
+        expects: "the path of a file",
+        is_valid: |_| true,
+    },
+    Key {
+        path: "https.certificate_file",
+        kind: Kind::Text,
+        expects: "the path of a file",
+        is_valid: |_| true,
+    },
+    Key {
+        path: "https.key_file",
+        kind: Kind::Text,
+        expects: "the path of a file",
+        is_valid: |_| true,
+    },
+    Key {
+        path: "limits.connections",
+        kind: Kind::Number,
+        expects: "a number from 16 to 1000000",
+        is_valid: |config| (16..=1_000_000).contains(&config.limits.connections),
+    },
+    Key {
+        path: "limits.connections_per_address",
+        kind: Kind::Number,
+        expects: "a number from 1 to 1000000",
+        is_valid: |config| (1..=1_000_000).contains(&config.limits.connections_per_address),
+    },
+    Key {
+        path: "limits.requests_per_second",
+        kind: Kind::Number,
+        expects: "a number from 0 to 1000000",
+        is_valid: |config| config.limits.requests_per_second <= 1_000_000,
+    },
+    Key {
+        path: "limits.head_seconds",
+        kind: Kind::Number,
+        expects: "a number of seconds from 1 to 600",
+        is_valid: |config| (1..=600).contains(&config.limits.head_seconds),
+    },
+    Key {
+        path: "limits.idle_seconds",
+        kind: Kind::Number,
+        expects: "a number of seconds from 1 to 3600",
+        is_valid: |config| (1..=3_600).contains(&config.limits.idle_seconds),
     },
     Key {
         path: "store.cache_mb",
@@ -304,56 +398,6 @@ fn distance(from: &str, to: &str) -> usize {
     row[to.len()]
 }
 
-/// Scheme and host, perhaps a port, and nothing after.
-fn is_origin(url: &str) -> bool {
-    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    host.is_some_and(|host| {
-        !host.is_empty() && !host.contains(|c: char| "/?#@\\".contains(c) || c.is_whitespace())
-    })
-}
-
-/// The rules of Amazon, which all providers share.
-fn is_bucket(name: &str) -> bool {
-    let is_edge = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let bytes = name.as_bytes();
-    name.is_empty()
-        || (3..=63).contains(&bytes.len())
-            && bytes.iter().all(|&byte| is_edge(byte) || byte == b'-' || byte == b'.')
-            && is_edge(bytes[0])
-            && is_edge(bytes[bytes.len() - 1])
-}
-
-/// Only what needs no encoding in an address.
-fn is_prefix(prefix: &str) -> bool {
-    let is_part = |part: &str| {
-        !matches!(part, "" | "." | "..")
-            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-    };
-    prefix.is_empty() || prefix.split('/').all(is_part)
-}
-
-/// Or nothing; never several words or lines.
-fn is_word(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// From the archives, hours pass until a file can be read.
-fn is_storage_class(class: &str) -> bool {
-    let is_name = class.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
-    is_name && !["GLACIER", "DEEP_ARCHIVE"].contains(&class)
-}
-
-/// A level, or `module=level`. The log's own parser would take a misspelled level for a module.
-fn is_log_directive(directive: &str) -> bool {
-    let level = match directive.trim().rsplit_once('=') {
-        Some(("", _)) => return false,
-        Some((_, level)) => level,
-        None => directive.trim(),
-    };
-    ["off", "error", "warn", "info", "debug", "trace"]
-        .contains(&level.to_ascii_lowercase().as_str())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -364,14 +408,5 @@ mod tests {
         assert_eq!(nearest("lisen", names()), Some("listen"));
         assert_eq!(nearest("store.cahce_mb", names()), Some("store.cache_mb"));
         assert_eq!(nearest("database", names()), None);
-    }
-
-    #[test]
-    fn a_misspelled_log_level_is_not_taken_for_a_module() {
-        assert!(is_log_directive("info"));
-        assert!(is_log_directive("appliance::store=debug"));
-        assert!(!is_log_directive("inof"));
-        assert!(!is_log_directive("appliance::store=debgu"));
-        assert!(!is_log_directive(""));
     }
 }

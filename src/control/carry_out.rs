@@ -5,9 +5,9 @@ use std::{net::SocketAddr, sync::Arc};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Reply, Request, accounts, backups as making, storage};
+use super::{Reply, Request, accounts, backups as making, https, storage};
 use crate::{
-    app::{App, PlanView, Reporter, Step},
+    app::{App, HttpsStanding, PlanView, Reporter, Step},
     blocking::blocking,
     config::Backend,
     domain::{
@@ -21,10 +21,17 @@ use crate::{
 /// The server that carries a request out, when it is one.
 #[derive(Clone, Debug)]
 pub struct Running {
-    /// The address for people, without a slash at its end.
+    /// The address for people while the portal has no domain, without a slash at its end.
     pub url: String,
     pub listens_on: SocketAddr,
     pub started_at: Timestamp,
+}
+
+impl Running {
+    /// The address for people: that of the main domain, once there is one.
+    pub fn public_url(&self, app: &App) -> String {
+        app.public_url().unwrap_or_else(|| self.url.clone())
+    }
 }
 
 /// A server that runs.
@@ -98,6 +105,8 @@ pub async fn carry_out(
         Request::Drill { place, key } => {
             app.drill_backup(place, key, reporter).await.map(Reply::Drilled)
         }
+        Request::Https => standing(app.https_standing().await),
+        Request::SetHttps(change) => standing(https::change(app, change).await),
         Request::BackupPlan => view(app.backup_plan().await),
         Request::SetBackupPlan(plan) => view(making::set_plan(app, *plan).await),
         Request::CheckStorage => storage::check(app).await.map(Reply::CheckedStorage),
@@ -116,6 +125,10 @@ pub async fn carry_out(
 
 fn view(plan: Result<PlanView>) -> Result<Reply> {
     plan.map(|plan| Reply::BackupPlan(Box::new(plan)))
+}
+
+fn standing(standing: Result<HttpsStanding>) -> Result<Reply> {
+    standing.map(|standing| Reply::Https(Box::new(standing)))
 }
 
 fn server(running: Option<&Running>) -> Result<&Running> {
@@ -140,7 +153,7 @@ async fn status(app: &App, running: &Running) -> Result<Status> {
     Ok(Status {
         version: env!("CARGO_PKG_VERSION").into(),
         pid: std::process::id(),
-        url: running.url.clone(),
+        url: running.public_url(app),
         listens_on: running.listens_on,
         started_at: running.started_at,
         is_set_up,
@@ -163,7 +176,7 @@ async fn status(app: &App, running: &Running) -> Result<Status> {
 }
 
 async fn setup_link(app: &App, running: &Running) -> Result<Reply> {
-    match setup_url(app, &running.url).await? {
+    match setup_url(app, &running.public_url(app)).await? {
         Some(url) => Ok(Reply::SetupLink { url }),
         None => Err(Error::conflict(
             "The portal is set up already. For another administrator: “appliance user add NAME \

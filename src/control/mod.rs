@@ -13,6 +13,7 @@ mod accounts;
 mod asking;
 mod backups;
 mod carry_out;
+mod https;
 mod listening;
 mod opening;
 mod socket;
@@ -24,6 +25,7 @@ pub use self::{
     asking::{AskError, ask},
     backups::without_portal,
     carry_out::{Running, Status, carry_out, setup_url},
+    https::{Change, HttpsChange},
     listening::{Listener, Listening, listen},
     opening::{Refused, ask_or_open},
     storage::Moved,

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 
-use super::{Account, Added, Moved, NewAccount, Password, Status};
+use super::{Account, Added, HttpsChange, Moved, NewAccount, Password, Status};
 use crate::{
     app::{
-        BackupWanted, Drilled, Exported, Finding, FoundBackups, ListedBackup, Made, PlanView,
-        Report, ScrubReport, Step, StorageCheck,
+        BackupWanted, Drilled, Exported, Finding, FoundBackups, HttpsStanding, ListedBackup, Made,
+        PlanView, Report, ScrubReport, Step, StorageCheck,
     },
     backup::{Key, Pruned, Retention},
     config::Backend,
@@ -47,6 +47,9 @@ pub enum Request {
         deep: bool,
     },
     Doctor,
+    /// How HTTPS stands.
+    Https,
+    SetHttps(HttpsChange),
     /// Writes, reads and searches once.
     Probe,
     BackUp(BackupWanted),
@@ -96,6 +99,7 @@ impl Request {
                 | Request::UserList
                 | Request::Check { .. }
                 | Request::Doctor
+                | Request::Https
                 | Request::Probe
                 | Request::Backups { .. }
                 | Request::BackupPlan
@@ -127,6 +131,7 @@ pub enum Reply {
     },
     Checked(Report),
     Findings(Vec<Finding>),
+    Https(Box<HttpsStanding>),
     BackedUp(Made),
     Backups(Vec<ListedBackup>),
     VerifiedBackups(FoundBackups),

@@ -4,6 +4,7 @@ use super::{
     backups::{Plan, Run},
     blobs::Blob,
     categories::Category,
+    certificates::{AcmeAccount, Certificate, SelfSigned},
     documents::{Document, Kind},
     events::Event,
     groups::{Group, GroupMember},
@@ -41,6 +42,9 @@ impl Sound for Scrubbing {}
 impl Sound for Migration {}
 /// It may outlive its file until the next look.
 impl Sound for FileFault {}
+impl Sound for AcmeAccount {}
+impl Sound for Certificate {}
+impl Sound for SelfSigned {}
 /// The names in an event outlive what they name.
 impl Sound for Event {}
 

@@ -31,6 +31,7 @@ pub mod settings;
 pub mod setup;
 
 pub mod backups;
+pub mod certificates;
 pub mod integrity;
 pub mod restoring;
 pub mod storage;

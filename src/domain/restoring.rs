@@ -5,6 +5,7 @@ use super::{
     backups::{Plan, Run},
     blobs::{self, Blob, Extraction, Place},
     categories::Category,
+    certificates::{AcmeAccount, Certificate, SelfSigned},
     documents::Document,
     events::Event,
     groups::{Group, GroupMember},
@@ -51,6 +52,9 @@ impl Restored for ApiToken {}
 impl Restored for Event {}
 impl Restored for Plan {}
 impl Restored for Run {}
+impl Restored for AcmeAccount {}
+impl Restored for Certificate {}
+impl Restored for SelfSigned {}
 
 /// Its bytes are put where stored ones are; what was computed from them is computed again.
 impl Restored for Blob {

@@ -6,6 +6,7 @@ use super::{
     backups::{Plan, Run},
     blobs::Blob,
     categories::Category,
+    certificates::{AcmeAccount, Certificate, SelfSigned},
     documents::Document,
     events::Event,
     groups::{Group, GroupMember},
@@ -62,6 +63,9 @@ pub const EVERY_TABLE: &[TableAccess] = &[
     access::<Scrubbing>(),
     access::<FileFault>(),
     access::<Migration>(),
+    access::<AcmeAccount>(),
+    access::<Certificate>(),
+    access::<SelfSigned>(),
 ];
 
 pub const TABLES: &[Table] = &{

@@ -112,7 +112,7 @@ fn admin_pages() -> Vec<Endpoint> {
     use pages::admin::{
         backups, categories, dashboard,
         documents::{bulk, list},
-        events, jobs, settings, storage,
+        events, https, jobs, settings, storage,
     };
     vec![
         get("/admin", dashboard::show),
@@ -150,6 +150,9 @@ fn admin_pages() -> Vec<Endpoint> {
         post("/admin/settings", settings::submit),
         post("/admin/settings/logo", settings::set_logo),
         post("/admin/settings/logo/remove", settings::remove_logo),
+        get("/admin/https", https::show),
+        post("/admin/https", https::submit),
+        post("/admin/https/fetch", https::fetch),
     ]
 }
 

@@ -29,7 +29,9 @@ mod cli;
 mod control;
 mod crash;
 mod drawing;
+mod front;
 mod gallery;
+mod https;
 mod indexing;
 mod installed;
 mod integrity;
@@ -37,6 +39,7 @@ mod late;
 mod oracle;
 mod pages;
 mod public;
+mod service;
 mod sign_in;
 mod upkeep;
 

@@ -11,7 +11,11 @@ use std::{
 const LAYERS: [(&str, &[&str], &[&str]); 7] = [
     ("base", &["blocking", "clock", "config", "error", "glibc", "hash", "id", "size"], &["base"]),
     ("clients", &["s3"], &["base"]),
-    ("engines", &["backup", "blobs", "extract", "host", "search", "store"], &["base", "clients"]),
+    (
+        "engines",
+        &["backup", "blobs", "extract", "host", "search", "store", "tls"],
+        &["base", "clients"],
+    ),
     ("domain", &["domain"], &["base", "store"]),
     ("flows", &["app"], &["base", "clients", "engines", "domain"]),
     ("web", &["web"], &["base", "store", "domain", "app"]),

@@ -65,7 +65,10 @@ pub async fn from_outside(config: &Config, status: Option<&Status>) -> Vec<Findi
 fn names(config: &Config) -> Vec<String> {
     let url = config.public_url.as_deref().and_then(|url| url.split_once("://"));
     let host = url.map(|(_, host)| host.rsplit_once(':').map_or(host, |(host, _)| host).to_owned());
-    host.into_iter().filter(|host| host.parse::<IpAddr>().is_err()).collect()
+    let host = host.filter(|host| host.parse::<IpAddr>().is_err());
+    let mut names: Vec<String> = host.into_iter().chain(config.https.domains.clone()).collect();
+    names.dedup();
+    names
 }
 
 fn dns(name: &str, public: Option<IpAddr>) -> Finding {

@@ -68,7 +68,7 @@ pub enum Phase {
 }
 
 impl Record for Migration {
-    const TABLE: Table = Table { number: 32, name: "migration" };
+    const TABLE: Table = Table { number: 42, name: "migration" };
 
     type Key = ();
 

@@ -28,7 +28,7 @@ pub struct Scrubbing {
 }
 
 impl Record for Scrubbing {
-    const TABLE: Table = Table { number: 30, name: "scrubbing" };
+    const TABLE: Table = Table { number: 40, name: "scrubbing" };
 
     type Key = ();
 
@@ -81,7 +81,7 @@ pub enum Fault {
 }
 
 impl Record for FileFault {
-    const TABLE: Table = Table { number: 31, name: "file_faults" };
+    const TABLE: Table = Table { number: 41, name: "file_faults" };
 
     type Key = ContentHash;
 

@@ -155,6 +155,7 @@ pub enum Place {
     Backups,
     Audit,
     Settings,
+    Https,
     ApiReference,
 }
 
@@ -180,6 +181,7 @@ impl Place {
             Place::Backups => "backups",
             Place::Audit => "audit",
             Place::Settings => "settings",
+            Place::Https => "https",
             Place::ApiReference => "api",
         };
         if own == key { "page" } else { "false" }

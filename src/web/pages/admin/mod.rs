@@ -9,6 +9,7 @@ pub mod dashboard;
 pub mod documents;
 pub mod events;
 pub mod groups;
+pub mod https;
 pub mod jobs;
 pub mod settings;
 pub mod storage;
@@ -29,7 +30,7 @@ pub struct Sidebar {
     pub failed_jobs: u64,
     /// People, the audit log, settings.
     pub may_govern: bool,
-    /// Jobs, backups, the storage.
+    /// Jobs, backups, the storage, HTTPS.
     pub may_operate: bool,
 }
 
@@ -48,7 +49,7 @@ impl Sidebar {
     pub fn shows(&self, key: &str) -> bool {
         match key {
             "dashboard" | "people" | "audit" | "settings" => self.may_govern,
-            "jobs" | "backups" | "storage" => self.may_operate,
+            "jobs" | "backups" | "storage" | "https" => self.may_operate,
             _ => true,
         }
     }
