@@ -18,7 +18,8 @@
 //!           search               the index: words, filters, facets, snippets
 //!           extract              bytes to text and images, in a sandboxed child
 //!           backup               archives and repositories: bytes, hashes, encryption
-//!           host                 the machine: disk space, owners, ports, limits
+//!           tls                  certificates: shown, read, made, and fetched by ACME
+//!           host                 the machine: services, users, firewall, disk space, ports
 //! base      config error id hash size clock glibc
 //! ```
 //!
@@ -37,6 +38,8 @@
 //! - **Bytes before records.** A record names a file only after the file is on the disk. A crash
 //!   between the two leaves bytes without a record, which the keeper removes; never a record
 //!   without its bytes.
+//! - **HTTPS never stops the portal.** What is wrong with a certificate is told, and the best one
+//!   there is goes on being shown; `app::https` exchanges it while connections are open.
 //! - **The index is derived.** It follows the change log, its cursor moves in the same commit as
 //!   its content, and it can be deleted at any time.
 //! - **Rights are read anew** for every request, and once more by `App::write_as` in the
@@ -85,6 +88,8 @@
 //! - **A setting** that is changed while the portal runs: a field of
 //!   [`domain::settings::Settings`] with a default, and its place on the settings page. One that
 //!   must be known before: a field of [`config::Config`] and its lines in the template.
+//! - **A step of the installation:** a `Step` in `cli/install`, with its undoing, and its line
+//!   in `plan::steps`; a test on a bare machine in `tests/it/installed.rs`.
 //! - **A field of a record:** add it with `#[serde(default)]`.
 
 // base
@@ -103,6 +108,7 @@ pub mod extract;
 pub mod host;
 pub mod search;
 pub mod store;
+pub mod tls;
 
 // meaning
 pub mod domain;

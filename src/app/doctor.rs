@@ -89,6 +89,9 @@ impl App {
         findings.push(self.consistency_finding().await?);
         findings.push(self.backup_finding().await?);
         findings.push(open_files_finding());
+        if is_serving {
+            findings.extend(self.https_findings().await?);
+        }
         findings.extend(self.unknown_proxy.get().map(proxy_finding));
         Ok(findings)
     }

@@ -14,6 +14,7 @@ mod download;
 mod export;
 mod extraction;
 mod forecast;
+mod https;
 mod indexer;
 mod keeper;
 mod library;
@@ -60,6 +61,7 @@ pub use self::{
     doctor::{Finding, Level},
     download::{Content, Image},
     export::Exported,
+    https::{CertificateSource, Doors, Face, Https, HttpsStanding, host_of, matches},
     library::{Facets, Find, Found, Page, Sort, Statistics, names_of, with_surroundings},
     people::{People, PeopleWanted, Person, PersonDetails},
     progress::{Reporter, Step},
@@ -87,6 +89,7 @@ use crate::{
 pub use crate::{
     extract::TEXT_BYTES_MAX,
     search::{Snippet, Source as SnippetSource},
+    tls::acme::ALPN as ACME_ALPN,
 };
 
 /// Password hashes made at a time, and how many more may wait for it: about a second's work.
@@ -103,6 +106,7 @@ pub struct App {
     pub extractor: Extractor,
     pub setup_link: SetupLink,
     pub shown_once: ShownOnce,
+    pub https: Https,
     pub started_at: Timestamp,
     /// A copy for where a transaction would be too much; see [`App::refresh_settings`].
     settings: ArcSwap<Settings>,
@@ -178,6 +182,7 @@ impl App {
         Ok(Arc::new(App {
             setup_link: SetupLink::new(clock.clone()),
             shown_once: ShownOnce::new(),
+            https: Https::default(),
             started_at: clock.now(),
             throttle: throttle::Throttle::new(clock.clone()),
             unknown_proxy: OnceLock::new(),
@@ -208,6 +213,7 @@ impl App {
         tasks.spawn(indexer::run(self.clone(), stopped.clone()));
         tasks.spawn(worker::run(self.clone(), stopped.clone()));
         tasks.spawn(backup::follow(self.clone(), stopped.clone()));
+        tasks.spawn(https::run(self.clone(), stopped.clone()));
         tasks.spawn(keeper::run(self.clone(), stopped));
         Background { stop, tasks }
     }

@@ -14,9 +14,11 @@ mod check;
 mod completions;
 mod config;
 mod doctor;
+mod doors;
 mod export;
 mod failure;
 mod findings;
+mod https;
 mod install;
 mod keys;
 mod leading;
@@ -34,6 +36,7 @@ mod status;
 mod user;
 mod version;
 mod visits;
+mod watchdog;
 
 use std::path::PathBuf;
 
@@ -118,7 +121,7 @@ enum Verb {
     Check(check::Arguments),
     /// Look for what is wrong around the portal, and say how to mend it
     Doctor(doctor::Arguments),
-    /// Show or check the configuration
+    /// Show or check the configuration; set the domain while the portal runs
     Config(config::Arguments),
     /// Show the version
     Version(version::Arguments),

@@ -1,32 +1,27 @@
 //! `appliance serve`: the portal, from its start to its end.
 
 use std::{
-    io,
-    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
+    net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     path::Path,
     sync::Arc,
 };
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use tokio::{
-    net::TcpSocket,
-    signal::unix::{Signal, SignalKind, signal},
-};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Common, Exit, Failure, Shell, ask::runtime, logging, output, status};
+use super::{
+    Common, Exit, Failure, Shell, ask::runtime, doors::Doors, logging, output, status, watchdog,
+};
 use crate::{
     app::{App, Demo},
     clock::Clock,
     config::{Config, Flags},
     control::{self, Running, setup_url},
     error::Error,
-    host::{limits, owner, ports},
-    web,
+    host::{limits, owner, service},
+    web::{self, Door},
 };
-
-/// Connections that may wait to be accepted.
-const BACKLOG: u32 = 1_024;
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -34,6 +29,9 @@ pub struct Arguments {
     /// [also: APPLIANCE_LISTEN]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// Where to listen for HTTPS, such as 0.0.0.0:443 [also: APPLIANCE_LISTEN_HTTPS]
+    #[arg(long, value_name = "ADDRESS")]
+    listen_https: Option<String>,
     /// Fill an empty portal with a sample organization
     #[arg(long)]
     demo: bool,
@@ -41,7 +39,10 @@ pub struct Arguments {
 
 impl Arguments {
     pub fn flags(&self) -> Flags {
-        self.listen.clone().map(|listen| ("listen", "--listen", listen)).into_iter().collect()
+        let http = self.listen.clone().map(|listen| ("listen", "--listen", listen));
+        let https =
+            self.listen_https.clone().map(|listen| ("listen_https", "--listen-https", listen));
+        http.into_iter().chain(https).collect()
     }
 }
 
@@ -57,17 +58,22 @@ pub fn run(config: Config, common: &Common, arguments: &Arguments) -> Result<Exi
 async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
     // From here on a signal is noted; one that comes early must not kill us half-way.
     let mut signals = Signals::listen()?;
-    let listener = bind(config.listen)?;
+    let doors = Doors::open(&config)?;
     owner::become_owner_of(&config.data)?;
     let app = open(config.clone()).await?;
     let sample = if demo { Some(app.fill_with_demo().await?) } else { None };
-    let running = running(&app, &config, &listener)?;
+    let running = running(&app, &config, &doors)?;
+    let tls = app.open_doors(doors.addresses()?).await?;
     let background = app.start();
     let control = control::listen(&config.data)?.serve(app.clone(), running.clone());
-    let server = web::serve(app.clone(), listener)?;
-    let web = server.handle();
+    let plain = doors.http.into_iter().map(Door::plain);
+    let secure = doors.https.into_iter().map(|listener| Door { listener, tls: tls.clone() });
+    let (server, web) = web::serve(app.clone(), plain.chain(secure).collect())?;
     let mut server = tokio::spawn(server);
+    web::probe(app.https.doors(), &config).await.context("asking the server whether it answers")?;
     announce(&app, &running, sample).await?;
+    service::ready(&watchdog::sentence(&app, &running.url).await);
+    let watchdog = tokio::spawn(watchdog::run(app.clone(), running.url.clone()));
 
     let ended = tokio::select! {
         name = signals.next() => {
@@ -81,7 +87,9 @@ async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
         eprintln!("{name}: ending at once");
         std::process::exit(Exit::Failed as i32);
     });
-    web.stop(true).await;
+    service::stopping();
+    watchdog.abort();
+    web.stop().await;
     control.stop().await;
     background.stop().await;
     match ended {
@@ -123,50 +131,29 @@ async fn in_use(config: Config, data: &Path, message: String) -> Failure {
     }
 }
 
-fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    let bound = || -> io::Result<TcpListener> {
-        let socket = match address {
-            SocketAddr::V4(_) => TcpSocket::new_v4()?,
-            SocketAddr::V6(_) => TcpSocket::new_v6()?,
-        };
-        // Connections of an earlier run that linger are no reason to refuse.
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)?.into_std()
+fn running(app: &App, config: &Config, doors: &Doors) -> Result<Running, Failure> {
+    let doors = doors.addresses()?;
+    let (scheme, listens_on) = match (doors.http, doors.https) {
+        (Some(address), _) => ("http", address),
+        (None, Some(address)) => ("https", address),
+        (None, None) => return Err(anyhow!("the server listens nowhere").into()),
     };
-    bound().map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => {
-            let port = address.port();
-            let holder = match ports::listener(port) {
-                Some(process) => format!("by {process}"),
-                None => "by another process".into(),
-            };
-            let next = SocketAddr::new(address.ip(), port.checked_add(1).unwrap_or(8080));
-            Failure::in_use(format!(
-                "Port {port} is in use {holder}. Stop that, or choose another port: --listen {next}"
-            ))
-        }
-        io::ErrorKind::AddrNotAvailable => Failure::usage(format!(
-            "This machine has no address {}. 0.0.0.0:{} listens on all that it has.",
-            address.ip(),
-            address.port()
-        )),
-        io::ErrorKind::PermissionDenied => Failure::usage(format!(
-            "Port {} is reserved for root. Choose one from 1024 on: --listen {}",
-            address.port(),
-            SocketAddr::new(address.ip(), 8080)
-        )),
-        _ => Failure::from(anyhow!(error).context(format!("listening on {address}"))),
-    })
-}
-
-fn running(app: &App, config: &Config, listener: &TcpListener) -> Result<Running, Failure> {
-    let listens_on = listener.local_addr().context("reading the address of the server")?;
     let url = match &config.public_url {
         Some(url) => url.trim_end_matches('/').to_owned(),
-        None => format!("http://{}", reachable(listens_on)),
+        None => origin(scheme, reachable(listens_on)),
     };
     Ok(Running { url, listens_on, started_at: app.clock.now() })
+}
+
+/// As browsers write it: without the port that belongs to the scheme.
+fn origin(scheme: &str, address: SocketAddr) -> String {
+    match (scheme, address.port(), address.ip()) {
+        ("http", 80, IpAddr::V4(ip)) | ("https", 443, IpAddr::V4(ip)) => format!("{scheme}://{ip}"),
+        ("http", 80, IpAddr::V6(ip)) | ("https", 443, IpAddr::V6(ip)) => {
+            format!("{scheme}://[{ip}]")
+        }
+        _ => format!("{scheme}://{address}"),
+    }
 }
 
 /// An address that a browser can open, where "every address of this machine" is none.
@@ -187,8 +174,10 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 /// Tells the person who started it where it is, and how to begin. The secrets in it go to the
 /// standard output alone, not into the log.
 async fn announce(app: &App, running: &Running, sample: Option<Demo>) -> Result<(), Failure> {
-    tracing::info!(url = running.url, listens_on = %running.listens_on, "the portal is running");
-    let mut text = format!("Appliance is running on {}\n", running.url);
+    let url = running.public_url(app);
+    let secure = app.https.doors().https.map(|address| address.to_string());
+    tracing::info!(url, listens_on = %running.listens_on, https = secure, "the portal is running");
+    let mut text = format!("Appliance is running on {url}\n");
     match sample {
         Some(Demo::Filled(sample)) => text.push_str(&sample.to_string()),
         Some(Demo::NotEmpty) => {
@@ -196,7 +185,7 @@ async fn announce(app: &App, running: &Running, sample: Option<Demo>) -> Result<
         }
         None => {}
     }
-    if let Some(setup) = setup_url(app, &running.url).await? {
+    if let Some(setup) = setup_url(app, &url).await? {
         tracing::info!("nobody administers the portal yet; a setup link was printed");
         text.push_str(&format!("Set it up within 30 minutes: {setup}\n"));
     }

@@ -2,7 +2,10 @@
 
 use toml::Value;
 
-use super::Config;
+use super::{
+    Config,
+    https::{is_directory, is_domain, is_email, is_host_pattern},
+};
 
 /// A setting as the configuration file names it.
 #[derive(Debug)]
@@ -35,6 +38,12 @@ pub const KEYS: &[Key] = &[
         is_valid: |_| true,
     },
     Key {
+        path: "listen_https",
+        kind: Kind::Text,
+        expects: "an address with a port, such as 0.0.0.0:443, or empty",
+        is_valid: |_| true,
+    },
+    Key {
         path: "data",
         kind: Kind::Text,
         expects: "the path of a folder",
@@ -51,6 +60,90 @@ pub const KEYS: &[Key] = &[
         kind: Kind::List,
         expects: "a list of addresses without a port, such as 10.0.0.7",
         is_valid: |_| true,
+    },
+    Key {
+        path: "proxy_protocol",
+        kind: Kind::Switch,
+        expects: "true or false",
+        is_valid: |_| true,
+    },
+    Key {
+        path: "allowed_hosts",
+        kind: Kind::List,
+        expects: "a list of names in lower case without a port, such as docs.example.com, *.example.com or 10.0.0.7",
+        is_valid: |config| config.allowed_hosts.iter().all(|host| is_host_pattern(host)),
+    },
+    Key {
+        path: "https.domains",
+        kind: Kind::List,
+        expects: "a list of names in lower case, such as docs.example.com",
+        is_valid: |config| config.https.domains.iter().all(|domain| is_domain(domain)),
+    },
+    Key {
+        path: "https.email",
+        kind: Kind::Text,
+        expects: "an e-mail address, or empty",
+        is_valid: |config| is_email(&config.https.email),
+    },
+    Key {
+        path: "https.acme",
+        kind: Kind::Text,
+        expects: "letsencrypt, staging, off, or the https:// address of a directory",
+        is_valid: |config| is_directory(&config.https.acme),
+    },
+    Key {
+        path: "https.challenge",
+        kind: Kind::Text,
+        expects: "auto, http-01 or tls-alpn-01",
+        is_valid: |_| true,
+    },
+    Key {
+        path: "https.ca_file",
+        kind: Kind::Text,
+        expects: "the path of a file",
+        is_valid: |_| true,
+    },
+    Key {
+        path: "https.certificate_file",
+        kind: Kind::Text,
+        expects: "the path of a file",
+        is_valid: |_| true,
+    },
+    Key {
+        path: "https.key_file",
+        kind: Kind::Text,
+        expects: "the path of a file",
+        is_valid: |_| true,
+    },
+    Key {
+        path: "limits.connections",
+        kind: Kind::Number,
+        expects: "a number from 16 to 1000000",
+        is_valid: |config| (16..=1_000_000).contains(&config.limits.connections),
+    },
+    Key {
+        path: "limits.connections_per_address",
+        kind: Kind::Number,
+        expects: "a number from 1 to 1000000",
+        is_valid: |config| (1..=1_000_000).contains(&config.limits.connections_per_address),
+    },
+    Key {
+        path: "limits.requests_per_second",
+        kind: Kind::Number,
+        expects: "a number from 0 to 1000000",
+        is_valid: |config| config.limits.requests_per_second <= 1_000_000,
+    },
+    Key {
+        path: "limits.head_seconds",
+        kind: Kind::Number,
+        expects: "a number of seconds from 1 to 600",
+        is_valid: |config| (1..=600).contains(&config.limits.head_seconds),
+    },
+    Key {
+        path: "limits.idle_seconds",
+        kind: Kind::Number,
+        expects: "a number of seconds from 1 to 3600",
+        is_valid: |config| (1..=3_600).contains(&config.limits.idle_seconds),
     },
     Key {
         path: "store.cache_mb",

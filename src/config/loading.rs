@@ -310,7 +310,8 @@ impl Draft {
             Problems(vec![format!("The configuration cannot be read: {fault}")])
         })?;
         // What each setting says is sound; whether they fit together is asked last.
-        let problems = config.storage.problems();
+        let mut problems = config.storage.problems();
+        problems.extend(config.https.problems());
         if !problems.is_empty() {
             return Err(Problems(problems));
         }

@@ -9,6 +9,7 @@
 //! `tests/it/config.rs` tells when one of them was forgotten.
 
 mod editing;
+mod https;
 mod keys;
 mod loading;
 mod storage;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use self::{
     editing::set,
+    https::{ChallengeChoice, HttpsConfig, is_domain},
     keys::{KEYS, Key},
     loading::{Flags, Loaded, Origin, Problems, SYSTEM_FILE, Sources, load},
     storage::{Backend, Delivery, Encryption, S3Config, Secret, StorageConfig},
@@ -36,6 +38,9 @@ pub const TEMPLATE: &str = include_str!("template.toml");
 pub struct Config {
     /// Where to listen for HTTP.
     pub listen: SocketAddr,
+    /// Where to listen for HTTPS, if at all.
+    #[serde(deserialize_with = "empty_is_no_address")]
+    pub listen_https: Option<SocketAddr>,
     /// The folder that holds the whole instance.
     pub data: PathBuf,
     /// The address that people use, such as `https://docs.example.com`: for links that leave the
@@ -44,12 +49,33 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Proxies whose word about the client's address is taken.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Whether those begin each connection with the PROXY protocol.
+    pub proxy_protocol: bool,
+    /// The names that the portal answers to. When empty: its domains, or any while it has none.
+    pub allowed_hosts: Vec<String>,
+    pub https: HttpsConfig,
+    pub limits: LimitsConfig,
     pub store: StoreConfig,
     pub uploads: UploadsConfig,
     pub storage: StorageConfig,
     pub worker: WorkerConfig,
     pub audit: AuditConfig,
     pub log: LogConfig,
+}
+
+/// How much of the server one client and all together may take.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Open at the same time, in all.
+    pub connections: u32,
+    pub connections_per_address: u32,
+    /// Of one address, over a longer time; 0 is any number.
+    pub requests_per_second: u32,
+    /// How long the head of a request, or what TLS needs before it, may take to arrive.
+    pub head_seconds: u32,
+    /// How long a connection may stay without a request, or a reader without taking anything.
+    pub idle_seconds: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,15 +135,32 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            listen_https: None,
             data: PathBuf::from("data"),
             public_url: None,
             trusted_proxies: Vec::new(),
+            proxy_protocol: false,
+            allowed_hosts: Vec::new(),
+            https: HttpsConfig::default(),
+            limits: LimitsConfig::default(),
             store: StoreConfig::default(),
             uploads: UploadsConfig::default(),
             storage: StorageConfig::default(),
             worker: WorkerConfig::default(),
             audit: AuditConfig::default(),
             log: LogConfig::default(),
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        LimitsConfig {
+            connections: 10_000,
+            connections_per_address: 256,
+            requests_per_second: 1_000,
+            head_seconds: 15,
+            idle_seconds: 60,
         }
     }
 }
@@ -156,4 +199,11 @@ impl Default for LogConfig {
 fn empty_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
     Ok(text.filter(|text| !text.is_empty()))
+}
+
+fn empty_is_no_address<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    let text = empty_is_none(deserializer)?;
+    text.map(|text| text.parse().map_err(serde::de::Error::custom)).transpose()
 }

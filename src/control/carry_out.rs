@@ -5,9 +5,9 @@ use std::{net::SocketAddr, sync::Arc};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Reply, Request, accounts, backups as making};
+use super::{Reply, Request, accounts, backups as making, https};
 use crate::{
-    app::{App, Reporter, Step},
+    app::{App, HttpsStanding, Reporter, Step},
     config::Backend,
     domain::{
         backups::{self, Standing},
@@ -20,10 +20,17 @@ use crate::{
 /// The server that carries a request out, when it is one.
 #[derive(Clone, Debug)]
 pub struct Running {
-    /// The address for people, without a slash at its end.
+    /// The address for people while the portal has no domain, without a slash at its end.
     pub url: String,
     pub listens_on: SocketAddr,
     pub started_at: Timestamp,
+}
+
+impl Running {
+    /// The address for people: that of the main domain, once there is one.
+    pub fn public_url(&self, app: &App) -> String {
+        app.public_url().unwrap_or_else(|| self.url.clone())
+    }
 }
 
 /// A server that runs.
@@ -61,6 +68,9 @@ pub struct Status {
     pub storage_fault: Option<String>,
     #[serde(default)]
     pub backups: Standing,
+    /// `None` from a server that is older than this field.
+    #[serde(default)]
+    pub https: Option<Box<HttpsStanding>>,
 }
 
 /// Carries out one request. `running` is `None` when no server runs and the command line has
@@ -97,6 +107,8 @@ pub async fn carry_out(
         Request::Drill { place, key } => {
             making::drill(app, place, key, reporter).await.map(Reply::Drilled)
         }
+        Request::Https => standing(app.https_standing().await),
+        Request::SetHttps(change) => standing(https::change(app, change).await),
         Request::BackupPlan => view(making::plan(app).await),
         Request::SetBackupPlan(plan) => view(making::set_plan(app, *plan).await),
         Request::Export { folder, login } => {
@@ -107,6 +119,10 @@ pub async fn carry_out(
 
 fn view(plan: Result<making::PlanView>) -> Result<Reply> {
     plan.map(|plan| Reply::BackupPlan(Box::new(plan)))
+}
+
+fn standing(standing: Result<HttpsStanding>) -> Result<Reply> {
+    standing.map(|standing| Reply::Https(Box::new(standing)))
 }
 
 fn server(running: Option<&Running>) -> Result<&Running> {
@@ -131,7 +147,7 @@ async fn status(app: &App, running: &Running) -> Result<Status> {
     Ok(Status {
         version: env!("CARGO_PKG_VERSION").into(),
         pid: std::process::id(),
-        url: running.url.clone(),
+        url: running.public_url(app),
         listens_on: running.listens_on,
         started_at: running.started_at,
         is_set_up,
@@ -150,11 +166,12 @@ async fn status(app: &App, running: &Running) -> Result<Status> {
         files_waiting: storage.spooled.files,
         storage_fault: storage.degraded(),
         backups,
+        https: Some(Box::new(app.https_standing().await?)),
     })
 }
 
 async fn setup_link(app: &App, running: &Running) -> Result<Reply> {
-    match setup_url(app, &running.url).await? {
+    match setup_url(app, &running.public_url(app)).await? {
         Some(url) => Ok(Reply::SetupLink { url }),
         None => Err(Error::conflict(
             "The portal is set up already. For another administrator: “appliance user add NAME \

@@ -13,6 +13,7 @@ mod accounts;
 mod asking;
 mod backups;
 mod carry_out;
+mod https;
 mod listening;
 mod opening;
 mod socket;
@@ -23,6 +24,7 @@ pub use self::{
     asking::{AskError, ask},
     backups::{PlanView, without_portal},
     carry_out::{Running, Status, carry_out, setup_url},
+    https::{Change, HttpsChange},
     listening::{Listener, Listening, listen},
     opening::{Refused, ask_or_open},
     wire::{Reply, Request},

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 
-use super::{Account, Added, NewAccount, Password, PlanView, Status};
+use super::{Account, Added, HttpsChange, NewAccount, Password, PlanView, Status};
 use crate::{
     app::{
-        BackupWanted, Drilled, Exported, Finding, FoundBackups, ListedBackup, Made, Report, Step,
+        BackupWanted, Drilled, Exported, Finding, FoundBackups, HttpsStanding, ListedBackup, Made,
+        Report, Step,
     },
     backup::{Key, Pruned, Retention},
     domain::backups::Plan,
@@ -47,6 +48,9 @@ pub enum Request {
     Doctor,
     /// Writes, reads and searches once.
     Probe,
+    /// How HTTPS stands.
+    Https,
+    SetHttps(HttpsChange),
     BackUp(BackupWanted),
     /// Without a place, where the plan puts them.
     Backups {
@@ -87,6 +91,7 @@ impl Request {
                 | Request::Check { .. }
                 | Request::Doctor
                 | Request::Probe
+                | Request::Https
                 | Request::Backups { .. }
                 | Request::BackupPlan
         )
@@ -114,6 +119,7 @@ pub enum Reply {
     },
     Checked(Report),
     Findings(Vec<Finding>),
+    Https(Box<HttpsStanding>),
     BackedUp(Made),
     Backups(Vec<ListedBackup>),
     VerifiedBackups(FoundBackups),

@@ -5,6 +5,7 @@ use super::{
     backups::{Plan, Run},
     blobs::Blob,
     categories::Category,
+    certificates::{AcmeAccount, Certificate, SelfSigned},
     documents::{Document, Kind},
     events::Event,
     groups::{Group, GroupMember},
@@ -48,6 +49,9 @@ pub const INSPECTORS: &[Inspector] = &[
     inspector::<Event>(),
     inspector::<Plan>(),
     inspector::<Run>(),
+    inspector::<AcmeAccount>(),
+    inspector::<Certificate>(),
+    inspector::<SelfSigned>(),
 ];
 
 // A table that nobody looks at would make `check` say what it does not know.
@@ -79,6 +83,9 @@ impl Sound for Blob {}
 impl Sound for Job {}
 impl Sound for Plan {}
 impl Sound for Run {}
+impl Sound for AcmeAccount {}
+impl Sound for Certificate {}
+impl Sound for SelfSigned {}
 /// The names in an event outlive what they name.
 impl Sound for Event {}
 

@@ -31,6 +31,7 @@ pub mod settings;
 pub mod setup;
 
 pub mod backups;
+pub mod certificates;
 pub mod integrity;
 pub mod restoring;
 
@@ -55,4 +56,7 @@ pub const TABLES: &[Table] = &[
     events::Event::TABLE,
     backups::Plan::TABLE,
     backups::Run::TABLE,
+    certificates::AcmeAccount::TABLE,
+    certificates::Certificate::TABLE,
+    certificates::SelfSigned::TABLE,
 ];

@@ -8,6 +8,7 @@ use super::{
     backups::{Plan, Run},
     blobs::{Blob, Extraction, Place},
     categories::Category,
+    certificates::{AcmeAccount, Certificate, SelfSigned},
     documents::Document,
     events::Event,
     groups::{Group, GroupMember},
@@ -61,6 +62,9 @@ pub const LOADERS: &[Loader] = &[
     loader::<Event>(),
     loader::<Plan>(),
     loader::<Run>(),
+    loader::<AcmeAccount>(),
+    loader::<Certificate>(),
+    loader::<SelfSigned>(),
 ];
 
 // A table that nobody loads would be lost in a restore.
@@ -113,6 +117,9 @@ impl Restored for ApiToken {}
 impl Restored for Event {}
 impl Restored for Plan {}
 impl Restored for Run {}
+impl Restored for AcmeAccount {}
+impl Restored for Certificate {}
+impl Restored for SelfSigned {}
 
 /// Its bytes are put where stored ones are; what was computed from them is computed again.
 impl Restored for Blob {

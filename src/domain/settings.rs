@@ -13,12 +13,14 @@ use super::{
     secrets::Secret,
 };
 use crate::{
+    config::is_domain,
     error::{Error, Result},
     id::Id,
     store::{ReadTx, Record, Table, WriteTx},
 };
 
 const ORIGINS_MAX: usize = 50;
+const DOMAINS_MAX: usize = 20;
 /// What the upload limit can be: 1 MB to 1 TB, counted as everywhere in the pages.
 const UPLOAD_BYTES_MIN: u64 = 1_000_000;
 const UPLOAD_BYTES_MAX: u64 = 1_000_000_000_000;
@@ -31,6 +33,10 @@ pub struct Settings {
     pub session_days: u32,
     /// Other origins whose pages may use the API, such as `https://www.example.com`.
     pub cors_origins: Vec<String>,
+    /// The names of the portal for HTTPS, the main one first; `None` leaves them to the configuration.
+    pub domains: Option<Vec<String>>,
+    /// Whom the certificate authority may write to; `None` leaves it to the configuration.
+    pub acme_email: Option<String>,
     /// Signs JSON Web Tokens. Made at the first start.
     pub token_key: String,
 }
@@ -42,6 +48,7 @@ impl fmt::Debug for Settings {
             .field("upload_bytes_max", &self.upload_bytes_max)
             .field("session_days", &self.session_days)
             .field("cors_origins", &self.cors_origins)
+            .field("domains", &self.domains)
             .finish_non_exhaustive()
     }
 }
@@ -52,6 +59,8 @@ impl Default for Settings {
             upload_bytes_max: 10_000_000_000,
             session_days: 14,
             cors_origins: Vec::new(),
+            domains: None,
+            acme_email: None,
             token_key: String::new(),
         }
     }
@@ -112,13 +121,77 @@ pub fn edit(tx: &mut WriteTx, actor: &Actor, edit: SettingsEdit) -> Result<Setti
     settings.session_days = edit.session_days;
     settings.cors_origins = origins(&edit.cors_origins)?;
     tx.put(&settings)?;
+    note_change(tx, actor, None)?;
+    Ok(settings)
+}
+
+/// Sets the names of the portal and the address for the certificate authority; `None` leaves each to
+/// the configuration.
+///
+/// # Errors
+/// `Invalid` for a name that no certificate can be had for.
+pub fn set_https(
+    tx: &mut WriteTx,
+    actor: &Actor,
+    names: Option<Vec<String>>,
+    email: Option<String>,
+) -> Result<Settings> {
+    decide(actor, Action::Operate)?;
+    let mut settings = get(tx)?;
+    settings.domains = names.map(|names| domains(&names)).transpose()?;
+    settings.acme_email = email.map(|email| acme_email(&email)).transpose()?;
+    tx.put(&settings)?;
+    let named =
+        settings.domains.iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let detail = if named.is_empty() { "HTTPS".to_owned() } else { format!("HTTPS: {named}") };
+    note_change(tx, actor, Some(&detail))?;
+    Ok(settings)
+}
+
+fn note_change(tx: &mut WriteTx, actor: &Actor, detail: Option<&str>) -> Result<()> {
     let subject = actor.organization.unwrap_or(Id::from_uuid(uuid::Uuid::nil()));
     let name = match actor.organization {
         Some(organization) => organizations::get(tx, organization)?.name,
         None => "the portal".into(),
     };
-    events::record(tx, actor, actor.organization, Verb::SettingsChanged, subject, &name, None)?;
-    Ok(settings)
+    events::record(tx, actor, actor.organization, Verb::SettingsChanged, subject, &name, detail)
+}
+
+/// As the DNS compares them: in lower case, without the dot of the root, each once.
+fn domains(texts: &[String]) -> Result<Vec<String>> {
+    let mut domains: Vec<String> = Vec::new();
+    for text in texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
+        let lower = text.to_ascii_lowercase();
+        let domain = lower.strip_suffix('.').unwrap_or(&lower);
+        if !is_domain(domain) {
+            return Err(Error::invalid_field(
+                "domains",
+                format!(
+                    "“{text}” is not a domain. One looks like docs.example.com: no address, no https://, \
+                     no star, letters beyond a to z as xn--…"
+                ),
+            ));
+        }
+        if !domains.iter().any(|known| known == domain) {
+            domains.push(domain.to_owned());
+        }
+        if domains.len() > DOMAINS_MAX {
+            return Err(Error::invalid_field("domains", "At most 20 domains are possible."));
+        }
+    }
+    Ok(domains)
+}
+
+fn acme_email(text: &str) -> Result<String> {
+    let email = text.trim();
+    let is_address = email
+        .split_once('@')
+        .is_some_and(|(name, host)| !name.is_empty() && is_domain(&host.to_ascii_lowercase()));
+    let is_plain = email.len() <= 254 && email.bytes().all(|byte| byte.is_ascii_graphic());
+    if !(email.is_empty() || is_address && is_plain) {
+        return Err(Error::invalid_field("email", "An e-mail address looks like ops@example.com."));
+    }
+    Ok(email.to_owned())
 }
 
 fn origins(texts: &[String]) -> Result<Vec<String>> {

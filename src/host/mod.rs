@@ -14,4 +14,6 @@ pub mod owner;
 pub mod places;
 pub mod ports;
 pub mod processes;
-pub mod services;
+pub mod service;
+pub mod sockets;
+pub mod systemd;

@@ -135,6 +135,14 @@ impl Store {
         closure(&ReadTx::new(&*reader, self.clock.now()))
     }
 
+    /// True when the writer's thread answers, whatever it says: a disk that is full is no reason to
+    /// take it for dead.
+    pub async fn writer_answers(&self) -> bool {
+        let (work, reply) = writer::Request::with_reply(|_: &mut WriteTx| Ok(()));
+        let Ok(queue) = self.writer.queue() else { return false };
+        queue.send(work).await.is_ok() && reply.await.is_ok()
+    }
+
     /// The sequence of the last committed change; wakes whoever follows.
     pub fn latest_change(&self) -> watch::Receiver<u64> {
         self.latest.clone()

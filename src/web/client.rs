@@ -1,10 +1,11 @@
 //! Who is at the other end of the connection: the address and the scheme, told by the connection
 //! itself or, when that is a proxy which the configuration trusts, by its headers.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, rc::Rc};
 
 use actix_web::{HttpRequest, http::header};
 
+use super::front::State;
 use crate::{
     app::{App, Credentials},
     config::Config,
@@ -75,12 +76,23 @@ pub fn user_agent(request: &HttpRequest) -> String {
 /// the portal's own address stands for.
 pub fn is_secure(request: &HttpRequest, config: &Config) -> bool {
     let is_published = config.public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
-    if is_published || request.app_config().secure() {
+    let is_tls = request.conn_data::<Rc<State>>().is_some_and(|state| state.is_tls);
+    if is_published || is_tls {
         return true;
     }
-    let is_proxied = peer(request).is_some_and(|peer| config.trusted_proxies.contains(&peer));
     let proto = request.headers().get("x-forwarded-proto");
-    is_proxied && proto.is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"))
+    is_proxied(request, config)
+        && proto.is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"))
+}
+
+/// True when a proxy that the configuration trusts passes it on.
+pub fn is_proxied(request: &HttpRequest, config: &Config) -> bool {
+    peer(request).is_some_and(|peer| config.trusted_proxies.contains(&peer))
+}
+
+/// True when this machine itself asks.
+pub fn is_here(request: &HttpRequest) -> bool {
+    peer(request).is_some_and(|peer| peer.is_loopback())
 }
 
 /// The portal's own address, without a slash at its end: what the configuration says, or what the

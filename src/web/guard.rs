@@ -25,9 +25,14 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     font-src 'self'; connect-src 'self'; media-src 'self'; frame-src 'self'; object-src 'self'; \
     manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-const HEADERS: [(HeaderName, &str); 5] = [
+/// What load balancers and the service manager ask.
+pub const HEALTH: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+const HEADERS: [(HeaderName, &str); 6] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    // For browsers that do not read the policy; our own pages show files in frames.
+    (header::X_FRAME_OPTIONS, "SAMEORIGIN"),
     (header::REFERRER_POLICY, "same-origin"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
@@ -52,8 +57,9 @@ pub async fn trace(
     let user = user.map(|user| user.to_string()).unwrap_or_default();
     let status = response.status().as_u16();
     let ms = began.elapsed().as_secs_f64() * 1_000.0;
-    // Assets would drown everything else.
-    if path.starts_with("/static/") && status < 400 {
+    // Assets would drown everything else, and so would those who only ask whether it lives.
+    let is_routine = path.starts_with("/static/") || HEALTH.contains(&&*path);
+    if is_routine && status < 400 {
         tracing::debug!(target: "request", id, %method, path, status, ms, user);
     } else {
         tracing::info!(target: "request", id, %method, path, status, ms, user);

@@ -1,7 +1,7 @@
 //! HTTP: pages for people, JSON for programs, files for both.
 //!
 //! [`routes`] lists every URL. A handler parses, asks one verb of `domain` or one flow of `app`, and
-//! renders; what all requests share happens around it, in [`guard`] and [`answer`].
+//! renders; what all requests share happens around it, in [`front`], [`guard`] and [`answer`].
 
 pub mod endpoint;
 pub mod routes;
@@ -13,6 +13,7 @@ mod client;
 pub mod content;
 mod csrf;
 mod fault;
+mod front;
 mod guard;
 mod health;
 
@@ -20,51 +21,40 @@ pub mod api;
 pub mod assets;
 pub mod pages;
 
-use std::{net::TcpListener, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use actix_cors::Cors;
 use actix_web::{
-    App as ActixApp, HttpResponse, HttpServer,
+    App as ActixApp, HttpResponse,
     dev::Server,
     http::header,
     middleware::{Compress, from_fn},
     web::{self, Data},
 };
-use anyhow::Context;
 
+pub use self::front::{Door, Stopping, probe};
 use crate::{app::App, error::Result};
 
-/// How long a client may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long requests in flight may go on after a stop.
-const SHUTDOWN_S: u64 = 30;
-
-/// Serves the portal on a socket that is bound already. The server runs when it is awaited.
-pub fn serve(app: Arc<App>, listener: TcpListener) -> Result<Server> {
-    let app = Data::from(app);
-    let server = HttpServer::new(move || {
+/// Serves the portal on sockets that are bound already. The server runs when it is awaited.
+pub fn serve(app: Arc<App>, doors: Vec<Door>) -> Result<(Server, Stopping)> {
+    let data = Data::from(app.clone());
+    let portal = move || {
         ActixApp::new()
-            .app_data(app.clone())
+            .app_data(data.clone())
             // From the inside out: a refusal, too, is given its body.
             .wrap(from_fn(guard::refuse_cross_site))
             .wrap(from_fn(answer::answer))
             .wrap(from_fn(pages::spend_flash))
             .wrap(Compress::default())
-            .wrap(cors(app.clone()))
+            .wrap(cors(data.clone()))
+            .wrap(from_fn(front::admit))
             .wrap(from_fn(guard::secure))
             .wrap(from_fn(guard::trace))
+            .wrap(from_fn(front::underway))
             .configure(|config| endpoint::mount(config, &routes::endpoints()))
             .default_service(web::to(async || HttpResponse::NotFound().finish()))
-    })
-    // Without it a small answer over HTTP/2 waits for the client's acknowledgement.
-    .tcp_nodelay(true)
-    .client_request_timeout(HEAD_TIMEOUT)
-    .shutdown_timeout(SHUTDOWN_S)
-    .disable_signals()
-    .listen(listener)
-    .context("taking over the socket")?
-    .run();
-    Ok(server)
+    };
+    front::serve(&app, doors, portal)
 }
 
 /// Lets pages of the origins in the settings use the API; none by default. They send a token, never

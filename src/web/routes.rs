@@ -109,7 +109,7 @@ fn admin_pages() -> Vec<Endpoint> {
     use pages::admin::{
         audit, categories, dashboard,
         documents::{bulk, list},
-        jobs, settings,
+        https, jobs, settings,
     };
     vec![
         get("/admin", dashboard::show),
@@ -133,6 +133,9 @@ fn admin_pages() -> Vec<Endpoint> {
         post("/admin/settings", settings::submit),
         post("/admin/settings/logo", settings::set_logo),
         post("/admin/settings/logo/remove", settings::remove_logo),
+        get("/admin/https", https::show),
+        post("/admin/https", https::submit),
+        post("/admin/https/fetch", https::fetch),
     ]
 }
 

@@ -55,7 +55,11 @@ fn the_template_says_exactly_the_defaults() {
 
 #[test]
 fn every_field_has_a_key() {
-    let full = Config { public_url: Some("https://docs.example.com".into()), ..Config::default() };
+    let full = Config {
+        public_url: Some("https://docs.example.com".into()),
+        listen_https: Some("0.0.0.0:443".parse().expect("an address")),
+        ..Config::default()
+    };
     let table = Table::try_from(&full).expect("TOML");
     assert_eq!(paths(&table, ""), known());
 }

@@ -32,7 +32,9 @@ mod cli;
 mod control;
 mod crash;
 mod drawing;
+mod front;
 mod gallery;
+mod https;
 mod indexing;
 mod installed;
 mod integrity;
@@ -40,6 +42,7 @@ mod late;
 mod oracle;
 mod pages;
 mod public;
+mod service;
 mod sign_in;
 mod upkeep;
 

@@ -152,6 +152,7 @@ pub enum Place {
     Jobs,
     Audit,
     Settings,
+    Https,
     ApiReference,
 }
 
@@ -175,6 +176,7 @@ impl Place {
             Place::Jobs => "jobs",
             Place::Audit => "audit",
             Place::Settings => "settings",
+            Place::Https => "https",
             Place::ApiReference => "api",
         };
         if own == key { "page" } else { "false" }

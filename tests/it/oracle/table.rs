@@ -344,6 +344,9 @@ fn admin_pages() -> Vec<Row> {
         row("POST /admin/settings", May(Govern)).form("name="),
         row("POST /admin/settings/logo", May(Govern)).file(),
         row("POST /admin/settings/logo/remove", May(Govern)).form(""),
+        row("GET /admin/https", May(operate)),
+        row("POST /admin/https", May(operate)).form("domains=&email="),
+        row("POST /admin/https/fetch", May(operate)).form(""),
     ]
 }
 

@@ -1,5 +1,6 @@
 //! The real portal on a free port, with a data folder of its own and a clock that tests move.
 
+pub mod acme;
 mod chromium;
 pub mod host;
 mod person;
@@ -9,9 +10,8 @@ mod still;
 
 use std::{net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
 
-use actix_web::dev::ServerHandle;
 use appliance::{
-    app::{App, Background, SetupForm},
+    app::{App, Background, Doors, SetupForm},
     clock::Clock,
     config::Config,
     domain::{
@@ -20,7 +20,7 @@ use appliance::{
         users::{self, NewUser, User},
     },
     id::Id,
-    web,
+    web::{self, Door, Stopping},
 };
 use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder, Response};
@@ -51,11 +51,13 @@ pub async fn until(mut is_true: impl AsyncFnMut() -> bool) {
 pub struct TestApp {
     pub app: Arc<App>,
     pub url: String,
+    /// The port of HTTPS; 0 when the configuration of the test wants none.
+    pub https_port: u16,
     pub clock: Clock,
     pub organization: Id<Organization>,
     pub ada: User,
     background: Option<Background>,
-    server: ServerHandle,
+    server: Stopping,
     // Last: the folder goes when everything that uses it is gone.
     _data: tempfile::TempDir,
 }
@@ -67,7 +69,7 @@ impl TestApp {
 
     /// With a configuration of the test's own.
     pub async fn spawn_with(configure: impl FnOnce(&mut Config)) -> Self {
-        let NewPortal { app, url, clock, background, server, data } =
+        let NewPortal { app, url, https_port, clock, background, server, data } =
             NewPortal::spawn_with(configure).await;
         let secret = app.setup_link.issue().expect("a setup link");
         let form = SetupForm {
@@ -81,6 +83,7 @@ impl TestApp {
         TestApp {
             app,
             url,
+            https_port,
             clock,
             organization: organization.id,
             ada,
@@ -146,7 +149,7 @@ impl TestApp {
 
     /// Ends the portal and waits for it: what a clean stop of the process does.
     pub async fn stop(mut self) {
-        self.server.stop(true).await;
+        self.server.stop().await;
         if let Some(background) = self.background.take() {
             background.stop().await;
         }
@@ -157,9 +160,10 @@ impl TestApp {
 pub struct NewPortal {
     pub app: Arc<App>,
     pub url: String,
+    pub https_port: u16,
     pub clock: Clock,
     background: Background,
-    server: ServerHandle,
+    server: Stopping,
     data: tempfile::TempDir,
 }
 
@@ -174,6 +178,7 @@ impl NewPortal {
         let mut config = Config { data: data.path().join("data"), ..Config::default() };
         config.uploads.reserve_mb = 0;
         config.store.cache_mb = 16;
+        config.listen.set_port(0);
         configure(&mut config);
         let worker = PathBuf::from(env!("CARGO_BIN_EXE_appliance"));
         let held = clock.clone();
@@ -181,13 +186,19 @@ impl NewPortal {
             .await
             .expect("opening does not panic")
             .expect("opening the portal");
+        let plain = TcpListener::bind(app.config.listen).expect("a free port");
+        let address = plain.local_addr().expect("its address");
+        let secure = app.config.listen_https.map(|at| TcpListener::bind(at).expect("a free port"));
+        let https = secure.as_ref().map(|secure| secure.local_addr().expect("its address"));
+        let doors = Doors { http: Some(address), https };
+        let tls = app.open_doors(doors).await.expect("certificates");
         let background = app.start();
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("its address"));
-        let server = web::serve(app.clone(), listener).expect("a server");
-        let handle = server.handle();
+        let mut doors = vec![Door::plain(plain)];
+        doors.extend(secure.map(|listener| Door { listener, tls }));
+        let (server, stopping) = web::serve(app.clone(), doors).expect("a server");
         tokio::spawn(server);
-        NewPortal { app, url, clock, background, server: handle, data }
+        let (url, https_port) = (format!("http://{address}"), https.map_or(0, |at| at.port()));
+        NewPortal { app, url, https_port, clock, background, server: stopping, data }
     }
 }
 

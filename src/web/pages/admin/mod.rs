@@ -8,6 +8,7 @@ pub mod categories;
 pub mod dashboard;
 pub mod documents;
 pub mod groups;
+pub mod https;
 pub mod jobs;
 pub mod people;
 pub mod settings;
@@ -27,7 +28,7 @@ pub struct Sidebar {
     pub failed_jobs: u64,
     /// People, the audit log, settings.
     pub may_govern: bool,
-    /// Jobs.
+    /// Jobs, HTTPS.
     pub may_operate: bool,
 }
 
@@ -46,7 +47,7 @@ impl Sidebar {
     pub fn shows(&self, key: &str) -> bool {
         match key {
             "dashboard" | "people" | "audit" | "settings" => self.may_govern,
-            "jobs" => self.may_operate,
+            "jobs" | "https" => self.may_operate,
             _ => true,
         }
     }

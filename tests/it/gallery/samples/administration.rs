@@ -10,6 +10,7 @@ use appliance::{
             dashboard::{DashboardPage, HealthCheck, Storage, StoragePart},
             documents::{DocumentRow, DocumentsPage},
             groups::{GroupPage, GroupRow, GroupsPage},
+            https::{CertificateRow, HttpsPage},
             jobs::{JobRow, JobRowsFragment, JobState, JobsPage},
             people::{AccountFields, NewPersonPage, PeoplePage, PersonPage, PersonRow},
             settings::SettingsPage,
@@ -32,6 +33,7 @@ pub fn all() -> Vec<Exhibit> {
         page("admin-audit", &audit(activity())),
         page("admin-audit-empty", &AuditPage { is_filtered: true, ..audit(Vec::new()) }),
         page("admin-settings", &settings()),
+        page("admin-https", &https()),
     ];
     exhibits.extend(people());
     exhibits.extend(groups());
@@ -208,6 +210,42 @@ fn settings() -> SettingsPage {
         upload_limit_mb: "2000".to_owned(),
         session_days: "30".to_owned(),
         cors_origins: "app.example.org".to_owned(),
+    }
+}
+
+fn https() -> HttpsPage {
+    let row = |domain: &str, tone, state| CertificateRow {
+        domain: domain.to_owned(),
+        tone,
+        state,
+        issuer: Some("Let's Encrypt (E7)".to_owned()),
+        until: Some(minutes_ago(0)),
+        next_attempt: Some(minutes_ago(0)),
+        fault: None,
+    };
+    HttpsPage {
+        page: admin(Place::Https),
+        sidebar: sidebar(),
+        errors: FormErrors::of(&Error::invalid("Nothing was saved yet: see below.")),
+        domains: "docs.halden.example\nwww.halden.example".to_owned(),
+        email: "ops@halden.example".to_owned(),
+        configured_domains: "docs.halden.example".to_owned(),
+        summary: "A certificate could not be fetched. The portal goes on with what it has."
+            .to_owned(),
+        tone: Tone::Bad,
+        certificates: vec![
+            row("docs.halden.example", Tone::Good, "Valid"),
+            CertificateRow {
+                issuer: None,
+                until: None,
+                fault: Some((
+                    format!("The certificate authority does not reach this machine: {LONG}."),
+                    "Open port 443 for everybody (security group, firewall).".to_owned(),
+                )),
+                ..row("a-very-long-name-of-a-portal.intranet.halden.example", Tone::Bad, "Failed")
+            },
+        ],
+        can_fetch: true,
     }
 }
 

@@ -1,0 +1,100 @@
+//! Where `serve` listens: on sockets that the service manager holds, else on its own.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+};
+
+use anyhow::{Context, anyhow};
+use tokio::net::TcpSocket;
+
+use super::Failure;
+use crate::{
+    app,
+    config::Config,
+    host::{ports, sockets::inherited},
+};
+
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1_024;
+const HTTPS_PORT: u16 = 443;
+
+/// Sockets that are bound.
+pub struct Doors {
+    pub http: Vec<TcpListener>,
+    pub https: Vec<TcpListener>,
+}
+
+impl Doors {
+    /// Takes over what was handed to this process, else binds what the configuration says. Of a
+    /// socket that was handed over, its name or its port tells whether it is for HTTPS.
+    pub fn open(config: &Config) -> Result<Self, Failure> {
+        let handed = inherited().map_err(|fault| {
+            Failure::from(fault.context("taking over the sockets of the service manager"))
+        })?;
+        let mut doors = Doors { http: Vec::new(), https: Vec::new() };
+        for socket in handed {
+            let port = socket.listener.local_addr().context("reading a socket's address")?.port();
+            let configured = config.listen_https.map(|address| address.port());
+            let is_https = match socket.name.as_str() {
+                "https" => true,
+                "http" => false,
+                _ => port == HTTPS_PORT || Some(port) == configured,
+            };
+            if is_https { &mut doors.https } else { &mut doors.http }.push(socket.listener);
+        }
+        if doors.http.is_empty() && doors.https.is_empty() {
+            doors.http.push(bind(config.listen, "--listen")?);
+            if let Some(address) = config.listen_https {
+                doors.https.push(bind(address, "--listen-https")?);
+            }
+        }
+        Ok(doors)
+    }
+
+    /// The first of each sort: what the rest of the portal calls its own.
+    pub fn addresses(&self) -> Result<app::Doors, Failure> {
+        let first = |sockets: &[TcpListener]| {
+            let address = sockets.first().map(TcpListener::local_addr).transpose();
+            address.context("reading the address of the server")
+        };
+        Ok(app::Doors { http: first(&self.http)?, https: first(&self.https)? })
+    }
+}
+
+fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Failure> {
+    let bound = || -> io::Result<TcpListener> {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        // Connections of an earlier run that linger are no reason to refuse.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)?.into_std()
+    };
+    bound().map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            let port = address.port();
+            let holder = match ports::listener(port) {
+                Some(process) => format!("by {process}"),
+                None => "by another process".into(),
+            };
+            let next = SocketAddr::new(address.ip(), port.checked_add(1).unwrap_or(8080));
+            Failure::in_use(format!(
+                "Port {port} is in use {holder}. Stop that, or choose another port: {flag} {next}"
+            ))
+        }
+        io::ErrorKind::AddrNotAvailable => Failure::usage(format!(
+            "This machine has no address {}. 0.0.0.0:{} listens on all that it has.",
+            address.ip(),
+            address.port()
+        )),
+        io::ErrorKind::PermissionDenied => Failure::usage(format!(
+            "Port {} is reserved for root. Choose one from 1024 on: {flag} {}",
+            address.port(),
+            SocketAddr::new(address.ip(), 8080)
+        )),
+        _ => Failure::from(anyhow!(error).context(format!("listening on {address}"))),
+    })
+}

@@ -1,0 +1,89 @@
+//! Sets what belongs to HTTPS while the portal runs, and shows how it stands.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    Exit, Failure, Shell,
+    ask::unexpected,
+    output::{self, minute},
+};
+use crate::{
+    app::{CertificateSource, HttpsStanding},
+    control::{HttpsChange, Reply, Request},
+    domain::certificates::Standing,
+};
+
+/// A certificate is there within seconds, or it is not for a reason that takes longer.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const PAUSE: Duration = Duration::from_millis(500);
+
+pub fn set(shell: &Shell, change: HttpsChange, waits: bool) -> Result<Exit, Failure> {
+    let mut standing = ask(shell, Request::SetHttps(change))?;
+    let began = Instant::now();
+    while waits && is_under_way(&standing) && began.elapsed() < PATIENCE {
+        std::thread::sleep(PAUSE);
+        standing = ask(shell, Request::Https)?;
+    }
+    output::print(&shown(&standing))?;
+    let has_fault = standing.certificates.iter().any(|one| one.fault.is_some());
+    Ok(if has_fault { Exit::Partly } else { Exit::Done })
+}
+
+fn ask(shell: &Shell, request: Request) -> Result<HttpsStanding, Failure> {
+    match shell.ask(request)? {
+        Reply::Https(standing) => Ok(*standing),
+        other => Err(unexpected(&other)),
+    }
+}
+
+pub fn is_under_way(standing: &HttpsStanding) -> bool {
+    let mut all = standing.certificates.iter();
+    standing.source == CertificateSource::Acme
+        && all.any(|one| one.valid_until.is_none() && one.fault.is_none())
+}
+
+fn shown(standing: &HttpsStanding) -> String {
+    let from = if standing.are_domains_set { "set here" } else { "by the configuration" };
+    let mut text = match standing.domains.as_slice() {
+        [] => "The portal has no domain.\n".to_owned(),
+        domains => format!("domains   {} ({from})\n", domains.join(", ")),
+    };
+    if !standing.email.is_empty() {
+        text.push_str(&format!("email     {}\n", standing.email));
+    }
+    for certificate in &standing.certificates {
+        text.push_str(&of_one(certificate));
+    }
+    match standing.source {
+        CertificateSource::None if !standing.domains.is_empty() => text.push_str(
+            "No server that speaks HTTPS runs on this data: set listen_https, and start it.\n",
+        ),
+        CertificateSource::SelfSigned => {
+            text.push_str("The certificate vouches for itself: browsers warn.\n");
+        }
+        _ => {}
+    }
+    if let Some(url) = &standing.url {
+        text.push_str(&format!("open      {url}\n"));
+    }
+    text
+}
+
+/// What a person wants to know of one certificate.
+pub fn of_one(standing: &Standing) -> String {
+    let Standing { domain, issuer, valid_until, next_attempt_at, fault } = standing;
+    let mut text = match (issuer, valid_until) {
+        (Some(issuer), Some(until)) => {
+            format!("{domain}: a certificate of {issuer}, until {}\n", minute(*until))
+        }
+        _ if fault.is_some() => format!("{domain}: no certificate\n"),
+        _ => format!("{domain}: the certificate is on its way\n"),
+    };
+    if let Some(fault) = fault {
+        text.push_str(&format!("  {}\n  → {}\n", fault.message, fault.remedy));
+        if let Some(next) = next_attempt_at {
+            text.push_str(&format!("  The next attempt is made at {}.\n", minute(*next)));
+        }
+    }
+    text
+}

@@ -1,0 +1,72 @@
+//! Counts the requests that are under way on a connection, from their heads to the ends of their
+//! answers.
+
+use std::{
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use actix_http::ConnectionType;
+use actix_web::{
+    Error,
+    body::{BodySize, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    middleware::Next,
+};
+use bytes::Bytes;
+use pin_project_lite::pin_project;
+
+use super::State;
+
+/// While the server stops, an answer also says that it is the last one on its connection.
+pub async fn underway(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let state = request.request().conn_data::<Rc<State>>().cloned();
+    let counted = state.clone().map(Counted::begin);
+    let mut response = next.call(request).await?;
+    if state.is_some_and(|state| state.gate.draining().is_cancelled()) {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
+    Ok(response.map_body(|_, body| CountedBody { body, _counted: counted }))
+}
+
+struct Counted(Rc<State>);
+
+impl Counted {
+    fn begin(state: Rc<State>) -> Self {
+        state.begin_request();
+        Counted(state)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.end_request();
+    }
+}
+
+pin_project! {
+    struct CountedBody<B> {
+        #[pin]
+        body: B,
+        _counted: Option<Counted>,
+    }
+}
+
+impl<B: MessageBody> MessageBody for CountedBody<B> {
+    type Error = B::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        self.project().body.poll_next(cx)
+    }
+}
