@@ -20,6 +20,7 @@
 //!           backup               archives and repositories: bytes, hashes, encryption
 //!           tls                  certificates: shown, read, made, and fetched by ACME
 //!           host                 the machine: services, users, firewall, disk space, ports
+//!           release              signatures of what is published
 //! base      config error id hash size clock glibc
 //! ```
 //!
@@ -106,6 +107,7 @@ pub mod backup;
 pub mod blobs;
 pub mod extract;
 pub mod host;
+pub mod release;
 pub mod search;
 pub mod store;
 pub mod tls;

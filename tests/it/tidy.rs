@@ -10,7 +10,11 @@ use std::{
 /// why.
 const LAYERS: [(&str, &[&str], &[&str]); 6] = [
     ("base", &["clock", "config", "error", "glibc", "hash", "id", "size"], &["base"]),
-    ("engines", &["backup", "blobs", "extract", "host", "search", "store", "tls"], &["base"]),
+    (
+        "engines",
+        &["backup", "blobs", "extract", "host", "release", "search", "store", "tls"],
+        &["base"],
+    ),
     ("domain", &["domain"], &["base", "store"]),
     ("flows", &["app"], &["base", "engines", "domain"]),
     ("web", &["web"], &["base", "store", "domain", "app"]),
