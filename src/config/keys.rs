@@ -4,6 +4,7 @@ use toml::Value;
 
 use super::{
     Config,
+    checks::{is_bucket, is_log_directive, is_origin, is_prefix, is_storage_class, is_word},
     https::{is_directory, is_domain, is_email, is_host_pattern},
 };
 
@@ -385,56 +386,6 @@ fn distance(from: &str, to: &str) -> usize {
     row[to.len()]
 }
 
-/// Scheme and host, perhaps a port, and nothing after.
-fn is_origin(url: &str) -> bool {
-    let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    host.is_some_and(|host| {
-        !host.is_empty() && !host.contains(|c: char| "/?#@\\".contains(c) || c.is_whitespace())
-    })
-}
-
-/// The rules of Amazon, which all providers share.
-fn is_bucket(name: &str) -> bool {
-    let is_edge = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let bytes = name.as_bytes();
-    name.is_empty()
-        || (3..=63).contains(&bytes.len())
-            && bytes.iter().all(|&byte| is_edge(byte) || byte == b'-' || byte == b'.')
-            && is_edge(bytes[0])
-            && is_edge(bytes[bytes.len() - 1])
-}
-
-/// Only what needs no encoding in an address.
-fn is_prefix(prefix: &str) -> bool {
-    let is_part = |part: &str| {
-        !matches!(part, "" | "." | "..")
-            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-    };
-    prefix.is_empty() || prefix.split('/').all(is_part)
-}
-
-/// Or nothing; never several words or lines.
-fn is_word(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// From the archives, hours pass until a file can be read.
-fn is_storage_class(class: &str) -> bool {
-    let is_name = class.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
-    is_name && !["GLACIER", "DEEP_ARCHIVE"].contains(&class)
-}
-
-/// A level, or `module=level`. The log's own parser would take a misspelled level for a module.
-fn is_log_directive(directive: &str) -> bool {
-    let level = match directive.trim().rsplit_once('=') {
-        Some(("", _)) => return false,
-        Some((_, level)) => level,
-        None => directive.trim(),
-    };
-    ["off", "error", "warn", "info", "debug", "trace"]
-        .contains(&level.to_ascii_lowercase().as_str())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -445,14 +396,5 @@ mod tests {
         assert_eq!(nearest("lisen", names()), Some("listen"));
         assert_eq!(nearest("store.cahce_mb", names()), Some("store.cache_mb"));
         assert_eq!(nearest("database", names()), None);
-    }
-
-    #[test]
-    fn a_misspelled_log_level_is_not_taken_for_a_module() {
-        assert!(is_log_directive("info"));
-        assert!(is_log_directive("appliance::store=debug"));
-        assert!(!is_log_directive("inof"));
-        assert!(!is_log_directive("appliance::store=debgu"));
-        assert!(!is_log_directive(""));
     }
 }

@@ -8,6 +8,7 @@
 //! `template.toml` is the manual. To add a setting, touch the struct, [`KEYS`] and the template;
 //! `tests/it/config.rs` tells when one of them was forgotten.
 
+mod checks;
 mod editing;
 mod https;
 mod keys;

@@ -338,3 +338,39 @@ fn the_secret_of_s3_is_shown_nowhere() {
     let wrong = text.replace("tall-green", "tall green");
     assert!(!problems_of(&wrong).concat().contains("kettle"));
 }
+
+#[test]
+fn https_is_refused_where_it_cannot_work() {
+    let said = |text: &str, words: &str| {
+        let problems = problems_of(text);
+        assert!(problems.len() == 1 && problems[0].contains(words), "{text}: {problems:?}");
+    };
+    said("[https]\ndomains = [\"https://docs.example.com\"]", "It must be a list of names");
+    said(
+        "[https]\nacme = \"http://ca.internal/dir\"",
+        "letsencrypt, staging, off, or the https://",
+    );
+    said("[https]\nemail = \"ops\"", "It must be an e-mail address");
+    said("allowed_hosts = [\"docs.example.com:8080\"]", "without a port");
+    said("[limits]\nconnections = 3", "from 16 to 1000000");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("appliance.toml");
+    std::fs::write(&path, "[https]\ncertificate_file = \"chain.pem\"").expect("a file");
+    let problems = load(&sources(Some(path), &[])).expect_err("a problem").0;
+    assert_eq!(problems, ["https.key_file is missing: it belongs to https.certificate_file."]);
+}
+
+#[test]
+fn https_comes_from_the_environment_too() {
+    let config = from_environment(&[
+        ("APPLIANCE_HTTPS_DOMAINS", "docs.example.com, www.example.com"),
+        ("APPLIANCE_HTTPS_ACME", "staging"),
+        ("APPLIANCE_LISTEN_HTTPS", "[::]:443"),
+        ("APPLIANCE_ALLOWED_HOSTS", "*.example.com,10.0.0.7"),
+    ])
+    .expect("a configuration");
+    assert_eq!(config.https.domains, ["docs.example.com", "www.example.com"]);
+    assert!(config.https.directory().is_some_and(|url| url.contains("staging")));
+    assert_eq!(config.listen_https, "[::]:443".parse().ok());
+    assert_eq!(config.allowed_hosts, ["*.example.com", "10.0.0.7"]);
+}

@@ -60,7 +60,8 @@ pub struct Connection {
     is_draining: bool,
     /// Since when the other end takes nothing of what is written.
     blocked_since: Option<Instant>,
-    read_at: Instant,
+    /// When bytes went last, in either direction.
+    moved_at: Instant,
     _pass: Pass,
 }
 
@@ -81,7 +82,7 @@ impl Connection {
             drained: Box::pin(gate.draining().clone().cancelled_owned()),
             is_draining: false,
             blocked_since: None,
-            read_at: now,
+            moved_at: now,
             _pass: pass,
         }
     }
@@ -115,9 +116,9 @@ impl Connection {
         }
     }
 
-    /// `None` while a request is under way.
+    /// `None` while a request is under way, or the end of an answer.
     fn unused_until(&self) -> Option<Instant> {
-        if self.state.under_way.get() > 0 {
+        if self.state.under_way.get() > 0 || self.blocked_since.is_some() {
             return None;
         }
         let gate = &self.state.gate;
@@ -126,7 +127,7 @@ impl Connection {
         let idle_since = self.state.idle_since.get();
         let end = idle_since + patience;
         Some(match self.is_draining {
-            true => end.min(idle_since.max(self.read_at) + QUIET),
+            true => end.min(idle_since.max(self.moved_at) + QUIET),
             false => end,
         })
     }
@@ -170,7 +171,7 @@ impl AsyncRead for Connection {
             Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
         };
         if read.is_ready() {
-            this.read_at = Instant::now();
+            this.moved_at = Instant::now();
             return read;
         }
         match ready!(this.poll_end(cx)) {
@@ -191,6 +192,9 @@ impl AsyncWrite for Connection {
             Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Stream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         };
+        if written.is_ready() {
+            self.moved_at = Instant::now();
+        }
         self.wrote(cx, written)
     }
 
@@ -203,6 +207,9 @@ impl AsyncWrite for Connection {
             Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
             Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         };
+        if written.is_ready() {
+            self.moved_at = Instant::now();
+        }
         self.wrote(cx, written)
     }
 
