@@ -49,7 +49,7 @@ pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
 /// What the server that runs on the data folder says of itself; `None` when none runs.
 pub async fn of_server(shell: &Shell) -> Result<Option<Status>, Failure> {
     match ask(&shell.config.data, &Request::Status, &Reporter::unheard()).await {
-        Ok(Some(Reply::Status(status))) => Ok(Some(status)),
+        Ok(Some(Reply::Status(status))) => Ok(Some(*status)),
         Ok(Some(other)) => Err(super::ask::unexpected(&other)),
         Ok(None) => Ok(None),
         Err(AskError::Silent) => Err(Failure::in_use(format!(

@@ -82,7 +82,7 @@ pub async fn carry_out(
     reporter: &Reporter,
 ) -> Result<Reply> {
     match request {
-        Request::Status => status(app, server(running)?).await.map(Reply::Status),
+        Request::Status => status(app, server(running)?).await.map(Box::new).map(Reply::Status),
         Request::SetupLink => setup_link(app, server(running)?).await,
         Request::UserAdd(new) => accounts::add(app, new).await.map(Reply::UserAdded),
         Request::UserList => accounts::list(app).await.map(Reply::Users),

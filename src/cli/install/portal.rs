@@ -72,7 +72,7 @@ impl Step for Restored {
 /// What the installed portal says of itself; `None` when it does not run.
 pub fn installed_status() -> Result<Option<Status>> {
     match asked(&Request::Status)? {
-        Some(Reply::Status(status)) => Ok(Some(status)),
+        Some(Reply::Status(status)) => Ok(Some(*status)),
         Some(other) => Err(anyhow!("the portal gave another answer: {other:?}").into()),
         None => Ok(None),
     }
