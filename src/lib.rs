@@ -19,8 +19,9 @@
 //!           extract              bytes to text and images, in a sandboxed child
 //!           backup               archives and repositories: bytes, hashes, encryption
 //!           tls                  certificates: shown, read, made, and fetched by ACME
-//!           host                 the machine: disk space, owners, ports, limits, systemd
+//!           host                 the machine: services, users, firewall, disk space, ports
 //!           s3                   how S3 is reached, for blobs and backup
+//!           release              signatures of what is published
 //! base      config error id hash size clock blocking glibc
 //! ```
 //!
@@ -97,6 +98,8 @@
 //! - **A setting** that is changed while the portal runs: a field of
 //!   [`domain::settings::Settings`] with a default, and its place on the settings page. One that
 //!   must be known before: a field of [`config::Config`] and its lines in the template.
+//! - **A step of the installation:** a `Step` in `cli/install`, with its undoing, and its line
+//!   in `plan::steps`; a test on a bare machine in `tests/it/installed.rs`.
 //! - **A field of a record:** add it with `#[serde(default)]`.
 
 // base
@@ -114,6 +117,7 @@ pub mod backup;
 pub mod blobs;
 pub mod extract;
 pub mod host;
+pub mod release;
 pub mod s3;
 pub mod search;
 pub mod store;

@@ -41,9 +41,10 @@ cargo nextest run --locked
 
 # Bare machines, on which the portal is installed and mistreated. Each takes some seconds.
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-  install systemd-nspawn systemd-container
-  install debootstrap debootstrap
-  install ip iproute2
+  # What cannot be installed is named below, and these tests are left out.
+  install systemd-nspawn systemd-container || true
+  install debootstrap debootstrap || true
+  install ip iproute2 || true
 fi
 if missing=$(tests/host/host.sh missing); then
   say "Tests on bare machines"

@@ -17,6 +17,8 @@ use crate::{
 const DAYS_LOOKED_AT: i64 = 30;
 /// A disk that is full earlier needs somebody soon.
 const DAYS_WARNED: u64 = 45;
+/// Beyond ten years a number says nothing.
+const DAYS_TOLD: u64 = 3_650;
 /// What was found whole in this time is whole enough for a look; `check` looks at everything.
 const CHECK_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -38,12 +40,14 @@ impl App {
         };
         let pace = format!("{} came in the last 30 days", Size(arrived_bytes));
         Ok(match days {
-            0..=DAYS_WARNED => Finding::warning(
+            days if days <= DAYS_WARNED => Finding::warning(
                 about,
                 format!("{pace}: if it goes on like that, the disk is full in {days} days."),
                 "Enlarge the disk, or let files move to S3: [storage] in the configuration.",
             ),
-            0..=3_650 => Finding::fine(about, format!("{pace}; the disk lasts {days} days more.")),
+            days if days <= DAYS_TOLD => {
+                Finding::fine(about, format!("{pace}; the disk lasts {days} days more."))
+            }
             _ => Finding::fine(about, format!("{pace}; the disk lasts for years.")),
         })
     }

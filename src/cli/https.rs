@@ -16,8 +16,8 @@ use crate::{
 };
 
 /// A certificate is there within seconds, or it is not for a reason that takes longer.
-const PATIENCE: Duration = Duration::from_secs(90);
-const PAUSE: Duration = Duration::from_millis(500);
+pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const PAUSE: Duration = Duration::from_millis(500);
 
 /// What can be set without a restart. It is kept with the data, and wins over the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -71,7 +71,7 @@ fn ask(shell: &Shell, request: Request) -> Result<HttpsStanding, Failure> {
     }
 }
 
-fn is_under_way(standing: &HttpsStanding) -> bool {
+pub fn is_under_way(standing: &HttpsStanding) -> bool {
     let mut all = standing.certificates.iter();
     standing.source == CertificateSource::Acme
         && all.any(|one| one.valid_until.is_none() && one.fault.is_none())
@@ -104,7 +104,8 @@ fn shown(standing: &HttpsStanding) -> String {
     text
 }
 
-fn of_one(standing: &Standing) -> String {
+/// What a person wants to know of one certificate.
+pub fn of_one(standing: &Standing) -> String {
     let Standing { domain, issuer, valid_until, next_attempt_at, fault } = standing;
     let mut text = match (issuer, valid_until) {
         (Some(issuer), Some(until)) => {

@@ -18,6 +18,7 @@ use crate::{
     error::Result,
     host::{
         journal::{self, Entry, WARNING, Wanted},
+        owner,
         places::SERVICE,
     },
 };
@@ -66,7 +67,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Ok(ControlFlow::Continue(()))
     })?;
     if is_silent && !arguments.json {
-        output::print("Nothing of that kind is in the log.\n")?;
+        output::print(&format!("Nothing of that kind is in the log.{}\n", perhaps_hidden()))?;
     }
     Ok(Exit::Done)
 }
@@ -101,9 +102,18 @@ pub fn run_errors(arguments: &ErrorsArguments) -> Result<Exit, Failure> {
         said.print(arguments.json)?;
     }
     if last.is_empty() && !arguments.json {
-        output::print(&colored("No errors are in the log.\n", Color::Green))?;
+        let words = colored("No errors are in the log.", Color::Green);
+        output::print(&format!("{words}{}\n", perhaps_hidden()))?;
     }
     Ok(if last.is_empty() { Exit::Done } else { Exit::Partly })
+}
+
+/// The journal shows the log of a service to few.
+fn perhaps_hidden() -> &'static str {
+    match owner::own_user() {
+        0 => "",
+        _ => " Only root, and the groups adm and systemd-journal, see all of it: use sudo.",
+    }
 }
 
 /// `2h` as journalctl understands it; everything else it understands by itself.

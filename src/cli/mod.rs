@@ -27,6 +27,7 @@ mod manual;
 mod output;
 mod passwords;
 mod reindex;
+mod release;
 mod restore;
 mod serve;
 mod service;
@@ -125,6 +126,8 @@ enum Verb {
     Doctor(doctor::Arguments),
     /// Show or check the configuration; set the domain while the portal runs
     Config(config::Arguments),
+    /// For whoever publishes the program: keys, signatures, and their check
+    Release(release::Arguments),
     /// Show the version
     Version(version::Arguments),
     /// Print completions for a shell
@@ -165,6 +168,7 @@ pub fn run(command_line: &CommandLine) -> Result<Exit, Failure> {
         Verb::Check(arguments) => check::run(&common.shell()?, arguments),
         Verb::Doctor(arguments) => doctor::run(common, arguments),
         Verb::Config(arguments) => config::run(common, arguments),
+        Verb::Release(arguments) => release::run(arguments),
         Verb::Version(arguments) => version::run(arguments),
         Verb::Completions(arguments) => completions::run(arguments),
         Verb::Man(arguments) => manual::run(arguments),

@@ -191,9 +191,20 @@ fn running(app: &App, config: &Config, doors: &Doors) -> Result<Running, Failure
     };
     let url = match &config.public_url {
         Some(url) => url.trim_end_matches('/').to_owned(),
-        None => format!("{scheme}://{}", reachable(listens_on)),
+        None => origin(scheme, reachable(listens_on)),
     };
     Ok(Running { url, listens_on, started_at: app.clock.now() })
+}
+
+/// As browsers write it: without the port that belongs to the scheme.
+fn origin(scheme: &str, address: SocketAddr) -> String {
+    match (scheme, address.port(), address.ip()) {
+        ("http", 80, IpAddr::V4(ip)) | ("https", 443, IpAddr::V4(ip)) => format!("{scheme}://{ip}"),
+        ("http", 80, IpAddr::V6(ip)) | ("https", 443, IpAddr::V6(ip)) => {
+            format!("{scheme}://[{ip}]")
+        }
+        _ => format!("{scheme}://{address}"),
+    }
 }
 
 /// An address that a browser can open, where "every address of this machine" is none.

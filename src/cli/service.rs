@@ -16,7 +16,7 @@ use crate::{
     host::{
         owner,
         places::{DATA, SERVICE, SOCKET, USER},
-        services::{self, Unit},
+        systemd::{self, Unit},
     },
 };
 
@@ -40,7 +40,7 @@ pub fn start(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
         return told(shell, arguments, "It runs already", None);
     }
     as_root("start")?;
-    services::start([SOCKET, SERVICE]).map_err(did_not_start)?;
+    systemd::start([SOCKET, SERVICE]).map_err(did_not_start)?;
     told(shell, arguments, "Started", Some(begin))
 }
 
@@ -51,9 +51,9 @@ pub fn restart(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
     }
     as_root("restart")?;
     let begin = Instant::now();
-    services::forget_failures([SOCKET, SERVICE])?;
-    services::start([SOCKET, SERVICE])
-        .and_then(|()| services::restart(SERVICE))
+    systemd::forget_failures([SOCKET, SERVICE])?;
+    systemd::start([SOCKET, SERVICE])
+        .and_then(|()| systemd::restart(SERVICE))
         .map_err(did_not_start)?;
     told(shell, arguments, "Restarted", Some(begin))
 }
@@ -62,10 +62,10 @@ pub fn stop(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
     let begin = Instant::now();
     if is_service(shell)? {
         let is_up =
-            services::look(SERVICE)?.state != "inactive" || services::look(SOCKET)?.is_active();
+            systemd::look(SERVICE)?.state != "inactive" || systemd::look(SOCKET)?.is_active();
         if is_up {
             as_root("stop")?;
-            services::stop([SOCKET, SERVICE])?;
+            systemd::stop([SOCKET, SERVICE])?;
         }
     } else {
         let Some(status) = runtime()?.block_on(status::of_server(shell))? else {
@@ -86,7 +86,7 @@ pub fn stop(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
 /// # Errors
 /// With what to do instead, where there is none.
 pub fn installed() -> Result<Unit, Failure> {
-    let unit = if services::are_kept() { Some(services::look(SERVICE)?) } else { None };
+    let unit = if systemd::are_kept() { Some(systemd::look(SERVICE)?) } else { None };
     unit.filter(|unit| unit.is_known).ok_or_else(|| {
         Failure::from(Error::NotFound(
             "The portal is not installed as a service on this machine. “appliance install” does \
@@ -98,18 +98,18 @@ pub fn installed() -> Result<Unit, Failure> {
 
 /// Whether the data folder that was asked for is the one of the installed service.
 pub fn is_service(shell: &Shell) -> Result<bool, Failure> {
-    let is_installed = || Ok::<_, Failure>(services::look(SERVICE)?.is_known);
-    Ok(shell.config.data.as_os_str() == DATA && services::are_kept() && is_installed()?)
+    let is_installed = || Ok::<_, Failure>(systemd::look(SERVICE)?.is_known);
+    Ok(shell.config.data.as_os_str() == DATA && systemd::are_kept() && is_installed()?)
 }
 
 /// Makes sure that the service, which does the work, sees a place: its sandbox hides people's folders
 /// and temporary ones, and closes the rest but for a few.
 pub fn must_reach(shell: &Shell, place: &str) -> Result<(), Failure> {
     let path = Path::new(place);
-    if !path.is_absolute() || !is_service(shell)? || !services::look(SERVICE)?.is_active() {
+    if !path.is_absolute() || !is_service(shell)? || !systemd::look(SERVICE)?.is_active() {
         return Ok(());
     }
-    let mut folders = services::writable_folders(SERVICE)?;
+    let mut folders = systemd::writable_folders(SERVICE)?;
     folders.push(DATA.into());
     if folders.iter().any(|folder| path.starts_with(folder)) {
         return Ok(());

@@ -11,12 +11,12 @@ use super::{
     service,
 };
 use crate::{
-    app::Reporter,
+    app::{CertificateSource, HttpsStanding, Reporter},
     control::{AskError, Reply, Request, Status, ask},
     error::Error,
     host::{
         places::SERVICE,
-        services::{self, Unit},
+        systemd::{self, Unit},
     },
     size::Size,
 };
@@ -33,7 +33,7 @@ pub struct Arguments {
 
 pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
     let unit = match service::is_service(shell)? {
-        true => Some(services::look(SERVICE)?),
+        true => Some(systemd::look(SERVICE)?),
         false => None,
     };
     let Some(status) = runtime()?.block_on(of_server(shell))? else {
@@ -49,7 +49,7 @@ pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
 /// What the server that runs on the data folder says of itself; `None` when none runs.
 pub async fn of_server(shell: &Shell) -> Result<Option<Status>, Failure> {
     match ask(&shell.config.data, &Request::Status, &Reporter::unheard()).await {
-        Ok(Some(Reply::Status(status))) => Ok(Some(status)),
+        Ok(Some(Reply::Status(status))) => Ok(Some(*status)),
         Ok(Some(other)) => Err(super::ask::unexpected(&other)),
         Ok(None) => Ok(None),
         Err(AskError::Silent) => Err(Failure::in_use(format!(
@@ -105,6 +105,7 @@ fn shown(status: &Status, unit: Option<&Unit>) -> String {
         ("running", running(status)),
     ];
     lines.extend(unit.map(|unit| ("service", of_unit(unit))));
+    lines.extend(status.https.as_deref().map(|standing| ("HTTPS", https(standing))));
     lines.extend([
         ("memory", Size(status.memory_bytes).to_string()),
         ("disk", disk(status)),
@@ -144,6 +145,22 @@ fn of_unit(unit: &Unit) -> String {
         text.push_str(&colored(&restarts, Color::Yellow));
     }
     text
+}
+
+fn https(standing: &HttpsStanding) -> String {
+    let faulty = standing.certificates.iter().find(|one| one.fault.is_some());
+    if let Some(fault) = faulty.and_then(|one| one.fault.as_ref()) {
+        return colored(&format!("{} More: appliance doctor", fault.message), Color::Red);
+    }
+    let earliest = standing.certificates.iter().filter_map(|one| one.valid_until).min();
+    match (standing.source, earliest) {
+        (CertificateSource::None, _) => "not spoken".into(),
+        (CertificateSource::SelfSigned, _) => {
+            colored("the certificate vouches for itself; browsers warn", Color::Yellow)
+        }
+        (_, Some(until)) => format!("the certificate is valid until {}", output::minute(until)),
+        (_, None) => colored("the certificate is on its way", Color::Yellow),
+    }
 }
 
 fn disk(status: &Status) -> String {

@@ -69,6 +69,9 @@ pub struct Status {
     pub storage_fault: Option<String>,
     #[serde(default)]
     pub backups: Standing,
+    /// `None` from a server that is older than this field.
+    #[serde(default)]
+    pub https: Option<Box<HttpsStanding>>,
 }
 
 /// Carries out one request. `running` is `None` when no server runs and the command line has
@@ -80,7 +83,7 @@ pub async fn carry_out(
     reporter: &Reporter,
 ) -> Result<Reply> {
     match request {
-        Request::Status => status(app, server(running)?).await.map(Reply::Status),
+        Request::Status => status(app, server(running)?).await.map(Box::new).map(Reply::Status),
         Request::SetupLink => setup_link(app, server(running)?).await,
         Request::UserAdd(new) => accounts::add(app, new).await.map(Reply::UserAdded),
         Request::UserList => accounts::list(app).await.map(Reply::Users),
@@ -172,6 +175,7 @@ async fn status(app: &App, running: &Running) -> Result<Status> {
         files_waiting: storage.spooled.files,
         storage_fault: storage.degraded(),
         backups,
+        https: Some(Box::new(app.https_standing().await?)),
     })
 }
 

@@ -15,5 +15,5 @@ pub mod places;
 pub mod ports;
 pub mod processes;
 pub mod service;
-pub mod services;
 pub mod sockets;
+pub mod systemd;

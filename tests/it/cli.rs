@@ -524,3 +524,85 @@ fn nothing_secret_is_in_the_log() {
     let lines = log.lines().filter(|line| serde_json::from_str::<Value>(line).is_err());
     assert_eq!(lines.collect::<Vec<_>>(), Vec::<&str>::new(), "without a terminal it is JSON");
 }
+
+#[test]
+fn the_manual_is_inside_the_program() {
+    let shell = Shell::new();
+    let page = shell.run(&["man"]).expect(0).out;
+    assert!(page.contains(".TH appliance 1") && page.contains("install"), "{page}");
+    assert!(shell.run(&["man", "backup", "plan"]).expect(0).out.contains("every\\-hours"));
+    shell.run(&["man", "dance"]).expect(2);
+    let folder = shell.folder().join("pages");
+    fs::create_dir(&folder).expect("a folder");
+    shell.run(&["man", "--to", folder.to_str().expect("a path")]).expect(0);
+    assert!(folder.join("appliance-install.1").exists());
+}
+
+#[test]
+fn a_setting_is_changed_in_its_file_and_nowhere_else() {
+    let shell = Shell::new();
+    let template = shell.run(&["config", "show", "--template"]).expect(0).out;
+    let file = shell.file("portal.toml", &template);
+    let set = |key: &str, value: &str| shell.run(&["--config", &file, "config", "set", key, value]);
+    set("log.level", "warn").expect(0);
+    set("trusted_proxies", "10.0.0.7,10.0.0.8").expect(0);
+    let expected = template
+        .replace("#level = \"info\"", "level = \"warn\"")
+        .replace("#trusted_proxies = []", "trusted_proxies = [\"10.0.0.7\", \"10.0.0.8\"]");
+    assert_eq!(fs::read_to_string(&file).expect("the file"), expected);
+
+    let refused = set("worker.jobs", "many").expect(2);
+    assert!(refused.err.contains("portal.toml, line"), "{refused:?}");
+    assert!(set("log.levle", "warn").expect(2).err.contains("Did you mean “log.level”?"));
+    assert_eq!(fs::read_to_string(&file).expect("the file"), expected, "nothing was written");
+    assert!(!shell.folder().join("portal.draft").exists());
+}
+
+#[test]
+fn without_a_service_the_verbs_say_what_they_can() {
+    let shell = Shell::new();
+    for verb in ["start", "restart"] {
+        let refused = shell.run(&[verb]).expect(10);
+        assert!(refused.err.contains("appliance serve"), "{refused:?}");
+    }
+    shell.run(&["stop"]).expect(10);
+    let mut server = shell.serve(&[]);
+    let stopped = shell.run(&["stop", "--json"]).expect(0).json();
+    assert_eq!(stopped["running"], false);
+    assert_eq!(server.wait(), Some(0), "it was asked, not killed");
+    shell.run(&["install", "--domain", "docs.example.com", "--dry-run", "--any"]).expect(2);
+}
+
+#[test]
+fn a_running_portal_is_visited_by_check() {
+    let shell = Shell::new();
+    let server = shell.serve(&[]);
+    let checked = shell.run(&["check", "--json"]).expect(0).json();
+    let probes = checked["probes"].as_array().expect("a list");
+    for about in ["web server", "records", "file storage", "search"] {
+        let probe = probes.iter().find(|probe| probe["about"] == about).expect(about);
+        assert_eq!(probe["level"], "fine", "{checked}");
+    }
+    assert_eq!(checked["files"], 0, "it took away what it wrote");
+    server.stop();
+    let alone = shell.run(&["check", "--json"]).expect(0).json();
+    assert_eq!(alone["probes"], json!([]), "nobody is there to be visited");
+}
+
+#[test]
+fn a_release_is_signed_and_its_signature_checked() {
+    let shell = Shell::new();
+    let (key, folder) = (shell.folder().join("key"), shell.folder().join("release"));
+    let (key, folder) = (key.to_str().expect("a path"), folder.to_str().expect("a path"));
+    fs::create_dir(folder).expect("a folder");
+    shell.file("release/program", "a program");
+    let sums = format!("{}  program\n", appliance::hash::Digest::of(b"a program"));
+    shell.file("release/SHA256SUMS", &sums);
+    let public = shell.run(&["release", "keygen", key]).expect(0).out;
+    shell.run(&["release", "keygen", key]).expect(2);
+    shell.run(&["release", "sign", folder, "--key", key]).expect(0);
+    let verify = ["release", "verify", folder, "--public-key", public.trim()];
+    assert!(shell.run(&verify).expect(0).out.contains("program"));
+    shell.file("release/program", "another");
+    assert!(shell.run(&verify).expect(1).err.contains("not what its checksum says"));
+}

@@ -247,6 +247,32 @@ async fn what_is_not_right_is_said_in_a_sentence_and_nothing_is_half_done() {
 
 #[tokio::test]
 #[ignore = "needs a machine: tests/run.sh"]
+async fn a_domain_can_come_later_and_brings_https() {
+    let host = Host::boot("domain");
+    host.copied(&["install"]).expect(0);
+    // No certificate authority is within reach: the portal vouches for itself.
+    host.appliance(&["config", "set", "https.acme", "off"]).expect(0);
+    let install = ["install", "--domain", "docs.example.com", "--email", "ops@example.com"];
+    host.appliance(&install).expect(1);
+    host.appliance(&[&install[..], &["--any-address"]].concat()).expect(0);
+    let file = host.read(KEPT[0]);
+    assert!(file.contains("\ndomains = [\"docs.example.com\"]\n"), "{file}");
+    assert!(file.contains("# "), "the comments are still there");
+    let address = host.address().parse().expect("an address");
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .danger_accept_invalid_certs(true)
+        .resolve("docs.example.com", std::net::SocketAddr::new(address, 443))
+        .build()
+        .expect("a client");
+    let answer = client.get("https://docs.example.com/sign-in").send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    let status = host.appliance(&["status", "--json"]).expect(0).json();
+    assert_eq!(status["https"]["domains"][0], "docs.example.com", "{status}");
+}
+
+#[tokio::test]
+#[ignore = "needs a machine: tests/run.sh"]
 async fn a_backup_brings_a_new_machine_up() {
     let host = Host::boot("backup");
     let api = host.install(&[]).await;
@@ -287,7 +313,7 @@ async fn the_verbs_show_and_steer_the_service() {
     assert!(text.lines().count() <= 24, "one screen:\n{text}");
 
     let log = host.appliance(&["logs", "--grep", "PORTAL IS"]).expect(0).out;
-    assert!(log.contains("the portal is running  listens_on="), "{log}");
+    assert!(log.contains("the portal is running  https=[::]:443  listens_on=[::]:80"), "{log}");
     assert!(!log.contains('{'), "no JSON for people: {log}");
     let json = host.appliance(&["logs", "--json", "-n", "1"]).expect(0).json();
     assert!(json["level"].is_string() && json["message"].is_string(), "{json}");

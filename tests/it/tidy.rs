@@ -13,7 +13,7 @@ const LAYERS: [(&str, &[&str], &[&str]); 7] = [
     ("clients", &["s3"], &["base"]),
     (
         "engines",
-        &["backup", "blobs", "extract", "host", "search", "store", "tls"],
+        &["backup", "blobs", "extract", "host", "release", "search", "store", "tls"],
         &["base", "clients"],
     ),
     ("domain", &["domain"], &["base", "store"]),

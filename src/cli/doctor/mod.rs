@@ -15,7 +15,7 @@ use crate::{
     host::{
         clock,
         places::{SERVICE, SOCKET},
-        services::{self, Unit},
+        systemd::{self, Unit},
     },
 };
 
@@ -69,7 +69,7 @@ fn examine(shell: &Shell) -> Result<Vec<Finding>, Failure> {
     };
     findings.push(server_finding(status.as_ref()));
     if service::is_service(shell)? {
-        findings.push(unit_finding(&services::look(SERVICE)?));
+        findings.push(unit_finding(&systemd::look(SERVICE)?));
         findings.extend(files::of_installation());
     }
     findings.extend(files::of_data(&config.data));

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     app::Finding,
     cli::leading,
-    config::Config,
+    config::{Config, is_domain},
     control::Status,
     host::{addresses, cloud, firewall, places::PORTS, ports},
 };
@@ -41,7 +41,7 @@ pub fn port(listen: SocketAddr, status: Option<&Status>) -> Finding {
 
 /// Whether people can come here: by the names of the portal, and through what is in between.
 pub async fn from_outside(config: &Config, status: Option<&Status>) -> Vec<Finding> {
-    let names = names(config);
+    let names = names(config, status);
     // Where it listens for this machine alone, nobody is meant to come.
     let is_local = match status {
         Some(status) => status.listens_on.ip().is_loopback(),
@@ -62,11 +62,20 @@ pub async fn from_outside(config: &Config, status: Option<&Status>) -> Vec<Findi
 }
 
 /// The names by which people come.
-fn names(config: &Config) -> Vec<String> {
-    let url = config.public_url.as_deref().and_then(|url| url.split_once("://"));
-    let host = url.map(|(_, host)| host.rsplit_once(':').map_or(host, |(host, _)| host).to_owned());
-    let host = host.filter(|host| host.parse::<IpAddr>().is_err());
-    let mut names: Vec<String> = host.into_iter().chain(config.https.domains.clone()).collect();
+fn names(config: &Config, status: Option<&Status>) -> Vec<String> {
+    let of_url = |url: &str| {
+        let host = url.split_once("://").map_or(url, |(_, host)| host);
+        host.rsplit_once(':').map_or(host, |(host, _)| host).to_owned()
+    };
+    // What the server says counts: domains can be set while it runs.
+    let known = match status.and_then(|status| status.https.as_ref()) {
+        Some(standing) => standing.domains.clone(),
+        None => config.https.domains.clone(),
+    };
+    let public = config.public_url.as_deref().map(of_url);
+    let mut names: Vec<String> = known.into_iter().chain(public).collect();
+    names.retain(|name| is_domain(name));
+    names.sort_unstable();
     names.dedup();
     names
 }

@@ -89,6 +89,10 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     plan.carry_out()?;
+    if !wanted.domains.is_empty() {
+        output::print("\nWaiting for the certificate …\n")?;
+        output::print(&portal::wait_for_certificates()?)?;
+    }
     let address = Address::find()?;
     let seconds = begin.elapsed().as_secs_f64();
     output::print(&format!("\nDone in {seconds:.1} seconds.\n{}", address.shown(&wanted)))?;

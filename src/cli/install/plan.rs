@@ -17,7 +17,7 @@ use crate::{
     error::{Error, Result},
     host::{
         places::{SERVICE, SOCKET},
-        services,
+        systemd,
     },
 };
 
@@ -63,7 +63,7 @@ impl Plan {
             Ok((step, is_so))
         });
         let steps = looked.collect::<Result<_>>()?;
-        let service = services::look(SERVICE)?;
+        let service = systemd::look(SERVICE)?;
         // One that fails and is started again and again counts: it may well run by now.
         let was_serving = service.is_known && service.state != "inactive";
         Ok(Plan { steps, was_serving })
@@ -101,7 +101,7 @@ impl Plan {
         if self.was_serving
             && has_changes
             && let Err(fault) =
-                services::start([SOCKET, SERVICE]).and_then(|()| services::restart(SERVICE))
+                systemd::start([SOCKET, SERVICE]).and_then(|()| systemd::restart(SERVICE))
         {
             return Err(undone("The portal starts again", fault, undo));
         }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     app::{App, Reporter},
-    cli::{Exit, Failure, ask::runtime, logs},
+    cli::{Exit, Failure, ask::runtime, https, logs},
     control::{AskError, Reply, Request, Status, ask},
     error::Result,
     host::{
@@ -72,7 +72,7 @@ impl Step for Restored {
 /// What the installed portal says of itself; `None` when it does not run.
 pub fn installed_status() -> Result<Option<Status>> {
     match asked(&Request::Status)? {
-        Some(Reply::Status(status)) => Ok(Some(status)),
+        Some(Reply::Status(status)) => Ok(Some(*status)),
         Some(other) => Err(anyhow!("the portal gave another answer: {other:?}").into()),
         None => Ok(None),
     }
@@ -116,6 +116,21 @@ pub fn last_words() -> Option<String> {
         Ok(std::ops::ControlFlow::Continue(()))
     });
     read.ok().and(last)
+}
+
+/// Waits until the certificates of the domains are there, or it is clear why not; says which.
+pub fn wait_for_certificates() -> Result<String> {
+    let begin = Instant::now();
+    loop {
+        let standing = match asked(&Request::Https)? {
+            Some(Reply::Https(standing)) => standing,
+            _ => return Ok(String::new()),
+        };
+        if !https::is_under_way(&standing) || begin.elapsed() > https::PATIENCE {
+            return Ok(standing.certificates.iter().map(https::of_one).collect());
+        }
+        std::thread::sleep(https::PAUSE);
+    }
 }
 
 /// Where people find the portal, and how the first of them gets in.

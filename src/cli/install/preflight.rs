@@ -5,12 +5,13 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 use super::{Wanted, portal};
 use crate::{
     cli::{Failure, leading},
+    config::is_domain,
     domain::text,
     error::Error,
     host::{
         addresses, cloud, owner,
         places::{DATA, PORTS, SOCKET},
-        ports, services,
+        ports, systemd,
     },
 };
 
@@ -50,7 +51,7 @@ pub fn machine(verb: &str) -> Result<(), Failure> {
     if owner::own_user() != 0 {
         return Err(Failure::usage(format!("Only root can do this: sudo appliance {verb} …")));
     }
-    if !services::are_kept() {
+    if !systemd::are_kept() {
         return Err(Failure::usage(
             "This machine is not run by systemd, so there is nobody to keep the portal running. \
              Start it by hand, “appliance serve”, or from what starts services here.",
@@ -61,7 +62,7 @@ pub fn machine(verb: &str) -> Result<(), Failure> {
 
 fn free_ports() -> Result<(), Failure> {
     // The socket of an earlier installation holds them for us.
-    if services::look(SOCKET)?.is_active() {
+    if systemd::look(SOCKET)?.is_active() {
         return Ok(());
     }
     for port in PORTS {
@@ -84,19 +85,6 @@ fn free_ports() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Letters, digits and hyphens between dots (RFC 1123), and at least one dot: what a certificate can
-/// be issued for.
-fn is_domain(name: &str) -> bool {
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    let is_number = name.rsplit('.').next().is_some_and(|last| last.parse::<u32>().is_ok());
-    name.len() <= 253 && name.contains('.') && name.split('.').all(is_label) && !is_number
-}
-
 /// Whether visitors of a domain come to this machine: else the certificate authority would not
 /// either. Gives a remark when it cannot be told.
 fn leads_here(domain: &str) -> Result<Option<String>, Failure> {
@@ -107,19 +95,4 @@ fn leads_here(domain: &str) -> Result<Option<String>, Failure> {
             astray.message, astray.remedy
         )))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_names_that_a_certificate_can_have_are_taken() {
-        for name in ["docs.example.com", "a.b", "xn--bcher-kva.example"] {
-            assert!(is_domain(name), "{name}");
-        }
-        for name in ["localhost", "https://a.b", "a.b/", "a..b", "-a.b", "10.0.0.7", "a b.c", ""] {
-            assert!(!is_domain(name), "{name}");
-        }
-    }
 }

@@ -14,7 +14,7 @@ use crate::{
         files::{self, Rights},
         firewall,
         places::{PORTS, SERVICE, SOCKET, UNIT_FOLDER},
-        services,
+        systemd,
     },
 };
 
@@ -33,7 +33,7 @@ pub struct Units;
 impl Units {
     fn files() -> Result<[(PathBuf, String); 2]> {
         let folder = PathBuf::from(UNIT_FOLDER);
-        let is_young = services::version()? >= YOUNG_SETTINGS_SINCE;
+        let is_young = systemd::version()? >= YOUNG_SETTINGS_SINCE;
         let is_known = |line: &&str| {
             is_young || !YOUNG_SETTINGS.iter().any(|setting| line.starts_with(setting))
         };
@@ -67,7 +67,7 @@ impl Step for Units {
             files::replace(&path, text.as_bytes(), Rights::root(0o644))?;
             undo.push(before);
         }
-        services::reload()
+        systemd::reload()
     }
 
     fn removal(&self, _purges: bool) -> Vec<Undo> {
@@ -115,17 +115,17 @@ impl Step for Serving {
     }
 
     fn is_so(&self) -> Result<bool> {
-        let (socket, service) = (services::look(SOCKET)?, services::look(SERVICE)?);
-        let both = |is_so: fn(&services::Unit) -> bool| is_so(&socket) && is_so(&service);
-        Ok(both(services::Unit::is_active) && both(|unit| unit.is_enabled))
+        let (socket, service) = (systemd::look(SOCKET)?, systemd::look(SERVICE)?);
+        let both = |is_so: fn(&systemd::Unit) -> bool| is_so(&socket) && is_so(&service);
+        Ok(both(systemd::Unit::is_active) && both(|unit| unit.is_enabled))
     }
 
     fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
-        if !services::look(SERVICE)?.is_known || services::look(SERVICE)?.state == "inactive" {
+        if !systemd::look(SERVICE)?.is_known || systemd::look(SERVICE)?.state == "inactive" {
             undo.push(Undo::StopServing);
         }
-        services::enable([SOCKET, SERVICE])?;
-        if let Err(fault) = services::start([SOCKET, SERVICE]) {
+        systemd::enable([SOCKET, SERVICE])?;
+        if let Err(fault) = systemd::start([SOCKET, SERVICE]) {
             return Err(match portal::last_words() {
                 Some(words) => anyhow!("{words}").context("the portal did not start").into(),
                 None => fault,

@@ -14,7 +14,7 @@ use crate::{
         files::{self, Rights},
         firewall,
         places::{SERVICE, SOCKET},
-        services,
+        systemd,
     },
 };
 
@@ -76,7 +76,7 @@ impl Undo {
             Undo::RemoveUser(name) => accounts::find(name)?.is_some(),
             Undo::ClosePort(port) => !firewall::opened_by_us(&[*port])?.is_empty(),
             Undo::StopServing => {
-                services::look(SOCKET)?.is_known || services::look(SERVICE)?.is_known
+                systemd::look(SOCKET)?.is_known || systemd::look(SERVICE)?.is_known
             }
             Undo::WriteBack(..) | Undo::ReadUnits | Undo::ServeAgain => true,
         })
@@ -93,17 +93,17 @@ impl Undo {
             Undo::RemoveUser(name) => accounts::remove_user(name),
             Undo::ClosePort(port) => firewall::close(*port),
             Undo::StopServing => {
-                services::stop([SOCKET, SERVICE])?;
-                services::disable([SOCKET, SERVICE])
+                systemd::stop([SOCKET, SERVICE])?;
+                systemd::disable([SOCKET, SERVICE])
             }
             Undo::ReadUnits => {
-                services::reload()?;
-                services::forget_failures([SOCKET, SERVICE])
+                systemd::reload()?;
+                systemd::forget_failures([SOCKET, SERVICE])
             }
             Undo::ServeAgain => {
-                services::reload()?;
-                services::start([SOCKET, SERVICE])?;
-                services::restart(SERVICE)
+                systemd::reload()?;
+                systemd::start([SOCKET, SERVICE])?;
+                systemd::restart(SERVICE)
             }
         }
     }

@@ -81,6 +81,10 @@ impl Host {
         self.sign_in().await
     }
 
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
