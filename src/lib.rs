@@ -20,7 +20,7 @@
 //!           backup               archives and repositories: bytes, hashes, encryption
 //!           host                 the machine: disk space, owners, ports, limits
 //!           s3                   how S3 is reached, for blobs and backup
-//! base      config error id hash size clock
+//! base      config error id hash size clock blocking
 //! ```
 //!
 //! An engine knows no noun of the domain and no other engine, but for `s3`, which is a client and no
@@ -97,6 +97,7 @@
 //! - **A field of a record:** add it with `#[serde(default)]`.
 
 // base
+pub mod blocking;
 pub mod clock;
 pub mod config;
 pub mod error;

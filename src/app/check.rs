@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{App, Reporter};
 use crate::{
     blobs::{Missing, Verdict},
+    blocking::blocking,
     domain::{
         EVERY_TABLE, TableAccess,
         blobs::{self, Blob},
@@ -208,10 +209,8 @@ impl App {
     async fn compare_index(self: &Arc<Self>, report: &mut Report) -> Result<Vec<String>> {
         self.catch_up().await?;
         let index = self.index.clone();
-        let read = move || Ok::<_, Error>((index.inventory()?, index.damaged_files()?));
-        let (mut entries, damaged_files) = tokio::task::spawn_blocking(read)
-            .await
-            .map_err(|fault| Error::Internal(fault.into()))??;
+        let read = move || Ok((index.inventory()?, index.damaged_files()?));
+        let (mut entries, damaged_files) = blocking(read).await?;
         report.documents = entries.len() as u64;
         let mut faults: Vec<String> = damaged_files
             .into_iter()

@@ -18,6 +18,7 @@ use crate::{
     error::Result,
     extract::SandboxReport,
     host::limits,
+    size::counted,
     store::ReadTx,
 };
 
@@ -208,7 +209,7 @@ fn jobs_finding(tx: &ReadTx, is_serving: bool) -> Result<Finding> {
     if failed > 0 {
         return Ok(Finding::warning(
             "jobs",
-            format!("{failed} {} failed and will not be tried again.", jobs_word(failed)),
+            format!("{} failed and will not be tried again.", counted(failed, "job", "jobs")),
             "See “Jobs” in the administration for the reasons, and retry them there.",
         ));
     }
@@ -216,16 +217,12 @@ fn jobs_finding(tx: &ReadTx, is_serving: bool) -> Result<Finding> {
     if is_serving && waits.is_some_and(|waits| waits > JOB_PATIENCE) {
         return Ok(Finding::warning(
             "jobs",
-            format!("{queued} {} waiting for more than ten minutes.", jobs_word(queued)),
+            format!("{} waiting for more than ten minutes.", counted(queued, "job", "jobs")),
             "See “Jobs” in the administration, and the log. More at a time: worker.jobs in the \
              configuration.",
         ));
     }
     Ok(Finding::fine("jobs", format!("No job failed; {queued} waiting.")))
-}
-
-fn jobs_word(count: u64) -> &'static str {
-    if count == 1 { "job" } else { "jobs" }
 }
 
 /// A clock that went back makes new sessions old and new documents sort before old ones.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{App, Reporter, create_private_folder};
 use crate::{
+    blocking::blocking,
     domain::{
         access::{Action, Actor, decide},
         categories::Category,
@@ -150,7 +151,7 @@ impl App {
     async fn export_file(&self, hash: ContentHash, path: &Path) -> Result<u64> {
         let opened = self.blobs.open(hash, None).await?;
         let path = path.to_owned();
-        super::backup::blocking(move || {
+        blocking(move || {
             let folder = path.parent().unwrap_or(Path::new("."));
             create_private_folder(folder)?;
             let mut file =

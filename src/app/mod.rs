@@ -17,7 +17,6 @@ mod indexer;
 mod keeper;
 mod library;
 mod logo;
-mod people;
 mod progress;
 mod reading;
 mod setup_link;
@@ -28,6 +27,7 @@ mod tasks;
 mod throttle;
 mod trash;
 mod upload;
+mod users;
 mod work;
 mod worker;
 
@@ -60,7 +60,6 @@ pub use self::{
     download::{Content, Image},
     export::Exported,
     library::{Facets, Find, Found, Page, Sort, Statistics, names_of, with_surroundings},
-    people::{People, PeopleWanted, Person, PersonDetails},
     progress::{Reporter, Step},
     reading::Reading,
     setup_link::{SetupForm, SetupLink},
@@ -68,6 +67,7 @@ pub use self::{
     sign_in::{Credentials, Token},
     storage::Storage,
     trash::TrashPage,
+    users::{FindUsers, UserDetails, UserSummary, UsersFound},
     work::Work,
 };
 use crate::{

@@ -18,6 +18,7 @@ use tokio::{
 use super::{Common, Exit, Failure, Shell, ask::runtime, logging, output, status};
 use crate::{
     app::{App, Demo},
+    blocking::blocking,
     clock::Clock,
     config::{Config, Flags},
     control::{self, Running, setup_url},
@@ -148,9 +149,7 @@ async fn open(config: Config) -> Result<Arc<App>, Failure> {
     let data = config.data.clone();
     let opened = {
         let config = config.clone();
-        tokio::task::spawn_blocking(move || App::open(config, Clock::system()))
-            .await
-            .context("opening the data")?
+        blocking(move || App::open(config, Clock::system())).await
     };
     match opened {
         Ok(app) => Ok(app),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Reply, Request, accounts, backups};
 use crate::{
     app::{App, PlanView, Reporter, Step},
+    blocking::blocking,
     domain::{jobs, users},
     error::{Error, Result},
 };
@@ -134,9 +135,7 @@ async fn reindex(app: &Arc<App>, reporter: &Reporter) -> Result<Reply> {
     app.reindex(&step).await?;
     app.catch_up().await?;
     let index = app.index.clone();
-    let status = tokio::task::spawn_blocking(move || index.status())
-        .await
-        .map_err(|fault| Error::Internal(fault.into()))??;
+    let status = blocking(move || Ok(index.status()?)).await?;
     Ok(Reply::Reindexed { documents: status.entries })
 }
 

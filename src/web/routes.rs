@@ -50,7 +50,7 @@ fn pages() -> Vec<Endpoint> {
     all.extend(document_pages());
     all.extend(account_pages());
     all.extend(admin_pages());
-    all.extend(people_pages());
+    all.extend(users_pages());
     all
 }
 
@@ -110,9 +110,9 @@ fn account_pages() -> Vec<Endpoint> {
 
 fn admin_pages() -> Vec<Endpoint> {
     use pages::admin::{
-        audit, backups, categories, dashboard,
+        backups, categories, dashboard,
         documents::{bulk, list},
-        jobs, settings,
+        events, jobs, settings,
     };
     vec![
         get("/admin", dashboard::show),
@@ -140,7 +140,7 @@ fn admin_pages() -> Vec<Endpoint> {
         get("/admin/backups/{id}/download", backups::ask_for_download),
         post("/admin/backups/{id}/download", backups::download),
         post("/admin/backups/{id}/delete", backups::delete),
-        get("/admin/audit", audit::show),
+        get("/admin/audit", events::show),
         get("/admin/settings", settings::show),
         post("/admin/settings", settings::submit),
         post("/admin/settings/logo", settings::set_logo),
@@ -148,10 +148,10 @@ fn admin_pages() -> Vec<Endpoint> {
     ]
 }
 
-fn people_pages() -> Vec<Endpoint> {
+fn users_pages() -> Vec<Endpoint> {
     use pages::admin::{
         groups,
-        people::{account, list},
+        users::{account, list},
     };
     vec![
         get("/admin/people", list::show),
@@ -182,7 +182,7 @@ fn api() -> Vec<Endpoint> {
     all.extend(documents_api());
     all.extend(one_document_api());
     all.extend(library_api());
-    all.extend(people_api());
+    all.extend(users_api());
     all.extend(administration_api());
     all
 }
@@ -413,7 +413,7 @@ fn library_api() -> Vec<Endpoint> {
     ]
 }
 
-fn people_api() -> Vec<Endpoint> {
+fn users_api() -> Vec<Endpoint> {
     const GROUP: &str = "People and groups";
     vec![
         get("/api/people", users::people)
@@ -422,7 +422,7 @@ fn people_api() -> Vec<Endpoint> {
             .gives::<users::PeopleList>(200),
         get("/api/admin/users", users::list)
             .about(GROUP, "List the accounts")
-            .query::<users::UsersWanted>()
+            .query::<users::PeopleWanted>()
             .gives::<users::UserList>(200),
         post("/api/admin/users", users::create)
             .about(GROUP, "Add an account")

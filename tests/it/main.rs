@@ -22,7 +22,7 @@ mod api_account;
 mod api_description;
 mod api_documents;
 mod api_library;
-mod api_people;
+mod api_users;
 mod backup;
 mod browser;
 mod cli;

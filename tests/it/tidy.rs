@@ -9,7 +9,7 @@ use std::{
 /// The layers from the bottom up, each with what it may import besides itself. `src/lib.rs` says
 /// why.
 const LAYERS: [(&str, &[&str], &[&str]); 7] = [
-    ("base", &["clock", "config", "error", "hash", "id", "size"], &["base"]),
+    ("base", &["blocking", "clock", "config", "error", "hash", "id", "size"], &["base"]),
     ("clients", &["s3"], &["base"]),
     ("engines", &["backup", "blobs", "extract", "host", "search", "store"], &["base", "clients"]),
     ("domain", &["domain"], &["base", "store"]),

@@ -14,13 +14,14 @@ use uuid::Uuid;
 use super::{
     BackupWanted, FOLDER, Made,
     gathering::{files, files_bytes, head, records},
-    making::{blocking, is_missing, made, reader},
+    making::{is_missing, made, reader},
     stopping::{StopOnDrop, Stopped},
 };
 use crate::{
     app::{App, Reporter},
     backup::{self, ArchiveReader, ArchiveWriter, Kept, Key, Lock, Manifest, Written},
     blobs::Blobs,
+    blocking::blocking,
     error::{Error, Result},
     hash::{ContentHash, Digest},
     host::disk,

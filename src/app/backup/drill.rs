@@ -12,6 +12,7 @@ use super::{Restore, Source, restore};
 use crate::{
     app::{App, Find, Reporter, create_private_folder},
     backup::Key,
+    blocking::blocking,
     config::{Config, S3Config, StorageConfig},
     domain::{
         access::Actor,
@@ -69,7 +70,7 @@ impl App {
             restore::restore_into(&scratch.0, &config, self.clock.clone(), &wanted, reporter)
                 .await?;
         let clock = self.clock.clone();
-        let opened = super::making::blocking(move || App::open(config, clock)).await?;
+        let opened = blocking(move || App::open(config, clock)).await?;
         let report = opened.check(true, reporter).await?;
         let mut damages = restored.damages;
         damages.extend(report.damages.into_iter().map(|damage| damage.what));

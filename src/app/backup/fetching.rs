@@ -7,7 +7,6 @@ use jiff::Timestamp;
 
 use super::{
     Restore, Restored,
-    making::blocking,
     restore::{look_for_files, next_blobs},
     staging::{self, Staging, moment},
 };
@@ -15,6 +14,7 @@ use crate::{
     app::Reporter,
     backup::{Fault, Key, Manifest, Repository, Segment, Snapshot},
     blobs::Blobs,
+    blocking::blocking,
     domain::blobs::Blob,
     error::{Error, Result},
     hash::ContentHash,

@@ -17,13 +17,13 @@ use tokio::{fs::File, io::AsyncWriteExt, sync::watch};
 
 use super::{
     Restore, Restored, Source,
-    making::blocking,
     restore::{in_place_of_upload, restore_into},
     swap::Site,
 };
 use crate::{
     app::{App, Reporter, Step},
     backup::{Key, Passphrase},
+    blocking::blocking,
     domain::{
         backups::{self, Kind, Run},
         users,

@@ -10,10 +10,11 @@ use futures_util::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Source, making::blocking, source};
+use super::{Source, source};
 use crate::{
     app::Reporter,
     backup::{self, ArchiveReader, Fault, Key, Place, Pruned, Repository, Retention, Snapshot},
+    blocking::blocking,
     clock::Clock,
     config::Config,
     error::{Error, Result},

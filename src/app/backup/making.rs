@@ -3,9 +3,8 @@
 
 use std::{fs::OpenOptions, io::Read, time::Instant};
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use futures_util::FutureExt;
-use tokio::task;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::{BackupWanted, Made, Target};
@@ -70,10 +69,4 @@ pub(in crate::app) fn reader(opened: Opened) -> Box<dyn Read + Send> {
         Source::File(file) => Box::new(file),
         Source::Stream(pieces) => Box::new(SyncIoBridge::new(StreamReader::new(pieces))),
     }
-}
-
-pub(in crate::app) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    task::spawn_blocking(work).await.unwrap_or_else(|end| Err(Error::Internal(anyhow!(end))))
 }

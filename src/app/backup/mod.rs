@@ -45,7 +45,7 @@ pub use self::{
 pub(super) use self::{
     first_run::FirstRestores,
     following::{Following, follow},
-    making::{blocking, reader},
+    making::reader,
     pins::Pins,
     swap::finish_swap,
 };

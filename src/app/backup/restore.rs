@@ -12,12 +12,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Source, fetching::of_repository, making::blocking, source, staging::Staging, swap::Site,
-    unpacking::of_archive,
+    Source, fetching::of_repository, source, staging::Staging, swap::Site, unpacking::of_archive,
 };
 use crate::{
     app::{App, Reporter},
     backup::{Key, Repository},
+    blocking::blocking,
     clock::Clock,
     config::Config,
     domain::{

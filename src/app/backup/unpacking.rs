@@ -6,13 +6,13 @@ use tokio::{runtime::Handle, task::JoinSet};
 
 use super::{
     Restore, Restored,
-    making::blocking,
     restore::look_for_files,
     staging::{self, Staging},
 };
 use crate::{
     app::Reporter,
     backup::{ArchiveReader, Fault, Item, Manifest, Tally},
+    blocking::blocking,
     error::{Error, Result},
 };
 

@@ -13,7 +13,7 @@ use futures_util::TryStreamExt;
 use object_store::{
     ObjectStore, ObjectStoreExt, PutMode, PutOptions, buffered::BufWriter, path::Path as Address,
 };
-use tokio::{runtime::Handle, task};
+use tokio::runtime::Handle;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::super::{
@@ -22,6 +22,7 @@ use super::super::{
     sealing,
 };
 use crate::{
+    blocking::blocking,
     error::{Error, Result},
     hash::{ContentHash, Digest},
     s3,
@@ -362,12 +363,6 @@ fn way<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a object_st
     cause
         .downcast_ref::<object_store::Error>()
         .or_else(|| inner.and_then(|inner| inner.downcast_ref()))
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    task::spawn_blocking(work).await.unwrap_or_else(|end| Err(Error::Internal(anyhow!(end))))
 }
 
 /// The text of a small object that must be there.

@@ -17,6 +17,7 @@ mod parts;
 pub mod accent;
 pub mod filters;
 pub mod format;
+pub mod prose;
 
 // the pages themselves
 pub mod account;

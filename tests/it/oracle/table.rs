@@ -141,7 +141,7 @@ pub fn rows() -> Vec<Row> {
     rows.extend(pages());
     rows.extend(account_pages());
     rows.extend(admin_pages());
-    rows.extend(people_pages());
+    rows.extend(users_pages());
     rows
 }
 
@@ -366,7 +366,7 @@ fn admin_pages() -> Vec<Row> {
     ]
 }
 
-fn people_pages() -> Vec<Row> {
+fn users_pages() -> Vec<Row> {
     vec![
         row("GET /admin/people", May(Govern)),
         row("GET /admin/people/new", May(Govern)),

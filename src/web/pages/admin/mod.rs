@@ -3,15 +3,15 @@
 //! The navigation on the left shows how many jobs have failed, so every page carries a
 //! [`Sidebar`].
 
-pub mod audit;
 pub mod backups;
 pub mod categories;
 pub mod dashboard;
 pub mod documents;
+pub mod events;
 pub mod groups;
 pub mod jobs;
-pub mod people;
 pub mod settings;
+pub mod users;
 
 use crate::{
     app::App,

@@ -5,7 +5,6 @@ use appliance::{
         accent::Accent,
         admin::{
             Sidebar,
-            audit::{AuditPage, AuditRow},
             backups::{
                 BackupGroup, BackupRow, BackupsPage, BackupsState, BackupsStateFragment, PlanForm,
                 RunRow,
@@ -13,10 +12,11 @@ use appliance::{
             categories::{CategoriesPage, CategoryRow},
             dashboard::{DashboardPage, HealthCheck, Storage, StoragePart},
             documents::{DocumentRow, DocumentsPage},
+            events::{EventRow, EventsPage},
             groups::{GroupPage, GroupRow, GroupsPage},
             jobs::{JobRow, JobRowsFragment, JobState, JobsPage},
-            people::{AccountFields, NewPersonPage, PeoplePage, PersonPage, PersonRow},
             settings::SettingsPage,
+            users::{AccountFields, NewUserPage, UserPage, UserRow, UsersPage},
         },
         documents::{FileFace, Status, Visibility},
     },
@@ -34,7 +34,7 @@ pub fn all() -> Vec<Exhibit> {
         page("admin-jobs-empty", &jobs_page(Vec::new())),
         fragment("job-rows", &JobRowsFragment { page: admin(Place::Jobs), jobs: jobs() }),
         page("admin-audit", &audit(activity())),
-        page("admin-audit-empty", &AuditPage { is_filtered: true, ..audit(Vec::new()) }),
+        page("admin-audit-empty", &EventsPage { is_filtered: true, ..audit(Vec::new()) }),
         page("admin-settings", &settings()),
         page("admin-backups", &backups(backups_state())),
         page("admin-backups-empty", &backups(BackupsState::default())),
@@ -240,8 +240,8 @@ fn jobs_page(jobs: Vec<JobRow>) -> JobsPage {
     }
 }
 
-fn activity() -> Vec<AuditRow> {
-    let entry = |who: &str, what: &str, subject: &str, minutes| AuditRow {
+fn activity() -> Vec<EventRow> {
+    let entry = |who: &str, what: &str, subject: &str, minutes| EventRow {
         at: minutes_ago(minutes),
         who: who.to_owned(),
         what: what.to_owned(),
@@ -253,12 +253,12 @@ fn activity() -> Vec<AuditRow> {
         entry("Ana María López", "published", "Annual report 2025", 3),
         entry("Somebody", "failed to sign in as", "jonas", 14),
         entry("Þórunn Hallgrímsdóttir-Fernández de la Vega", "changed who can see", LONG, 200),
-        AuditRow { address: String::new(), ..entry("The system", "emptied the trash", "", 3000) },
+        EventRow { address: String::new(), ..entry("The system", "emptied the trash", "", 3000) },
     ]
 }
 
-fn audit(entries: Vec<AuditRow>) -> AuditPage {
-    AuditPage {
+fn audit(entries: Vec<EventRow>) -> EventsPage {
+    EventsPage {
         page: admin(Place::Audit),
         sidebar: sidebar(),
         people: any_and(&["Ana María López", "Jonas Berg"]),
@@ -319,7 +319,7 @@ fn account(groups: usize) -> AccountFields {
 }
 
 fn people() -> Vec<Exhibit> {
-    let row = |id: &str, name: &str, role: &str| PersonRow {
+    let row = |id: &str, name: &str, role: &str| UserRow {
         id: id.to_owned(),
         name: name.to_owned(),
         username: id.to_owned(),
@@ -330,13 +330,13 @@ fn people() -> Vec<Exhibit> {
         last_seen: (id != "new").then(|| minutes_ago(8)),
         documents: 1204,
     };
-    let list = PeoplePage {
+    let list = UsersPage {
         page: admin(Place::People),
         sidebar: sidebar(),
         query: String::new(),
         states: vec![tab("All", 214, true), tab("Active", 210, false), tab("Disabled", 4, false)],
         roles: any_and(&["Viewer", "Editor"]),
-        people: vec![
+        users: vec![
             row("ana", "Ana María López", "Admin"),
             row(
                 "thorunn.hallgrimsdottir",
@@ -349,7 +349,7 @@ fn people() -> Vec<Exhibit> {
         total: 214,
         pager: Pager { first_href: None, next_href: Some("/admin/people?after=x".to_owned()) },
     };
-    let person = PersonPage {
+    let person = UserPage {
         page: Page { flash: flash(Tone::Good, "Saved.", None), ..admin(Place::People) },
         sidebar: sidebar(),
         errors: FormErrors::none(),
@@ -371,11 +371,11 @@ fn people() -> Vec<Exhibit> {
         page("admin-people", &list),
         page(
             "admin-people-none",
-            &PeoplePage { people: Vec::new(), query: "zzz".to_owned(), ..list },
+            &UsersPage { users: Vec::new(), query: "zzz".to_owned(), ..list },
         ),
         page(
             "admin-person-new",
-            &NewPersonPage {
+            &NewUserPage {
                 page: admin(Place::People),
                 sidebar: sidebar(),
                 errors: FormErrors::of(&Error::invalid_field(
@@ -388,7 +388,7 @@ fn people() -> Vec<Exhibit> {
         page("admin-person", &person),
         page(
             "admin-person-last",
-            &PersonPage {
+            &UserPage {
                 is_oneself: true,
                 is_last_administrator: true,
                 is_disabled: true,

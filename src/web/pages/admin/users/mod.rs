@@ -12,8 +12,8 @@ use crate::web::pages::{Choice, ChoiceLink, FormErrors, Moment, Page, Pager, fil
 
 /// `GET /admin/people` with `q`, `role`, `state`, `after`.
 #[derive(Clone, Debug, Template)]
-#[template(path = "admin/people/index.html")]
-pub struct PeoplePage {
+#[template(path = "admin/users/index.html")]
+pub struct UsersPage {
     pub page: Page,
     pub sidebar: Sidebar,
     pub query: String,
@@ -21,13 +21,13 @@ pub struct PeoplePage {
     pub states: Vec<ChoiceLink>,
     /// The first option is any role, with an empty value.
     pub roles: Vec<Choice>,
-    pub people: Vec<PersonRow>,
+    pub users: Vec<UserRow>,
     pub total: u64,
     pub pager: Pager,
 }
 
 #[derive(Clone, Debug)]
-pub struct PersonRow {
+pub struct UserRow {
     pub id: String,
     pub name: String,
     pub username: String,
@@ -42,8 +42,8 @@ pub struct PersonRow {
 
 /// `GET` and `POST /admin/people/new`: the account's fields and `password`.
 #[derive(Clone, Debug, Template)]
-#[template(path = "admin/people/new.html")]
-pub struct NewPersonPage {
+#[template(path = "admin/users/new.html")]
+pub struct NewUserPage {
     pub page: Page,
     pub sidebar: Sidebar,
     pub errors: FormErrors,
@@ -66,8 +66,8 @@ pub struct AccountFields {
 /// `GET` and `POST /admin/people/{id}`. Acts post to `/admin/people/{id}/password`, `/sign-out`,
 /// `/disable`, `/enable` and `/delete` (`heir`: the id of who gets the documents).
 #[derive(Clone, Debug, Template)]
-#[template(path = "admin/people/show.html")]
-pub struct PersonPage {
+#[template(path = "admin/users/show.html")]
+pub struct UserPage {
     pub page: Page,
     pub sidebar: Sidebar,
     pub errors: FormErrors,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::AccountFields;
 use crate::{
-    app::{App, PersonDetails},
+    app::{App, UserDetails},
     domain::{
         access::{Action, Role},
         groups::{self, Group},
@@ -34,13 +34,13 @@ pub struct AccountForm {
 }
 
 impl AccountForm {
-    pub fn about(details: &PersonDetails) -> Self {
-        let user = &details.person.user;
+    pub fn about(details: &UserDetails) -> Self {
+        let user = &details.summary.user;
         AccountForm {
             username: user.username.clone(),
             email: user.email.clone(),
             full_name: user.full_name.clone(),
-            role: details.person.role.map(Role::name).unwrap_or_default().into(),
+            role: details.summary.role.map(Role::name).unwrap_or_default().into(),
             groups: details.groups.iter().map(ToString::to_string).collect(),
             is_admin: if user.is_admin { "1".into() } else { String::new() },
             password: String::new(),
@@ -81,7 +81,7 @@ impl AccountForm {
                 selected: self.groups.contains(&id),
                 value: id,
                 label: group.name,
-                detail: format::count(members, "member", "members"),
+                detail: format::counted(members, "member", "members"),
             }
         });
         Ok(AccountFields {

@@ -26,8 +26,8 @@ use crate::{
 
 /// `GET /admin/audit` with `person`, `action`, `document`, `from`, `to`, `after`.
 #[derive(Clone, Debug, Template)]
-#[template(path = "admin/audit.html")]
-pub struct AuditPage {
+#[template(path = "admin/events.html")]
+pub struct EventsPage {
     pub page: Page,
     pub sidebar: Sidebar,
     /// The first option of each is any, with an empty value.
@@ -39,12 +39,12 @@ pub struct AuditPage {
     /// The one document that is looked at: (id, title).
     pub document: Option<(String, String)>,
     pub is_filtered: bool,
-    pub entries: Vec<AuditRow>,
+    pub entries: Vec<EventRow>,
     pub pager: Pager,
 }
 
 #[derive(Clone, Debug)]
-pub struct AuditRow {
+pub struct EventRow {
     pub at: Moment,
     /// `Ana María López`, `Somebody` for strangers, `The system`.
     pub who: String,
@@ -62,7 +62,7 @@ const LIMIT: usize = 50;
 /// What stands behind the `?`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct AuditAddress {
+pub struct EventsAddress {
     person: String,
     action: String,
     document: String,
@@ -75,8 +75,8 @@ pub async fn show(
     app: Data<App>,
     request: HttpRequest,
     member: Member,
-    Query(wanted): Query<AuditAddress>,
-) -> Result<Html<AuditPage>> {
+    Query(wanted): Query<EventsAddress>,
+) -> Result<Html<EventsPage>> {
     let (actor, organization, filter) = (member.actor(), member.organization, wanted.filter());
     let (found, next, members) = app
         .store
@@ -95,7 +95,7 @@ pub async fn show(
     }));
     people[1..].sort_by_cached_key(|choice| choice.label.to_lowercase());
     let now = app.clock.now();
-    Ok(Html(AuditPage {
+    Ok(Html(EventsPage {
         page: page(&request, &member.visitor, Place::Audit).await?,
         sidebar: Sidebar::of(&app, &member).await?,
         people,
@@ -112,7 +112,7 @@ pub async fn show(
     }))
 }
 
-impl AuditAddress {
+impl EventsAddress {
     fn filter(&self) -> Filter {
         let day = |text| address::date(text).and_then(address::start_of);
         let until = address::date(&self.to).and_then(|day| day.tomorrow().ok());
@@ -164,10 +164,10 @@ fn actions(chosen: &str) -> Vec<Choice> {
 }
 
 /// An event as a sentence.
-pub fn row(event: Event, now: Timestamp) -> AuditRow {
+pub fn row(event: Event, now: Timestamp) -> EventRow {
     // Whoever signs in does so as themselves: their name stands there already.
     if event.verb == Verb::SignedIn && event.user.is_some_and(|id| id.uuid() == event.subject) {
-        return AuditRow {
+        return EventRow {
             at: Moment::new(event.at, now),
             who: event.actor_name,
             what: "signed in".into(),
@@ -178,7 +178,7 @@ pub fn row(event: Event, now: Timestamp) -> AuditRow {
     }
     let subject_href = subject_href(&event);
     let detail = event.detail.map(|detail| format!(" ({detail})")).unwrap_or_default();
-    AuditRow {
+    EventRow {
         at: Moment::new(event.at, now),
         who: event.actor_name,
         what: event.verb.phrase().into(),

@@ -22,7 +22,7 @@ use crate::{
 
 /// Whom to list; the default lists everybody.
 #[derive(Clone, Debug, Default)]
-pub struct PeopleWanted {
+pub struct FindUsers {
     /// A part of the name, the user name or the address.
     pub text: String,
     pub role: Option<Role>,
@@ -34,8 +34,8 @@ pub struct PeopleWanted {
 
 /// A page of people by name.
 #[derive(Clone, Debug, Default)]
-pub struct People {
-    pub people: Vec<Person>,
+pub struct UsersFound {
+    pub users: Vec<UserSummary>,
     /// Those who match, on all pages.
     pub total: u64,
     /// In the whole organization, and how many of them may not sign in.
@@ -44,7 +44,7 @@ pub struct People {
 }
 
 #[derive(Clone, Debug)]
-pub struct Person {
+pub struct UserSummary {
     pub user: User,
     /// `None` for an administrator of the instance who is no member here.
     pub role: Option<Role>,
@@ -55,8 +55,8 @@ pub struct Person {
 
 /// One account with everything about it.
 #[derive(Clone, Debug)]
-pub struct PersonDetails {
-    pub person: Person,
+pub struct UserDetails {
+    pub summary: UserSummary,
     pub groups: BTreeSet<Id<Group>>,
     pub sessions: u64,
     pub tokens: u64,
@@ -70,15 +70,15 @@ pub struct PersonDetails {
 const ACTIVE_WITHIN: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 impl App {
-    pub async fn people(&self, actor: Actor, wanted: PeopleWanted) -> Result<People> {
+    pub async fn users(&self, actor: Actor, wanted: FindUsers) -> Result<UsersFound> {
         let organization = actor.at_work()?;
         decide(&actor, Action::Govern(organization))?;
-        self.store.read(move |tx| people(tx, organization, &wanted)).await
+        self.store.read(move |tx| found(tx, organization, &wanted)).await
     }
 
     /// # Errors
     /// As [`users::governed`].
-    pub async fn person(&self, actor: Actor, id: Id<User>) -> Result<PersonDetails> {
+    pub async fn user(&self, actor: Actor, id: Id<User>) -> Result<UserDetails> {
         let organization = actor.at_work()?;
         self.store
             .read(move |tx| {
@@ -88,20 +88,20 @@ impl App {
                 let mut others: Vec<User> =
                     others.filter(|other| other.id != id && !other.is_disabled).collect();
                 others.sort_by_cached_key(|user| text::fold(user.display_name()));
-                Ok(PersonDetails {
+                Ok(UserDetails {
                     groups: groups::groups_of(tx, organization, id)?,
                     sessions: sessions::of_user(tx, id)?.len() as u64,
                     tokens: tokens::of_user(tx, id)?.len() as u64,
                     is_last_administrator: !users::is_replaceable(tx, &user)?,
                     others,
-                    person: person(tx, user, role)?,
+                    summary: summary(tx, user, role)?,
                 })
             })
             .await
     }
 
     /// How many people there are, and how many of them were here within a week.
-    pub async fn count_people(&self, actor: Actor) -> Result<(u64, u64)> {
+    pub async fn count_users(&self, actor: Actor) -> Result<(u64, u64)> {
         let organization = actor.at_work()?;
         decide(&actor, Action::Govern(organization))?;
         self.store
@@ -118,7 +118,7 @@ impl App {
     }
 }
 
-fn people(tx: &ReadTx, organization: Id<Organization>, wanted: &PeopleWanted) -> Result<People> {
+fn found(tx: &ReadTx, organization: Id<Organization>, wanted: &FindUsers) -> Result<UsersFound> {
     let mut members = memberships::members(tx, organization)?;
     let everybody = members.len() as u64;
     let disabled = members.iter().filter(|(user, _)| user.is_disabled).count() as u64;
@@ -132,13 +132,13 @@ fn people(tx: &ReadTx, organization: Id<Organization>, wanted: &PeopleWanted) ->
     members.sort_by_cached_key(|(user, _)| text::fold(user.display_name()));
     let total = members.len() as u64;
     let shown = members.into_iter().skip(wanted.skip).take(wanted.limit);
-    let people = shown.map(|(user, role)| person(tx, user, Some(role))).collect::<Result<_>>()?;
-    Ok(People { people, total, everybody, disabled })
+    let users = shown.map(|(user, role)| summary(tx, user, Some(role))).collect::<Result<_>>()?;
+    Ok(UsersFound { users, total, everybody, disabled })
 }
 
-fn person(tx: &ReadTx, user: User, role: Option<Role>) -> Result<Person> {
+fn summary(tx: &ReadTx, user: User, role: Option<Role>) -> Result<UserSummary> {
     let documents = documents::created_count(tx, user.id)?;
-    Ok(Person { seen_at: seen_at(tx, &user)?, documents, role, user })
+    Ok(UserSummary { seen_at: seen_at(tx, &user)?, documents, role, user })
 }
 
 /// When somebody was last here, to within five minutes.

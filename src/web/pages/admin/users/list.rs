@@ -4,9 +4,9 @@ use actix_web::{HttpRequest, web::Data};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{PeoplePage, PersonRow};
+use super::{UserRow, UsersPage};
 use crate::{
-    app::{App, PeopleWanted, Person},
+    app::{App, FindUsers, UserSummary},
     domain::access::Role,
     web::{
         auth::Member,
@@ -24,7 +24,7 @@ const LIMIT: usize = 50;
 /// What stands behind the `?`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct PeopleAddress {
+pub struct UsersAddress {
     q: String,
     role: String,
     state: String,
@@ -36,8 +36,8 @@ pub async fn show(
     app: Data<App>,
     request: HttpRequest,
     member: Member,
-    Query(wanted): Query<PeopleAddress>,
-) -> Result<Html<PeoplePage>> {
+    Query(wanted): Query<UsersAddress>,
+) -> Result<Html<UsersPage>> {
     let skip: usize = wanted.after.parse().unwrap_or(0);
     let role = Role::from_name(&wanted.role).ok();
     let is_disabled = match wanted.state.as_str() {
@@ -46,8 +46,8 @@ pub async fn show(
         _ => None,
     };
     let text = wanted.q.clone();
-    let find = PeopleWanted { text, role, is_disabled, skip, limit: LIMIT };
-    let found = app.people(member.actor(), find).await?;
+    let find = FindUsers { text, role, is_disabled, skip, limit: LIMIT };
+    let found = app.users(member.actor(), find).await?;
     let tab = |label: &str, state: &str, count| ChoiceLink {
         label: label.into(),
         href: wanted.href(state, 0),
@@ -56,9 +56,9 @@ pub async fn show(
     };
     let mut roles = vec![Choice::new("", "Any role", role.is_none())];
     roles.extend(Role::ALL.map(|one| Choice::new(one.name(), role_label(one), Some(one) == role)));
-    let has_more = (skip + found.people.len()) < found.total as usize;
+    let has_more = (skip + found.users.len()) < found.total as usize;
     let now = app.clock.now();
-    Ok(Html(PeoplePage {
+    Ok(Html(UsersPage {
         page: page(&request, &member.visitor, Place::People).await?,
         sidebar: Sidebar::of(&app, &member).await?,
         states: vec![
@@ -67,7 +67,7 @@ pub async fn show(
             tab("Disabled", "disabled", found.disabled),
         ],
         roles,
-        people: found.people.into_iter().map(|person| row(person, now)).collect(),
+        users: found.users.into_iter().map(|user| row(user, now)).collect(),
         total: found.total,
         pager: Pager {
             first_href: (skip > 0).then(|| wanted.href(&wanted.state, 0)),
@@ -77,7 +77,7 @@ pub async fn show(
     }))
 }
 
-impl PeopleAddress {
+impl UsersAddress {
     fn href(&self, state: &str, skip: usize) -> String {
         let after = if skip == 0 { String::new() } else { skip.to_string() };
         let fields =
@@ -86,9 +86,9 @@ impl PeopleAddress {
     }
 }
 
-fn row(person: Person, now: Timestamp) -> PersonRow {
-    let Person { user, role, documents, seen_at } = person;
-    PersonRow {
+fn row(found: UserSummary, now: Timestamp) -> UserRow {
+    let UserSummary { user, role, documents, seen_at } = found;
+    UserRow {
         id: user.id.to_string(),
         name: user.display_name().to_owned(),
         role: role.map(role_label).unwrap_or_default().into(),

@@ -6,16 +6,19 @@ use actix_web::{
 };
 use serde::Deserialize;
 
-use super::{NewPersonPage, PersonPage, form::AccountForm};
+use super::{NewUserPage, UserPage, form::AccountForm};
 use crate::{
     app::App,
     domain::{
-        access::{Action, decide},
-        groups, memberships, passwords,
+        access::{Action, Actor, decide},
+        groups, memberships,
+        organizations::Organization,
+        passwords,
         users::{self, NewUser, User, UserEdit},
     },
     error::{Error, Result as DomainResult},
     id::Id,
+    store::WriteTx,
     web::{
         auth::Member,
         body::Form,
@@ -84,7 +87,7 @@ async fn new_page(
     outcome: DomainResult<()>,
 ) -> Result<HttpResponse> {
     let (errors, status) = FormErrors::after(outcome)?;
-    Html(NewPersonPage {
+    Html(NewUserPage {
         page: page(request, &member.visitor, Place::People).await?,
         sidebar: Sidebar::of(app, member).await?,
         errors,
@@ -196,13 +199,7 @@ pub async fn disable(
     id: Path<Id<User>>,
     _form: Form<Empty>,
 ) -> Result<HttpResponse> {
-    let (actor, organization, id) = (member.actor(), member.organization, *id);
-    let done =
-        app.write_as(actor, move |tx, actor| users::disable(tx, actor, organization, id)).await;
-    match done {
-        Ok(user) => Ok(said(id, &format!("{} cannot sign in any more.", user.display_name()))),
-        Err(error) => refused(&app, &request, &member, id, error).await,
-    }
+    bar(&app, &request, &member, *id, users::disable, "cannot sign in any more").await
 }
 
 pub async fn enable(
@@ -212,12 +209,24 @@ pub async fn enable(
     id: Path<Id<User>>,
     _form: Form<Empty>,
 ) -> Result<HttpResponse> {
-    let (actor, organization, id) = (member.actor(), member.organization, *id);
-    let done =
-        app.write_as(actor, move |tx, actor| users::enable(tx, actor, organization, id)).await;
-    match done {
-        Ok(user) => Ok(said(id, &format!("{} can sign in again.", user.display_name()))),
-        Err(error) => refused(&app, &request, &member, id, error).await,
+    bar(&app, &request, &member, *id, users::enable, "can sign in again").await
+}
+
+type Verb = fn(&mut WriteTx, &Actor, Id<Organization>, Id<User>) -> DomainResult<User>;
+
+/// Shuts an account out, or lets it in again.
+async fn bar(
+    app: &App,
+    request: &HttpRequest,
+    member: &Member,
+    id: Id<User>,
+    verb: Verb,
+    outcome: &str,
+) -> Result<HttpResponse> {
+    let (actor, organization) = (member.actor(), member.organization);
+    match app.write_as(actor, move |tx, actor| verb(tx, actor, organization, id)).await {
+        Ok(user) => Ok(said(id, &format!("{} {outcome}.", user.display_name()))),
+        Err(error) => refused(app, request, member, id, error).await,
     }
 }
 
@@ -225,7 +234,8 @@ pub async fn enable(
 #[serde(default)]
 pub struct DeleteForm {
     heir: String,
-    confirmed: String,
+    #[serde(flatten)]
+    asked: Confirmation,
 }
 
 /// Deletes the account; a job hands its documents over. Asks first where no script has asked.
@@ -238,7 +248,7 @@ pub async fn delete(
 ) -> Result<HttpResponse> {
     let id = *id;
     let name = name(&app, &member, id).await?;
-    if form.confirmed != "1" {
+    if !form.asked.is_confirmed() {
         return Question {
             question: format!("Delete {name}?"),
             detail: "The account is removed for good. Documents are handed over.".into(),
@@ -314,14 +324,14 @@ async fn person_page(
     shown: Shown,
 ) -> Result<HttpResponse> {
     let (errors, status) = FormErrors::after(shown.outcome)?;
-    let details = app.person(member.actor(), id).await?;
+    let details = app.user(member.actor(), id).await?;
     let form = shown.form.unwrap_or_else(|| AccountForm::about(&details));
     let now = app.clock.now();
     let heir = |user: &User| {
         Choice::new(user.id.to_string(), user.display_name(), user.id == member.user.id)
     };
-    let user = &details.person.user;
-    Html(PersonPage {
+    let user = &details.summary.user;
+    Html(UserPage {
         page: page(request, &member.visitor, Place::People).await?,
         sidebar: Sidebar::of(app, member).await?,
         errors,
@@ -331,11 +341,11 @@ async fn person_page(
         is_disabled: user.is_disabled,
         is_oneself: id == member.user.id,
         is_last_administrator: details.is_last_administrator,
-        documents: details.person.documents,
+        documents: details.summary.documents,
         sessions: details.sessions,
         tokens: details.tokens,
         created: Moment::new(user.created_at, now),
-        last_seen: details.person.seen_at.map(|at| Moment::new(at, now)),
+        last_seen: details.summary.seen_at.map(|at| Moment::new(at, now)),
         new_password: shown.new_password,
         heirs: details.others.iter().map(heir).collect(),
     })
