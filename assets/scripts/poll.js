@@ -16,6 +16,8 @@ function follow(section, pause_ms = FIRST_MS) {
 async function refresh(section) {
   try {
     const answer = await fetch(section.dataset.poll);
+    // What was looked at is over; the whole page says how.
+    if (answer.status === 404) return location.reload();
     if (!answer.ok || answer.redirected) return;
     const html = await answer.text();
     if (html === section.innerHTML) return;

@@ -91,6 +91,9 @@ fn shown(shell: &Shell, restored: &Restored) -> String {
         ));
     }
     push_damages(&mut text, &restored.damages);
-    text.push_str("Start it: appliance serve. The search fills itself in the first minutes.\n");
+    text.push_str(&format!(
+        "Start it: appliance serve --data {}. The search fills itself in the first minutes.\n",
+        shell.config.data.display()
+    ));
     text
 }

@@ -414,6 +414,7 @@ fn the_doctor_says_what_to_do_about_everything_it_finds() {
             "data folder",
             "disk space",
             "port",
+            "backups",
             "jobs",
             "search index",
             "sandbox",

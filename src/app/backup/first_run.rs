@@ -15,7 +15,11 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::{fs::File, io::AsyncWriteExt, sync::watch};
 
-use super::{Restore, Restored, Source, restore::restore_into, swap::Site};
+use super::{
+    Restore, Restored, Source,
+    restore::{in_place_of_upload, restore_into},
+    swap::Site,
+};
 use crate::{
     app::{App, Reporter, Step},
     backup::{Key, Passphrase},
@@ -161,7 +165,9 @@ impl App {
         };
         let (begin, portal) = (self.clock.now(), site.portal());
         let (restored, keeps_files) =
-            restore_into(&portal, &self.config, self.clock.clone(), &wanted, reporter).await?;
+            restore_into(&portal, &self.config, self.clock.clone(), &wanted, reporter)
+                .await
+                .map_err(|fault| in_place_of_upload(fault, &self.config))?;
         let (clock, noted) = (self.clock.clone(), restored.clone());
         blocking(move || {
             let store = Store::open(&portal.join(App::DATABASE), CACHE_BYTES, clock)?;

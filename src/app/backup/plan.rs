@@ -129,7 +129,7 @@ impl App {
         let found =
             self.verify_backups(Some(place), Key::None, (true, false), &reporter).boxed().await?;
         Ok(Outcome {
-            summary: format!("{} backups with {} files read", found.snapshots, found.files),
+            summary: format!("backups read: {}, with files: {}", found.snapshots, found.files),
             size_bytes: 0,
             damages: found.damages,
         })

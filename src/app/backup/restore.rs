@@ -84,9 +84,23 @@ pub async fn restore(
     }
     let site = Site::claim(&data)?;
     let (restored, keeps_files) =
-        restore_into(&site.portal(), config, clock.clone(), &wanted, reporter).await?;
+        restore_into(&site.portal(), config, clock.clone(), &wanted, reporter)
+            .await
+            .map_err(|fault| in_place_of_upload(fault, config))?;
     let replaced = blocking(move || site.swap(clock.now(), keeps_files)).await?;
     Ok(Restored { replaced, ..restored })
+}
+
+/// What is said to somebody who uploads a file helps nobody here.
+pub(super) fn in_place_of_upload(fault: Error, config: &Config) -> Error {
+    match fault {
+        Error::Full(_) => Error::Full(format!(
+            "There is not enough room on the disk of {} for what is in the backup. Make room, or \
+             restore into another folder. Nothing was changed.",
+            config.data.display()
+        )),
+        other => other,
+    }
 }
 
 /// Builds a portal in the folder `portal`. Its files go where `config` says; of a backup without files

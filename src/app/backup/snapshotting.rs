@@ -14,6 +14,7 @@ use crate::{
     app::{App, Reporter},
     backup::{self, Adding, Head, Key, Lock, Manifest, Repository, Written},
     blobs::Blobs,
+    blocking,
     domain::backups,
     error::{Error, Result},
     hash::ContentHash,
@@ -120,7 +121,7 @@ impl App {
             stored.push(part);
             written.add(one);
         }
-        let gathered = gathering.await.map_err(|end| anyhow!(end))??;
+        let gathered = blocking::joined(gathering.await)?;
         let mut manifest = Manifest { parts: stored, ..Manifest::new(gathered.head) };
         self.fill_files(adding, &gathered.files, &mut manifest, &mut written, reporter).await?;
         manifest.missing.sort();

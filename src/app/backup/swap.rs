@@ -43,6 +43,8 @@ struct Note {
 /// A place in which a portal is built; removed when it is dropped.
 pub(super) struct Site {
     data: PathBuf,
+    /// There was none before; it goes again when nothing comes of it.
+    made_data: bool,
     /// Held while somebody builds.
     _lock: File,
     /// Held so that no server starts on the old portal meanwhile.
@@ -53,9 +55,11 @@ impl Site {
     /// # Errors
     /// `Busy` while another restore or a server is at work there.
     pub fn claim(data: &Path) -> Result<Self> {
+        let made_data = !data.exists();
         create_private_folder(data)
             .with_context(|| format!("making the data folder {}", data.display()))?;
         let mut site = Site::claim_beside_portal(data)?;
+        site.made_data = made_data;
         let database = data.join(App::DATABASE);
         if database.exists() {
             let lock = locked(&database, false)?
@@ -71,7 +75,7 @@ impl Site {
         create_private_folder(&folder)?;
         let lock = locked(&folder.join(LOCK), true)?
             .ok_or_else(|| busy("Another restore is at work in this data folder."))?;
-        let site = Site { data: data.to_owned(), _lock: lock, _database: None };
+        let site = Site { data: data.to_owned(), made_data: false, _lock: lock, _database: None };
         site.clear()?;
         create_private_folder(&site.portal())?;
         Ok(site)
@@ -150,6 +154,10 @@ impl Drop for Site {
             && let Err(fault) = fs::remove_dir_all(&folder)
         {
             tracing::warn!("removing {}: {fault}", folder.display());
+        }
+        if self.made_data {
+            // One that is not empty stays.
+            let _removed = fs::remove_dir(&self.data);
         }
     }
 }

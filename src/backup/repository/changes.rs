@@ -86,7 +86,7 @@ impl Repository {
             None => "segments".into(),
         };
         let listed = self.objects.list(&folder).await?;
-        let paths = listed.iter().map(|meta| meta.location.as_ref());
+        let paths = listed.iter().map(|one| one.path.as_str());
         Ok(paths.filter_map(Segment::of_path).collect())
     }
 

@@ -97,7 +97,7 @@ impl Repository {
 
     async fn others(&self, kind: Kind, own: &Lease, now: Timestamp) -> Result<Option<String>> {
         for meta in self.objects.list("locks").await? {
-            let path = meta.location.to_string();
+            let path = meta.path;
             if path == own.held.path {
                 continue;
             }

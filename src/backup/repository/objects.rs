@@ -2,15 +2,16 @@
 
 use std::{
     collections::HashSet,
+    fs,
     io::{self, Read, Write},
+    path::Path as FilePath,
     sync::Arc,
 };
 
 use anyhow::{Context, anyhow};
 use futures_util::TryStreamExt;
 use object_store::{
-    ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, buffered::BufWriter,
-    path::Path as Address,
+    ObjectStore, ObjectStoreExt, PutMode, PutOptions, buffered::BufWriter, path::Path as Address,
 };
 use tokio::runtime::Handle;
 use tokio_util::io::{StreamReader, SyncIoBridge};
@@ -36,6 +37,8 @@ pub(super) struct Objects {
     store: Arc<dyn ObjectStore>,
     /// The bucket, when it is one.
     bucket: Option<Arc<str>>,
+    /// The folder, when it is one.
+    root: Option<Arc<FilePath>>,
     pub lock: Lock,
     /// `None` in an encrypted repository: it can be written, not read.
     pub key: Key,
@@ -49,6 +52,20 @@ pub struct Written {
     pub bytes: u64,
 }
 
+/// An object that is there.
+#[derive(Clone, Debug)]
+pub(super) struct Listed {
+    pub path: String,
+    pub size_bytes: u64,
+}
+
+impl Listed {
+    /// Behind the last slash.
+    pub fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+}
+
 impl Written {
     pub fn add(&mut self, other: Written) {
         self.objects += other.objects;
@@ -58,11 +75,11 @@ impl Written {
 
 impl Objects {
     pub fn at(place: &Place, store: Arc<dyn ObjectStore>) -> Self {
-        let bucket = match place {
-            Place::Folder(_) => None,
-            Place::Bucket { .. } => Some(place.to_string().into()),
+        let (root, bucket) = match place {
+            Place::Folder(folder) => (Some(folder.as_path().into()), None),
+            Place::Bucket { .. } => (None, Some(place.to_string().into())),
         };
-        Objects { store, bucket, lock: Lock::Open, key: Key::None }
+        Objects { store, bucket, root, lock: Lock::Open, key: Key::None }
     }
 
     /// Writes an object; `fill` brings its content, and an error of it leaves no object.
@@ -99,7 +116,7 @@ impl Objects {
     ) -> Result<Option<T>> {
         let found = match self.store.get(&Address::from(path)).await {
             Ok(found) => found,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(fault) if is_missing(&fault) => return Ok(None),
             Err(fault) => return Err(self.failed(fault, "reading", path)),
         };
         let pieces = StreamReader::new(found.into_stream().map_err(io::Error::from));
@@ -129,7 +146,7 @@ impl Objects {
         let bytes = async { self.store.get(&Address::from(path)).await?.bytes().await };
         match bytes.await {
             Ok(bytes) => Ok(Some(bytes.to_vec())),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(fault) if is_missing(&fault) => Ok(None),
             Err(fault) => Err(self.failed(fault, "reading", path)),
         }
     }
@@ -158,24 +175,30 @@ impl Objects {
     }
 
     /// The objects below a folder, in the order of their names.
-    pub async fn list(&self, folder: &str) -> Result<Vec<ObjectMeta>> {
-        let listed = self.store.list(Some(&Address::from(folder))).try_collect::<Vec<_>>().await;
-        let mut listed = listed.map_err(|fault| self.failed(fault, "listing", folder))?;
-        listed.sort_by(|one, other| one.location.cmp(&other.location));
+    pub async fn list(&self, folder: &str) -> Result<Vec<Listed>> {
+        let mut listed = match self.root.clone() {
+            Some(root) => {
+                let doing = format!("listing {folder} in {}", root.display());
+                let folder = folder.to_owned();
+                blocking(move || Ok(list_folder(&root, folder).context(doing)?)).await?
+            }
+            None => self.list_bucket(folder).await?,
+        };
+        listed.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(listed)
+    }
+
+    async fn list_bucket(&self, folder: &str) -> Result<Vec<Listed>> {
+        let listed = self.store.list(Some(&Address::from(folder)));
+        let listed =
+            listed.map_ok(|meta| Listed { path: meta.location.to_string(), size_bytes: meta.size });
+        listed.try_collect().await.map_err(|fault| self.failed(fault, "listing", folder))
     }
 
     /// The hashes that objects below a folder are named by.
     pub async fn hashes(&self, folder: &str) -> Result<HashSet<ContentHash>> {
-        let mut listed = self.store.list(Some(&Address::from(folder)));
-        let mut hashes = HashSet::new();
-        while let Some(meta) =
-            listed.try_next().await.map_err(|fault| self.failed(fault, "listing", folder))?
-        {
-            hashes
-                .extend(meta.location.filename().and_then(|name| name.parse::<ContentHash>().ok()));
-        }
-        Ok(hashes)
+        let listed = self.list(folder).await?;
+        Ok(listed.iter().filter_map(|one| one.name().parse().ok()).collect())
     }
 
     /// Removes an object; that it is gone is fine.
@@ -210,6 +233,34 @@ impl Objects {
     }
 }
 
+/// `object_store` would end at the first name that is no text; what strangers put there must not hide
+/// what is ours.
+fn list_folder(root: &FilePath, folder: String) -> io::Result<Vec<Listed>> {
+    let mut listed = Vec::new();
+    let mut folders = vec![folder];
+    while let Some(folder) = folders.pop() {
+        let entries = match fs::read_dir(root.join(&folder)) {
+            Err(fault) if fault.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            // A number behind a `#` marks what `object_store` is still writing.
+            let Some(name) = name.to_str().filter(|name| !name.contains('#')) else { continue };
+            let path = format!("{folder}/{name}");
+            match fs::metadata(entry.path()) {
+                Ok(found) if found.is_dir() => folders.push(path),
+                Ok(found) => listed.push(Listed { path, size_bytes: found.len() }),
+                // Removed meanwhile, or a link that leads nowhere.
+                Err(fault) if fault.kind() == io::ErrorKind::NotFound => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+    }
+    Ok(listed)
+}
+
 fn write_sealed(
     out: impl Write,
     lock: &Lock,
@@ -219,6 +270,12 @@ fn write_sealed(
     fill(&mut frames)?;
     frames.finish()?.finish()?;
     Ok(())
+}
+
+/// The object, and not the bucket.
+fn is_missing(fault: &object_store::Error) -> bool {
+    matches!(fault, object_store::Error::NotFound { .. })
+        && s3::Fault::of(fault).code != "NoSuchBucket"
 }
 
 /// Where the object with this hash lies.

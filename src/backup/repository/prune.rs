@@ -124,11 +124,11 @@ impl Repository {
         }
         for (folder, needed) in [("files", needed.files), ("parts", needed.parts)] {
             for meta in self.objects.list(folder).await? {
-                let hash = meta.location.filename().and_then(|name| name.parse().ok());
+                let hash = meta.name().parse().ok();
                 if hash.is_some_and(|hash: ContentHash| !needed.contains(&hash)) {
-                    self.objects.remove(meta.location.as_ref()).await?;
+                    self.objects.remove(&meta.path).await?;
                     pruned.objects_removed += 1;
-                    pruned.bytes_removed += meta.size;
+                    pruned.bytes_removed += meta.size_bytes;
                 }
             }
         }

@@ -21,6 +21,7 @@ use crate::{
     hash::{ContentHash, Digest},
 };
 
+const ID_DIGITS: usize = 8;
 const TIME: &str = "%Y%m%dT%H%M%S%.3fZ";
 
 /// A snapshot as its name tells it.
@@ -40,7 +41,8 @@ impl Snapshot {
         let (time, id) = name.split_once('-')?;
         let time = jiff::civil::DateTime::strptime(TIME, time).ok()?;
         let created_at = time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
-        Some(Snapshot { created_at, id: id.into() })
+        let is_id = id.len() == ID_DIGITS && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_id.then(|| Snapshot { created_at, id: id.into() })
     }
 }
 
@@ -56,7 +58,7 @@ impl Repository {
     /// All snapshots, the oldest first.
     pub async fn snapshots(&self) -> Result<Vec<Snapshot>> {
         let listed = self.objects.list("snapshots").await?;
-        let names = listed.iter().filter_map(|meta| meta.location.filename());
+        let names = listed.iter().map(|one| one.name());
         let mut snapshots: Vec<_> = names.filter_map(Snapshot::of_name).collect();
         snapshots.sort();
         Ok(snapshots)
@@ -182,7 +184,7 @@ impl Adding {
                 retry_after_s: 1,
             });
         }
-        let id = Uuid::new_v4().simple().to_string()[..8].to_owned();
+        let id = Uuid::new_v4().simple().to_string()[..ID_DIGITS].to_owned();
         let snapshot = Snapshot { created_at: manifest.head.created_at, id };
         let json = serde_json::to_vec(&manifest).context("writing a manifest")?;
         let fill = move |out: &mut dyn io::Write| Ok(out.write_all(&json)?);

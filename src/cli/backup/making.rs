@@ -139,10 +139,15 @@ fn through_pipe(
     let path = pipe.0.clone();
     // Waits until the other side opens it too; when that never happens, it ends with the program.
     let taking = thread::spawn(move || take(File::open(path)?));
-    let made = ask(shell, wanted(Target::Pipe(pipe.0.clone())))?;
+    let made = ask(shell, wanted(Target::Pipe(pipe.0.clone())));
+    // Where nothing was sent, it may still wait for a beginning.
+    if made.is_err() && !taking.is_finished() {
+        return made;
+    }
     let taken = taking.join().map_err(|_| anyhow!("writing the archive panicked"))?;
+    // Whoever sends only learns that nobody takes it any more; why, is known here.
     taken.context("writing the archive")?;
-    Ok(made)
+    made
 }
 
 /// A named pipe in the data folder, where only the owner of the data can go.

@@ -65,7 +65,7 @@ async fn a_damaged_part_does_not_block_the_rest() {
             }
         }
     }
-    assert!(partly >= 6 && refused >= 1, "{partly} {refused}");
+    assert!(partly >= 10 && partly + refused == 12, "{partly} {refused}");
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn a_damaged_chunk_of_an_encrypted_archive_does_not_block_the_rest() {
     let folder = folder();
     let path = folder.path().join("damaged.tar.zst.age");
     let key = Key::Passphrase(passphrase);
-    for (number, at) in [bytes.len() / 2, bytes.len() / 3, 70_000].into_iter().enumerate() {
+    for (number, at) in [bytes.len() / 2, bytes.len() / 3].into_iter().enumerate() {
         let mut flipped = bytes.clone();
         flipped[at] ^= 0x20;
         fs::write(&path, &flipped).expect("a file");
