@@ -21,10 +21,12 @@
 //!           tls                  certificates: shown, read, made, and fetched by ACME
 //!           host                 the machine: services, users, firewall, disk space, ports
 //!           release              signatures of what is published
-//! base      config error id hash size clock glibc
+//!           s3                   how S3 is reached, for blobs and backup
+//! base      config error id hash size clock blocking glibc
 //! ```
 //!
-//! An engine knows no noun of the domain and no other engine. `domain` is plain synchronous Rust
+//! An engine knows no noun of the domain and no other engine, but for `s3`, which is a client and no
+//! more. `domain` is plain synchronous Rust
 //! inside a transaction: no HTTP, no files, no index, no waiting. One noun has one name in every
 //! layer: `domain/documents`, `web/api/documents`, `web/pages/documents`, `templates/documents`.
 //!
@@ -56,7 +58,7 @@
 //! default password; no build step for the pages and no request to another host; no code that
 //! guesses after an error.
 //!
-//! # Three walks through the code
+//! # Four walks through the code
 //!
 //! **An upload.** `POST /documents/upload` or `/api/admin/documents/upload` (`web::routes`) reaches
 //! its handler, and `web::body::receive` streams each file through `App::receive` (`app::upload`)
@@ -76,10 +78,17 @@
 //! `domain::sessions`. The cookie or the token names that row. On every later request `web::auth`
 //! reads session, user, role and groups in one transaction and makes the `Actor` of them.
 //!
+//! **A backup.** `appliance backup`, the plan or the page `/admin/backups` reach `App::back_up`. It
+//! holds a pin, so that no file is removed meanwhile; one read transaction gives the records part by
+//! part and the files that they name (`app::backup::gathering`). They go into an archive or into a
+//! repository, a folder or a bucket ([`backup`]), and are read again. `appliance restore` builds a
+//! portal beside what is there (`staging`), puts every record by its `TableAccess`, and swaps it in
+//! with renames that any later start can finish (`swap`).
+//!
 //! # Recipes
 //!
 //! - **A noun:** a file in `domain` with its record (a new table number, listed in
-//!   [`domain::TABLES`]) and verbs; `web/api/<noun>.rs` and `web/pages/<noun>.rs`; their lines in
+//!   [`domain::EVERY_TABLE`]) and verbs; `web/api/<noun>.rs` and `web/pages/<noun>.rs`; their lines in
 //!   `web/routes.rs`; `templates/<noun>/`; `tests/it/<noun>.rs`.
 //! - **A page:** a template and its struct with handlers in `web/pages`, a line in
 //!   `web/routes.rs`, a sample in `tests/it/gallery/`, a line in the oracle (`tests/it/oracle.rs`),
@@ -94,6 +103,7 @@
 //! - **A field of a record:** add it with `#[serde(default)]`.
 
 // base
+pub mod blocking;
 pub mod clock;
 pub mod config;
 pub mod error;
@@ -108,6 +118,7 @@ pub mod blobs;
 pub mod extract;
 pub mod host;
 pub mod release;
+pub mod s3;
 pub mod search;
 pub mod store;
 pub mod tls;

@@ -1,4 +1,4 @@
-//! Sizes as people say them.
+//! Sizes and counts as people say them.
 
 use std::fmt;
 
@@ -32,9 +32,44 @@ impl fmt::Display for Size {
     }
 }
 
+/// `1204` → `1,204`.
+pub fn number(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1, "document", "documents"` → `1 document`; `1204, …` → `1,204 documents`.
+pub fn counted(value: u64, one: &str, many: &str) -> String {
+    format!("{} {}", number(value), if value == 1 { one } else { many })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Size;
+    use super::*;
+
+    #[test]
+    fn numbers_have_commas() {
+        for (value, text) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (1_204, "1,204"), (12_345_678, "12,345,678")]
+        {
+            assert_eq!(number(value), text);
+        }
+    }
+
+    #[test]
+    fn counts_have_a_plural() {
+        assert_eq!(counted(0, "document", "documents"), "0 documents");
+        assert_eq!(counted(1, "document", "documents"), "1 document");
+        assert_eq!(counted(1204, "document", "documents"), "1,204 documents");
+        assert_eq!(counted(2, "person", "people"), "2 people");
+    }
 
     #[test]
     fn sizes_read_as_people_say_them() {

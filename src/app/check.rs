@@ -10,10 +10,11 @@ use uuid::Uuid;
 use super::{App, Reporter};
 use crate::{
     blobs::{Missing, Verdict},
+    blocking::blocking,
     domain::{
+        EVERY_TABLE, TableAccess,
         blobs::{self, Blob},
         documents::Document,
-        integrity::{INSPECTORS, Inspector},
     },
     error::{Error, Result},
     hash::ContentHash,
@@ -63,7 +64,7 @@ impl App {
     /// Only what keeps it from looking at all; whatever it finds is in the report.
     pub async fn check(self: &Arc<Self>, deep: bool, reporter: &Reporter) -> Result<Report> {
         let mut report = Report { is_deep: deep, ..Report::default() };
-        for inspector in INSPECTORS {
+        for inspector in EVERY_TABLE {
             self.check_table(inspector, &mut report, reporter).await;
         }
         self.check_changes(&mut report, reporter).await;
@@ -74,7 +75,7 @@ impl App {
 
     async fn check_table(
         &self,
-        table: &'static Inspector,
+        table: &'static TableAccess,
         report: &mut Report,
         reporter: &Reporter,
     ) {
@@ -208,10 +209,8 @@ impl App {
     async fn compare_index(self: &Arc<Self>, report: &mut Report) -> Result<Vec<String>> {
         self.catch_up().await?;
         let index = self.index.clone();
-        let read = move || Ok::<_, Error>((index.inventory()?, index.damaged_files()?));
-        let (mut entries, damaged_files) = tokio::task::spawn_blocking(read)
-            .await
-            .map_err(|fault| Error::Internal(fault.into()))??;
+        let read = move || Ok((index.inventory()?, index.damaged_files()?));
+        let (mut entries, damaged_files) = blocking(read).await?;
         report.documents = entries.len() as u64;
         let mut faults: Vec<String> = damaged_files
             .into_iter()

@@ -3,13 +3,14 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::App;
 use crate::{
     blobs::{Backend, Status},
     domain::{
+        backups::{self, Standing},
         events::Event,
         jobs::{self, State},
         users,
@@ -17,6 +18,7 @@ use crate::{
     error::Result,
     extract::SandboxReport,
     host::limits,
+    size::counted,
     store::ReadTx,
 };
 
@@ -149,7 +151,50 @@ fn storage_finding(status: &Status) -> Finding {
 }
 
 fn from_records(tx: &ReadTx, is_serving: bool) -> Result<Vec<Finding>> {
-    Ok(vec![administrator_finding(tx)?, jobs_finding(tx, is_serving)?, time_finding(tx)?])
+    Ok(vec![
+        administrator_finding(tx)?,
+        backups_finding(&backups::standing(tx)?),
+        jobs_finding(tx, is_serving)?,
+        time_finding(tx)?,
+    ])
+}
+
+fn backups_finding(standing: &Standing) -> Finding {
+    let about = "backups";
+    let moment = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    if !standing.faults.is_empty() {
+        return Finding::problem(
+            about,
+            standing.faults.join(" "),
+            "See “Backups” in the administration for the runs, mend the cause, and make one by hand: \
+             appliance backup",
+        );
+    }
+    let last = standing.last_success.map(moment);
+    match (standing.is_on, last) {
+        (false, last) => Finding::warning(
+            about,
+            match last {
+                None => "There is no backup, and none is planned.".into(),
+                Some(last) => format!("No backups are planned. The last one is of {last}."),
+            },
+            "Plan them under “Backups” in the administration, or: appliance backup plan --on",
+        ),
+        (true, last) => Finding::fine(
+            about,
+            format!(
+                "{} {}",
+                match last {
+                    None => "No backup yet.".into(),
+                    Some(last) => format!("The last backup is of {last}."),
+                },
+                match standing.next_run {
+                    None => "None is due.".into(),
+                    Some(next) => format!("The next is due at {}.", moment(next)),
+                }
+            ),
+        ),
+    }
 }
 
 fn administrator_finding(tx: &ReadTx) -> Result<Finding> {
@@ -171,7 +216,7 @@ fn jobs_finding(tx: &ReadTx, is_serving: bool) -> Result<Finding> {
     if failed > 0 {
         return Ok(Finding::warning(
             "jobs",
-            format!("{failed} {} failed and will not be tried again.", jobs_word(failed)),
+            format!("{} failed and will not be tried again.", counted(failed, "job", "jobs")),
             "See “Jobs” in the administration for the reasons, and retry them there.",
         ));
     }
@@ -179,16 +224,12 @@ fn jobs_finding(tx: &ReadTx, is_serving: bool) -> Result<Finding> {
     if is_serving && waits.is_some_and(|waits| waits > JOB_PATIENCE) {
         return Ok(Finding::warning(
             "jobs",
-            format!("{queued} {} waiting for more than ten minutes.", jobs_word(queued)),
+            format!("{} waiting for more than ten minutes.", counted(queued, "job", "jobs")),
             "See “Jobs” in the administration, and the log. More at a time: worker.jobs in the \
              configuration.",
         ));
     }
     Ok(Finding::fine("jobs", format!("No job failed; {queued} waiting.")))
-}
-
-fn jobs_word(count: u64) -> &'static str {
-    if count == 1 { "job" } else { "jobs" }
 }
 
 /// A clock that went back makes new sessions old and new documents sort before old ones.

@@ -3,11 +3,11 @@
 
 use std::{collections::BTreeSet, mem, sync::Arc, time::Duration};
 
-use anyhow::anyhow;
 use tokio::sync::watch;
 
 use super::{App, extraction::TEXT, stops_within};
 use crate::{
+    blocking::blocking,
     domain::{
         blobs::{self, Blob, Extraction},
         categories::Category,
@@ -336,12 +336,4 @@ fn next_entries(tx: &ReadTx, after: Option<Id<Document>>) -> Result<EntryPage> {
         }
     }
     Ok(page)
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|fault| Error::Internal(anyhow!(fault).context("writing the search index")))?
 }

@@ -12,6 +12,7 @@ use moka::sync::Cache;
 
 use super::App;
 use crate::{
+    blocking::blocking,
     domain::{
         access::{Action, Actor, Term, decide},
         blobs::Blob,
@@ -461,12 +462,4 @@ pub fn names_of(
         }
     }
     Ok(names)
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|fault| Error::Internal(anyhow::anyhow!(fault).context("searching")))?
 }

@@ -19,7 +19,6 @@ mod indexer;
 mod keeper;
 mod library;
 mod logo;
-mod people;
 mod probes;
 mod progress;
 mod reading;
@@ -31,6 +30,7 @@ mod tasks;
 mod throttle;
 mod trash;
 mod upload;
+mod users;
 mod work;
 mod worker;
 
@@ -50,9 +50,10 @@ use tokio::{
 
 pub use self::{
     backup::{
-        BackupWanted, Drilled, FOLDER as BACKUPS, Found as FoundBackups, Listed as ListedBackup,
-        Made, Restore, Restored, Shipped, Source as BackupSource, Target, list as list_backups,
-        prune as prune_backups, restore, verify as verify_backups,
+        Arriving, BackupWanted, Drilled, FOLDER as BACKUPS, FirstRestore, Found as FoundBackups,
+        Listed as ListedBackup, Made, PlanView, Restore, Restored, Shipped, Source as BackupSource,
+        Target, list as list_backups, place_of as place_of_backups, prune as prune_backups,
+        restore, verify as verify_backups,
     },
     bulk::{BULK_MAX, BulkChange},
     check::{Damage, Report},
@@ -63,7 +64,6 @@ pub use self::{
     export::Exported,
     https::{CertificateSource, Doors, Face, Https, HttpsStanding, host_of, matches},
     library::{Facets, Find, Found, Page, Sort, Statistics, names_of, with_surroundings},
-    people::{People, PeopleWanted, Person, PersonDetails},
     progress::{Reporter, Step},
     reading::Reading,
     setup_link::{SetupForm, SetupLink},
@@ -71,6 +71,7 @@ pub use self::{
     sign_in::{Credentials, Token},
     storage::Storage,
     trash::TrashPage,
+    users::{FindUsers, UserDetails, UserSummary, UsersFound},
     work::Work,
 };
 use crate::{
@@ -119,6 +120,7 @@ pub struct App {
     /// Files that must stay while a backup is under way.
     pins: backup::Pins,
     following: backup::Following,
+    first_restores: backup::FirstRestores,
     /// Held by whoever takes the index one step further.
     indexing: Mutex<()>,
     unknown_proxy: OnceLock<IpAddr>,
@@ -193,6 +195,7 @@ impl App {
             drawing: extraction::Drawing::new(),
             pins: backup::Pins::default(),
             following: backup::Following::default(),
+            first_restores: backup::FirstRestores::default(),
             indexing: Mutex::new(()),
             hashing: Arc::new(Semaphore::new(HASHED_TOGETHER)),
             hashing_queue: Arc::new(Semaphore::new(HASHED_TOGETHER + HASHING_WAITING_MAX)),

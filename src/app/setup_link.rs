@@ -51,6 +51,19 @@ impl SetupLink {
         }
     }
 
+    /// Makes a valid link valid for another 30 minutes.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub fn renew(&self, secret: &str) -> Result<()> {
+        self.check(secret)?;
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, until)) = &mut *current {
+            *until = self.clock.now() + VALID;
+        }
+        Ok(())
+    }
+
     fn set(&self, current: Option<(SecretHash, Timestamp)>) {
         *self.current.lock().unwrap_or_else(PoisonError::into_inner) = current;
     }
@@ -70,6 +83,7 @@ impl App {
     /// Sets the portal up with a valid link, which is then used up.
     pub async fn set_up(&self, secret: &str, form: SetupForm) -> Result<(Organization, User)> {
         self.setup_link.check(secret)?;
+        self.first_restores.require_none()?;
         let password = self.new_password(form.password, &[&form.username, &form.email]).await?;
         let setup = Setup {
             organization: form.organization,

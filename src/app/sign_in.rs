@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use jiff::SignedDuration;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use super::{
     throttle::{Attempt, Target},
 };
 use crate::{
+    blocking::blocking,
     domain::{
         access::Actor,
         events::{self, Verb},
@@ -251,8 +252,6 @@ impl App {
             let _places = (queued, place);
             work()
         };
-        tokio::task::spawn_blocking(work)
-            .await
-            .map_err(|fault| Error::Internal(anyhow!(fault).context("hashing a password")))?
+        blocking(work).await
     }
 }

@@ -7,8 +7,9 @@ use moka::sync::Cache;
 
 use super::App;
 use crate::{
+    blocking::blocking,
     domain::access::{Action, Actor, decide},
-    error::{Error, Result},
+    error::Result,
     host::disk,
 };
 
@@ -44,13 +45,12 @@ impl App {
         }
         let usage = self.blobs.usage().await?;
         let data = self.config.data.clone();
-        let beside = tokio::task::spawn_blocking(move || {
+        let beside = blocking(move || {
             let records_bytes = fs::metadata(data.join(App::DATABASE))?.len();
             let index_bytes = folder_bytes(&data.join("index"))?;
-            Ok::<_, Error>((records_bytes, index_bytes, disk::space(&data)?.free_bytes))
+            Ok((records_bytes, index_bytes, disk::space(&data)?.free_bytes))
         });
-        let (records_bytes, index_bytes, free_bytes) =
-            beside.await.map_err(|fault| Error::Internal(fault.into()))??;
+        let (records_bytes, index_bytes, free_bytes) = beside.await?;
         let storage = Storage {
             files_bytes: usage.spooled.bytes + usage.stored.bytes,
             derived_bytes: usage.derived.bytes,

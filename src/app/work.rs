@@ -70,6 +70,7 @@ fn work(tx: &ReadTx, job: Job) -> Result<Work> {
         }
         // Whatever it was part of is gone.
         Task::RemoveBlob { .. } | Task::BackUp | Task::Drill => (String::new(), None),
+        Task::VerifyBackups { archive } => (archive.clone().unwrap_or_default(), None),
         Task::HandOver { from, to } => {
             let name = |id| -> Result<String> {
                 let user = tx.get::<User>(id)?;

@@ -210,7 +210,8 @@ pub struct ArchiveReader {
     /// Of the entry whose content is being read.
     left: u64,
     padding: usize,
-    has_ended: bool,
+    /// Why nothing can be read any more.
+    broken: Option<io::Error>,
 }
 
 /// Some bytes cannot be read.
@@ -221,44 +222,67 @@ impl ArchiveReader {
     /// A [`Fault`] when it is encrypted and `key` does not open it.
     pub fn open(input: impl Read + Send + 'static, key: &Key) -> Result<Self> {
         Ok(ArchiveReader {
-            frames: FrameReader::new(sealing::open(input, key)?),
+            frames: FrameReader::new(sealing::open_past_damage(input, key)?),
             piece: Vec::new(),
             at: 0,
             left: 0,
             padding: 0,
-            has_ended: false,
+            broken: None,
         })
     }
 
     /// The head, which is first.
     pub fn head(&mut self) -> Result<Head> {
-        match self.next_item()? {
-            Item::Head(head) => {
-                head.check()?;
-                Ok(head)
+        Ok(self.head_if_whole()?.ok_or(Fault::NotABackup)?)
+    }
+
+    /// `None` when something else is first, or what cannot be read.
+    pub fn head_if_whole(&mut self) -> Result<Option<Head>> {
+        let Item::Head(head) = self.next_item()? else { return Ok(None) };
+        head.check()?;
+        Ok(Some(head))
+    }
+
+    /// What the manifest at the end says about the head; `None` when there is none either.
+    pub fn head_at_end(&mut self) -> Result<Option<Head>> {
+        loop {
+            match self.next_item()? {
+                Item::Manifest(manifest) => {
+                    manifest.head.check()?;
+                    return Ok(Some(manifest.head));
+                }
+                Item::End { .. } => return Ok(None),
+                _ => {}
             }
-            _ => Err(Fault::NotABackup.into()),
         }
     }
 
     /// The next item. Passes over what was not read of the one before.
     pub fn next_item(&mut self) -> Result<Item> {
+        let item = self.passed_on();
+        match self.broken.take() {
+            Some(fault) => Err(fault).context("reading the archive")?,
+            None => Ok(item),
+        }
+    }
+
+    fn passed_on(&mut self) -> Item {
         if self.skip_rest().is_err() {
-            return Ok(Item::Damage);
+            return Item::Damage;
         }
         loop {
-            let Ok(block) = self.block() else { return Ok(Item::Damage) };
+            let Ok(block) = self.block() else { return Item::Damage };
             let Some(block) = block else {
-                return Ok(Item::End { is_whole: self.frames.is_whole() });
+                return Item::End { is_whole: self.frames.is_whole() };
             };
             // Two empty blocks are the end of a tar file; and after damage anything may come.
             let Some((path, size_bytes)) = entry(&block) else { continue };
             self.left = size_bytes;
             self.padding = (BLOCK_BYTES - size_bytes as usize % BLOCK_BYTES) % BLOCK_BYTES;
             match self.item(&path, size_bytes) {
-                Ok(Some(item)) => return Ok(item),
+                Ok(Some(item)) => return item,
                 Ok(None) if self.skip_rest().is_ok() => {}
-                _ => return Ok(Item::Damage),
+                _ => return Item::Damage,
             }
         }
     }
@@ -323,8 +347,13 @@ impl ArchiveReader {
         if self.at == self.piece.len() {
             match self.frames.next_piece() {
                 Piece::Bytes(piece) => (self.piece, self.at) = (piece, 0),
-                Piece::End => self.has_ended = true,
+                Piece::End => {}
                 Piece::Gap => {
+                    (self.left, self.padding) = (0, 0);
+                    return Err(Gap);
+                }
+                Piece::Broken(fault) => {
+                    self.broken = Some(fault);
                     (self.left, self.padding) = (0, 0);
                     return Err(Gap);
                 }

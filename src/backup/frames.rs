@@ -116,6 +116,8 @@ pub enum Piece {
     /// Something is missing here that cannot be read.
     Gap,
     End,
+    /// The input does not come any more, and that is not its content's fault.
+    Broken(io::Error),
 }
 
 /// Reads frames, and goes on after damage.
@@ -125,6 +127,8 @@ pub struct FrameReader<R> {
     /// Where in `raw` the unread begins.
     at: usize,
     has_ended: bool,
+    /// Why nothing comes any more.
+    broken: Option<io::Error>,
     digest: Digest,
     is_whole: bool,
     /// For `Read`.
@@ -138,6 +142,7 @@ impl<R: Read> FrameReader<R> {
             raw: Vec::new(),
             at: 0,
             has_ended: false,
+            broken: None,
             digest: Digest::new(),
             is_whole: false,
             piece: io::Cursor::default(),
@@ -149,9 +154,13 @@ impl<R: Read> FrameReader<R> {
         self.is_whole
     }
 
-    /// The next piece. What the input cannot read, or finds to be forged, is its end.
+    /// The next piece. What the input finds to be forged, or what lies on a bad place of a disk, is
+    /// its end.
     pub fn next_piece(&mut self) -> Piece {
         self.fill();
+        if let Some(fault) = self.broken.take() {
+            return Piece::Broken(fault);
+        }
         let raw = &self.raw[self.at..];
         if raw.is_empty() {
             return Piece::End;
@@ -208,7 +217,18 @@ impl<R: Read> FrameReader<R> {
         let missing = (2 * wanted - self.raw.len()) as u64;
         let read = self.input.by_ref().take(missing).read_to_end(&mut self.raw);
         self.has_ended = !matches!(read, Ok(read) if read as u64 == missing);
+        self.broken = read.err().filter(|fault| !is_of_content(fault));
     }
+}
+
+fn is_of_content(fault: &io::Error) -> bool {
+    let kinds = [io::ErrorKind::InvalidData, io::ErrorKind::UnexpectedEof];
+    kinds.contains(&fault.kind()) || is_bad_place(fault)
+}
+
+/// Of a disk.
+pub(super) fn is_bad_place(fault: &io::Error) -> bool {
+    fault.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
 }
 
 /// The first frame: its length and its content.
@@ -231,6 +251,7 @@ impl<R: Read> Read for FrameReader<R> {
             }
             match self.next_piece() {
                 Piece::Bytes(bytes) => self.piece = io::Cursor::new(bytes),
+                Piece::Broken(fault) => return Err(fault),
                 Piece::End if self.is_whole => return Ok(0),
                 Piece::Gap | Piece::End => return Err(Fault::CutOff.into()),
             }

@@ -20,6 +20,7 @@ mod cutting;
 mod fault;
 pub mod frames;
 mod manifest;
+mod payload;
 mod place;
 mod repository;
 pub mod sealing;

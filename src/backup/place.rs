@@ -1,11 +1,17 @@
 //! Where backups are kept: a folder, or a bucket of S3.
 
-use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::PathBuf, str::FromStr, sync::Arc};
+use std::{
+    fmt, fs::DirBuilder, os::unix::fs::DirBuilderExt, path::PathBuf, str::FromStr, sync::Arc,
+};
 
 use anyhow::Context;
-use object_store::{ObjectStore, local::LocalFileSystem};
+use object_store::{ObjectStore, local::LocalFileSystem, prefix::PrefixStore};
 
-use crate::error::{Error, Result};
+use crate::{
+    config::S3Config,
+    error::{Error, Result},
+    s3::{self, Patience},
+};
 
 /// A folder, or `s3://bucket/prefix`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +36,23 @@ impl FromStr for Place {
     }
 }
 
-/// Opens a place; `makes_it` makes a folder that is missing.
-pub fn object_store(place: &Place, makes_it: bool) -> Result<Arc<dyn ObjectStore>> {
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Place::Folder(folder) => folder.display().fmt(f),
+            Place::Bucket { bucket, prefix } if prefix.is_empty() => write!(f, "s3://{bucket}"),
+            Place::Bucket { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+        }
+    }
+}
+
+/// Opens a place; `makes_it` makes a folder that is missing. `settings` say how S3 is reached; the
+/// bucket is that of the place.
+pub fn object_store(
+    place: &Place,
+    settings: &S3Config,
+    makes_it: bool,
+) -> Result<Arc<dyn ObjectStore>> {
     match place {
         Place::Folder(folder) => {
             let doing = || format!("opening the folder {}", folder.display());
@@ -44,8 +65,17 @@ pub fn object_store(place: &Place, makes_it: bool) -> Result<Arc<dyn ObjectStore
             let local = LocalFileSystem::new_with_prefix(folder).with_context(doing)?;
             Ok(Arc::new(local.with_fsync(true)))
         }
-        Place::Bucket { .. } => {
-            Err(Error::invalid("This version cannot keep backups in S3. Name a folder."))
+        Place::Bucket { bucket, prefix } => {
+            if settings.region().is_none() {
+                return Err(Error::invalid(format!(
+                    "Where {place} is, is not known. Name the region of the bucket with \
+                     storage.s3.region, or with another provider than Amazon its address with \
+                     storage.s3.endpoint."
+                )));
+            }
+            let settings = S3Config { bucket: bucket.clone(), ..settings.clone() };
+            let store = s3::connect(&settings, Patience::LONG)?.store;
+            Ok(Arc::new(PrefixStore::new(store, prefix.as_str())))
         }
     }
 }

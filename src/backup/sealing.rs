@@ -7,13 +7,15 @@ use std::{
 };
 
 use age::{
-    DecryptError, Decryptor, Encryptor, Identity, Recipient, scrypt, secrecy::ExposeSecret, stream,
-    x25519,
+    DecryptError, Encryptor, Identity, Recipient, scrypt, secrecy::ExposeSecret, stream, x25519,
 };
 use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 
-use super::Fault;
+use super::{
+    Fault,
+    payload::{Damaged, Header},
+};
 use crate::error::{Error, Result};
 
 /// How every age file begins.
@@ -156,31 +158,49 @@ impl<W: Write> Write for Sealed<W> {
     }
 }
 
-/// A reader that decrypts what is encrypted.
+/// A reader that decrypts what is encrypted. What was changed is an error.
 pub fn open<R: Read + Send + 'static>(input: R, key: &Key) -> Result<Box<dyn Read + Send>> {
+    opened(input, key, Damaged::Refuse)
+}
+
+/// As [`open`], and zeros stand for what was changed: for content that has checksums of its own.
+pub fn open_past_damage<R: Read + Send + 'static>(
+    input: R,
+    key: &Key,
+) -> Result<Box<dyn Read + Send>> {
+    opened(input, key, Damaged::Blank)
+}
+
+fn opened<R: Read + Send + 'static>(
+    input: R,
+    key: &Key,
+    damaged: Damaged,
+) -> Result<Box<dyn Read + Send>> {
     let mut input = BufReader::with_capacity(64 << 10, input);
     if !begins_like_age(&mut input)? {
         return Ok(Box::new(input));
     }
-    let decryptor = Decryptor::new_buffered(input).map_err(|_| Fault::NotABackup)?;
-    let is_by_passphrase = decryptor.is_scrypt();
-    let wrong = if is_by_passphrase { Fault::WrongPassphrase } else { Fault::WrongKey };
+    let header = Header::read(&mut input)?.ok_or(Fault::NotABackup)?;
+    let is_by_passphrase = header.decryptor().map_err(|_| Fault::NotABackup)?.is_scrypt();
     let opened = match key {
         Key::None => return Err(Fault::Locked.into()),
         Key::Passphrase(Passphrase(text)) => {
             let mut identity = scrypt::Identity::new(text.clone().into());
             identity.set_max_work_factor(WORK_LOG2_MAX);
-            decryptor.decrypt([&identity as &dyn Identity].into_iter())
+            header.open(input, &[&identity], damaged)
         }
         Key::Identities(keys) => {
             let identities = identities(keys)?;
-            decryptor.decrypt(identities.iter().map(|one| one as &dyn Identity))
+            let identities: Vec<&dyn Identity> =
+                identities.iter().map(|one| one as &dyn Identity).collect();
+            header.open(input, &identities, damaged)
         }
     };
     let opened = opened.map_err(|fault| match fault {
         DecryptError::InvalidHeader | DecryptError::InvalidMac => Fault::NotABackup,
         DecryptError::NoMatchingKeys if is_by_passphrase => Fault::Locked,
-        _ => wrong,
+        _ if is_by_passphrase => Fault::WrongPassphrase,
+        _ => Fault::WrongKey,
     })?;
     Ok(Box::new(opened))
 }

@@ -9,26 +9,15 @@ use std::{
     time::SystemTime,
 };
 
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use jiff::Timestamp;
-use tokio::{runtime::Handle, task};
+use tokio::runtime::Handle;
 
+pub(super) use crate::blocking::{blocking, joined};
 use crate::error::{Error, Result};
 
 /// A full disk is made free by a person, so there is no hurry to try again.
 const DISK_FULL_RETRY_AFTER_S: u64 = 600;
-
-/// Runs what may wait for the disk or keep a core busy on a thread meant for that.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    joined(task::spawn_blocking(work).await)
-}
-
-/// The outcome of such a thread; that it panicked or was stopped is a fault.
-pub(super) fn joined<T>(outcome: Result<Result<T>, task::JoinError>) -> Result<T> {
-    outcome.unwrap_or_else(|stopped| Err(Error::Internal(anyhow!(stopped))))
-}
 
 /// Says that the disk is full when it is; anything else is a fault while `doing`.
 pub(super) fn write_failed(error: io::Error, doing: impl FnOnce() -> String) -> Error {

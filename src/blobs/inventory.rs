@@ -94,11 +94,17 @@ impl Blobs {
 
     /// What waits in the spool. Cheap unless the object store has been out of order for long.
     pub async fn spooled(&self) -> Result<Tally> {
+        Ok(self.waiting_since().await?.0)
+    }
+
+    /// What waits in the spool, and since when.
+    pub(super) async fn waiting_since(&self) -> Result<(Tally, Option<Timestamp>)> {
         let folder = self.shared.spool.folder().to_owned();
         disk::blocking(move || {
+            let files = spooled_files(&folder)?;
             let mut tally = Tally::default();
-            spooled_files(&folder)?.values().for_each(|file| tally.count(Some(file.size_bytes)));
-            Ok(tally)
+            files.values().for_each(|file| tally.count(Some(file.size_bytes)));
+            Ok((tally, files.values().map(|file| file.modified_at).min()))
         })
         .await
     }

@@ -22,6 +22,8 @@ pub struct Status {
     pub backend: Backend,
     /// What waits in the spool.
     pub spooled: Tally,
+    /// When the first of those arrived.
+    pub spooled_since: Option<Timestamp>,
     /// How much may wait while S3 is away.
     pub spool_bytes_max: u64,
     pub remote: Option<RemoteStatus>,
@@ -50,23 +52,44 @@ impl Status {
         let since: Timestamp = since.into_iter().flatten().min()?;
         let errors = [&remote.reads.last_error, &remote.writes.last_error];
         let last = errors.into_iter().flatten().max_by_key(|error| error.at);
+        let waiting = match (self.spooled.files, self.spooled_since) {
+            (1, Some(_)) => "1 file waits".to_owned(),
+            (files, Some(first)) => format!("{files} files wait, the first since {}", at(first)),
+            (_, None) => "no file waits".to_owned(),
+        };
         Some(format!(
-            "{} does not work since {since}; {} files with {} wait on this machine. The last error: {}",
+            "{} does not work since {}; {waiting} on this machine ({}). The last error: {}",
             remote.name,
-            self.spooled.files,
+            at(since),
             Size(self.spooled.bytes),
             last.map_or("none", |error| error.message.as_str())
         ))
     }
 }
 
+fn at(moment: Timestamp) -> impl std::fmt::Display {
+    moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+}
+
+/// A move needs both directions.
+fn is_away(remote: &Remote) -> bool {
+    [remote.reads(), remote.writes()].iter().any(|status| status.open_since.is_some())
+}
+
 impl Blobs {
+    /// Whether something does not work. Costs nothing: no file is counted.
+    pub fn is_degraded(&self) -> bool {
+        self.shared.remote.as_ref().is_some_and(|remote| is_away(remote))
+    }
+
     /// Asks nobody but this machine.
     pub async fn status(&self) -> Result<Status> {
         let shared = &self.shared;
+        let (spooled, spooled_since) = self.waiting_since().await?;
         Ok(Status {
             backend: shared.backend,
-            spooled: self.spooled().await?,
+            spooled,
+            spooled_since,
             spool_bytes_max: shared.spool_bytes_max,
             remote: shared.remote.as_ref().map(|remote| RemoteStatus {
                 name: remote.name(),
@@ -98,10 +121,6 @@ impl Blobs {
     /// `Full` when S3 is away and too much waits for it.
     pub(super) async fn admit_to_spool(&self, further_bytes: u64) -> Result<()> {
         let shared = &self.shared;
-        // A move needs both directions.
-        let is_away = |remote: &Remote| {
-            [remote.reads(), remote.writes()].iter().any(|status| status.open_since.is_some())
-        };
         match &shared.remote {
             Some(remote) if shared.backend == Backend::S3 && is_away(remote) => {}
             _ => return Ok(()),

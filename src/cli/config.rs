@@ -7,12 +7,12 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Common, Exit, Failure, https,
+    Common, Exit, Failure,
+    https::{self, Live},
     output::{self, Color, colored},
 };
 use crate::{
     config::{self, KEYS, Key, Loaded, Origin, Problems, SYSTEM_FILE, Sources, TEMPLATE, load},
-    control::{Change, HttpsChange},
     error::Error,
     host::files::{self, Rights},
 };
@@ -36,28 +36,20 @@ enum Verb {
     },
     /// Say everything that is wrong with the file and the environment
     Check,
-    /// Change a setting: domain and email at once, while the portal runs; any other in the file,
-    /// for the next start
+    /// Change a setting in the file, which counts after a restart; or set the domains (`domain`) or
+    /// the e-mail address for certificates (`email`) while the portal runs
     Set {
-        /// domain, email, or a name of the file with its section, such as log.level
-        setting: String,
-        /// Domains, the main one first, or the value; of a list several
+        /// The name with its section, such as https.domains; or domain, or email
+        key: String,
+        /// The value; several of a list are separated by commas
         #[arg(required = true)]
         values: Vec<String>,
-        /// Do not wait for the certificate
+        /// Do not wait for the certificate of a domain
         #[arg(long)]
         no_wait: bool,
     },
-    /// Leave domain or email to the configuration file again
-    Unset { setting: Setting },
-}
-
-/// What can be set without a restart. It is kept with the data, and wins over the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Setting {
-    #[value(alias = "domains")]
-    Domain,
-    Email,
+    /// Leave what was set while the portal ran to the configuration file again
+    Unset { setting: Live },
 }
 
 pub fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
@@ -66,37 +58,15 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
         Verb::Show { json: true, .. } => output::print_json(&as_json(&common.load(Vec::new())?))?,
         Verb::Show { .. } => output::print(&as_toml(&common.load(Vec::new())?))?,
         Verb::Check => return check(common),
-        Verb::Set { setting, values, no_wait } => {
-            return match Setting::from_str(setting, true) {
-                Ok(known) => https::set(&common.shell()?, change(known, values)?, !no_wait),
-                Err(_) => change_file(common, setting, &values.join(",")),
+        Verb::Set { key, values, no_wait } => {
+            return match Live::from_str(key, true) {
+                Ok(setting) => https::set(&common.shell()?, setting.to(values)?, !no_wait),
+                Err(_) => change(common, key, &values.join(",")),
             };
         }
-        Verb::Unset { setting: Setting::Domain } => {
-            let change = HttpsChange { domains: Change::Unset, ..HttpsChange::default() };
-            return https::set(&common.shell()?, change, false);
-        }
-        Verb::Unset { setting: Setting::Email } => {
-            let change = HttpsChange { email: Change::Unset, ..HttpsChange::default() };
-            return https::set(&common.shell()?, change, false);
-        }
+        Verb::Unset { setting } => return https::set(&common.shell()?, setting.gone(), false),
     }
     Ok(Exit::Done)
-}
-
-fn change(setting: Setting, values: &[String]) -> Result<HttpsChange, Failure> {
-    // Commas, too, as in the environment.
-    let values: Vec<String> =
-        values.iter().flat_map(|value| value.split(',')).map(str::to_owned).collect();
-    match (setting, values.as_slice()) {
-        (Setting::Domain, _) => {
-            Ok(HttpsChange { domains: Change::Set(values), ..HttpsChange::default() })
-        }
-        (Setting::Email, [email]) => {
-            Ok(HttpsChange { email: Change::Set(email.clone()), ..HttpsChange::default() })
-        }
-        (Setting::Email, _) => Err(Failure::usage("Name one address.".to_owned())),
-    }
 }
 
 fn check(common: &Common) -> Result<Exit, Failure> {
@@ -119,7 +89,7 @@ fn check(common: &Common) -> Result<Exit, Failure> {
 }
 
 /// Writes the file with another value, if it is sound with it.
-fn change_file(common: &Common, name: &str, value: &str) -> Result<Exit, Failure> {
+fn change(common: &Common, name: &str, value: &str) -> Result<Exit, Failure> {
     let key = Key::find(name).ok_or_else(|| {
         let nearest = Key::nearest(name);
         let advice = nearest.map_or_else(

@@ -3,9 +3,11 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
+    sync::Arc,
 };
 
 use anyhow::{Context, anyhow};
+use rustls::ServerConfig;
 use tokio::net::TcpSocket;
 
 use super::Failure;
@@ -13,6 +15,7 @@ use crate::{
     app,
     config::Config,
     host::{ports, sockets::inherited},
+    web::Door,
 };
 
 /// Connections that may wait to be accepted.
@@ -21,8 +24,8 @@ const HTTPS_PORT: u16 = 443;
 
 /// Sockets that are bound.
 pub struct Doors {
-    pub http: Vec<TcpListener>,
-    pub https: Vec<TcpListener>,
+    http: Vec<TcpListener>,
+    https: Vec<TcpListener>,
 }
 
 impl Doors {
@@ -50,6 +53,16 @@ impl Doors {
             }
         }
         Ok(doors)
+    }
+
+    /// For one server; the sockets themselves stay, for the next one.
+    pub fn share(&self, tls: Option<&Arc<ServerConfig>>) -> Result<Vec<Door>, Failure> {
+        let share = |socket: &TcpListener, tls: Option<&Arc<ServerConfig>>| {
+            let listener = socket.try_clone().context("sharing a socket")?;
+            Ok(Door { listener, tls: tls.cloned() })
+        };
+        let plain = self.http.iter().map(|socket| share(socket, None));
+        plain.chain(self.https.iter().map(|socket| share(socket, tls))).collect()
     }
 
     /// The first of each sort: what the rest of the portal calls its own.

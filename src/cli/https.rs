@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
+
 use super::{
     Exit, Failure, Shell,
     ask::unexpected,
@@ -9,13 +11,46 @@ use super::{
 };
 use crate::{
     app::{CertificateSource, HttpsStanding},
-    control::{HttpsChange, Reply, Request},
+    control::{Change, HttpsChange, Reply, Request},
     domain::certificates::Standing,
 };
 
 /// A certificate is there within seconds, or it is not for a reason that takes longer.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 pub const PAUSE: Duration = Duration::from_millis(500);
+
+/// What can be set without a restart. It is kept with the data, and wins over the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Live {
+    #[value(alias = "domains")]
+    Domain,
+    Email,
+}
+
+impl Live {
+    /// The change to these values; several in one are separated by commas.
+    pub fn to(self, values: &[String]) -> Result<HttpsChange, Failure> {
+        let mut values: Vec<String> =
+            values.iter().flat_map(|value| value.split(',')).map(str::to_owned).collect();
+        let mut change = HttpsChange::default();
+        match self {
+            Live::Domain => change.domains = Change::Set(values),
+            Live::Email if values.len() == 1 => change.email = Change::Set(values.remove(0)),
+            Live::Email => return Err(Failure::usage("Name one address.")),
+        }
+        Ok(change)
+    }
+
+    /// The change to what the configuration says.
+    pub fn gone(self) -> HttpsChange {
+        let mut change = HttpsChange::default();
+        match self {
+            Live::Domain => change.domains = Change::Unset,
+            Live::Email => change.email = Change::Unset,
+        }
+        change
+    }
+}
 
 pub fn set(shell: &Shell, change: HttpsChange, waits: bool) -> Result<Exit, Failure> {
     let mut standing = ask(shell, Request::SetHttps(change))?;

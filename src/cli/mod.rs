@@ -9,7 +9,6 @@
 
 mod ask;
 mod backup;
-mod backup_plan;
 mod check;
 mod completions;
 mod config;

@@ -7,6 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
 use super::Failure;
+pub use crate::size::counted;
 
 /// Writes to the standard output, and ends the program when nobody reads it any more.
 pub fn print(text: &str) -> Result<(), Failure> {
@@ -89,9 +90,4 @@ fn width(cell: &str) -> usize {
 /// In the time zone of this machine, to the minute.
 pub fn minute(at: Timestamp) -> String {
     at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M").to_string()
-}
-
-/// `1 file`, `2 files`.
-pub fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }

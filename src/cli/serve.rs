@@ -4,6 +4,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     path::Path,
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, anyhow};
@@ -15,13 +16,17 @@ use super::{
 };
 use crate::{
     app::{App, Demo},
+    blocking::blocking,
     clock::Clock,
     config::{Config, Flags},
     control::{self, Running, setup_url},
     error::Error,
     host::{limits, owner, service},
-    web::{self, Door},
+    web,
 };
+
+/// For what still holds on to the data after everything was stopped.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -55,45 +60,78 @@ pub fn run(config: Config, common: &Common, arguments: &Arguments) -> Result<Exi
     exit
 }
 
-async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
+async fn serve(config: Config, mut demo: bool) -> Result<Exit, Failure> {
     // From here on a signal is noted; one that comes early must not kill us half-way.
     let mut signals = Signals::listen()?;
     let doors = Doors::open(&config)?;
     owner::become_owner_of(&config.data)?;
+    // Once more when a backup has taken the portal's place.
+    while serve_once(&config, &doors, &mut signals, demo).await? == Ended::ToBeginAgain {
+        demo = false;
+    }
+    Ok(Exit::Done)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// Somebody wants it to.
+    ForGood,
+    ToBeginAgain,
+}
+
+async fn serve_once(
+    config: &Config,
+    doors: &Doors,
+    signals: &mut Signals,
+    demo: bool,
+) -> Result<Ended, Failure> {
     let app = open(config.clone()).await?;
     let sample = if demo { Some(app.fill_with_demo().await?) } else { None };
-    let running = running(&app, &config, &doors)?;
+    let running = running(&app, config, doors)?;
     let tls = app.open_doors(doors.addresses()?).await?;
     let background = app.start();
     let control = control::listen(&config.data)?.serve(app.clone(), running.clone());
-    let plain = doors.http.into_iter().map(Door::plain);
-    let secure = doors.https.into_iter().map(|listener| Door { listener, tls: tls.clone() });
-    let (server, web) = web::serve(app.clone(), plain.chain(secure).collect())?;
+    let (server, web) = web::serve(app.clone(), doors.share(tls.as_ref())?)?;
     let mut server = tokio::spawn(server);
-    web::probe(app.https.doors(), &config).await.context("asking the server whether it answers")?;
+    web::probe(app.https.doors(), config).await.context("asking the server whether it answers")?;
     announce(&app, &running, sample).await?;
     service::ready(&watchdog::sentence(&app, &running.url).await);
     let watchdog = tokio::spawn(watchdog::run(app.clone(), running.url.clone()));
 
+    let mut restart = app.watch_restart();
     let ended = tokio::select! {
         name = signals.next() => {
             tracing::info!("{name}: finishing what is in flight; a second signal ends at once");
-            Ok(())
+            Ok(Ended::ForGood)
         }
+        _ = restart.wait_for(|wanted| *wanted) => Ok(Ended::ToBeginAgain),
         ended = &mut server => Err(ended),
     };
-    tokio::spawn(async move {
-        let name = signals.next().await;
-        eprintln!("{name}: ending at once");
-        std::process::exit(Exit::Failed as i32);
-    });
-    service::stopping();
+    if matches!(ended, Ok(Ended::ForGood)) {
+        service::stopping();
+    }
     watchdog.abort();
-    web.stop().await;
-    control.stop().await;
-    background.stop().await;
+    let stopping = async {
+        // It ends by being aborted, and lets go of the data.
+        let _aborted = watchdog.await;
+        web.stop().await;
+        control.stop().await;
+        background.stop().await;
+    };
+    tokio::select! {
+        () = stopping => {}
+        name = signals.next() => {
+            eprintln!("{name}: ending at once");
+            std::process::exit(Exit::Failed as i32);
+        }
+    }
     match ended {
-        Ok(()) => Ok(Exit::Done),
+        Ok(Ended::ToBeginAgain) => {
+            drop((restart, server, web));
+            close(app).await?;
+            Ok(Ended::ToBeginAgain)
+        }
+        Ok(Ended::ForGood) => Ok(Ended::ForGood),
         Err(ended) => {
             let fault = ended.map_err(anyhow::Error::from).and_then(|end| Ok(end?));
             let chain = fault.err().unwrap_or_else(|| anyhow!("it stopped by itself"));
@@ -102,13 +140,26 @@ async fn serve(config: Config, demo: bool) -> Result<Exit, Failure> {
     }
 }
 
+/// Waits until nobody has the data open any more.
+async fn close(app: Arc<App>) -> Result<(), Failure> {
+    let begin = Instant::now();
+    while Arc::strong_count(&app) > 1 {
+        if begin.elapsed() > CLOSE_PATIENCE {
+            return Err(Failure::in_use(
+                "The portal could not be closed. Start it again: it goes on with what was restored.",
+            ));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let dropped = tokio::task::spawn_blocking(move || drop(app)).await;
+    Ok(dropped.context("closing the data")?)
+}
+
 async fn open(config: Config) -> Result<Arc<App>, Failure> {
     let data = config.data.clone();
     let opened = {
         let config = config.clone();
-        tokio::task::spawn_blocking(move || App::open(config, Clock::system()))
-            .await
-            .context("opening the data")?
+        blocking(move || App::open(config, Clock::system())).await
     };
     match opened {
         Ok(app) => Ok(app),

@@ -38,7 +38,7 @@ pub enum Delivery {
     Proxy,
 }
 
-/// A bucket and how to reach it. What is empty is not set.
+/// A bucket and how to reach it. What is empty is not set. Backups reach theirs in the same way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct S3Config {
@@ -136,18 +136,17 @@ impl StorageConfig {
                 problems.push(sentence.to_owned());
             }
         };
-        if !s3.is_configured() {
+        if !s3.is_configured() && self.backend == Backend::S3 {
             refuse(
-                self.backend == Backend::S3,
+                true,
                 "storage.s3.bucket is missing. Name the bucket that holds the files, or set \
                  storage.backend to \"disk\".",
             );
-            refuse(
-                *s3 != S3Config::default(),
-                "storage.s3.bucket is missing, while other settings of S3 are there. Name the \
-                 bucket, or remove the section [storage.s3].",
-            );
-            return problems.into_iter().take(1).collect();
+            return problems;
+        }
+        // Without a bucket they are for backups, if there are any.
+        if *s3 == S3Config::default() {
+            return problems;
         }
         refuse(
             s3.region().is_none(),

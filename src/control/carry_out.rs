@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Reply, Request, accounts, backups as making, https};
 use crate::{
-    app::{App, HttpsStanding, Reporter, Step},
+    app::{App, HttpsStanding, PlanView, Reporter, Step},
+    blocking::blocking,
     config::Backend,
     domain::{
         backups::{self, Standing},
@@ -96,20 +97,20 @@ pub async fn carry_out(
         Request::Doctor => app.doctor(running.is_some()).await.map(Reply::Findings),
         Request::Probe => Ok(Reply::Findings(app.probe().await)),
         Request::BackUp(wanted) => app.back_up(wanted, reporter).await.map(Reply::BackedUp),
-        Request::Backups { place, key } => making::list(app, place, key).await.map(Reply::Backups),
+        Request::Backups { place, key } => app.backups(place, key).await.map(Reply::Backups),
         Request::VerifyBackups { place, key, all_data, mends } => {
-            let found = making::verify(app, place, key, (all_data, mends), reporter).await;
+            let found = app.verify_backups(place, key, (all_data, mends), reporter).await;
             found.map(Reply::VerifiedBackups)
         }
         Request::PruneBackups { place, key, retention } => {
-            making::prune(app, place, key, retention).await.map(Reply::PrunedBackups)
+            app.prune_backups(place, key, retention).await.map(Reply::PrunedBackups)
         }
         Request::Drill { place, key } => {
-            making::drill(app, place, key, reporter).await.map(Reply::Drilled)
+            app.drill_backup(place, key, reporter).await.map(Reply::Drilled)
         }
         Request::Https => standing(app.https_standing().await),
         Request::SetHttps(change) => standing(https::change(app, change).await),
-        Request::BackupPlan => view(making::plan(app).await),
+        Request::BackupPlan => view(app.backup_plan().await),
         Request::SetBackupPlan(plan) => view(making::set_plan(app, *plan).await),
         Request::Export { folder, login } => {
             app.export(&folder, login, reporter).await.map(Reply::Exported)
@@ -117,7 +118,7 @@ pub async fn carry_out(
     }
 }
 
-fn view(plan: Result<making::PlanView>) -> Result<Reply> {
+fn view(plan: Result<PlanView>) -> Result<Reply> {
     plan.map(|plan| Reply::BackupPlan(Box::new(plan)))
 }
 
@@ -189,9 +190,7 @@ async fn reindex(app: &Arc<App>, reporter: &Reporter) -> Result<Reply> {
     app.reindex(&step).await?;
     app.catch_up().await?;
     let index = app.index.clone();
-    let status = tokio::task::spawn_blocking(move || index.status())
-        .await
-        .map_err(|fault| Error::Internal(fault.into()))??;
+    let status = blocking(move || Ok(index.status()?)).await?;
     Ok(Reply::Reindexed { documents: status.entries })
 }
 

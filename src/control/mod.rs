@@ -22,7 +22,7 @@ mod wire;
 pub use self::{
     accounts::{Account, Added, NewAccount, Password},
     asking::{AskError, ask},
-    backups::{PlanView, without_portal},
+    backups::without_portal,
     carry_out::{Running, Status, carry_out, setup_url},
     https::{Change, HttpsChange},
     listening::{Listener, Listening, listen},

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::{AskError, Reply, Request, ask, carry_out};
 use crate::{
     app::{App, Reporter},
+    blocking::blocking,
     clock::Clock,
     config::Config,
     error::Error,
@@ -66,9 +67,7 @@ pub async fn ask_or_open(
 }
 
 async fn open(config: Config) -> Result<Arc<App>, Error> {
-    tokio::task::spawn_blocking(move || App::open(config, Clock::system()))
-        .await
-        .map_err(|fault| Error::Internal(fault.into()))?
+    blocking(move || App::open(config, Clock::system())).await
 }
 
 fn in_use(data: &Path) -> Error {

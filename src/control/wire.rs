@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
 
-use super::{Account, Added, HttpsChange, NewAccount, Password, PlanView, Status};
+use super::{Account, Added, HttpsChange, NewAccount, Password, Status};
 use crate::{
     app::{
         BackupWanted, Drilled, Exported, Finding, FoundBackups, HttpsStanding, ListedBackup, Made,
-        Report, Step,
+        PlanView, Report, Step,
     },
     backup::{Key, Pruned, Retention},
     domain::backups::Plan,
@@ -46,11 +46,11 @@ pub enum Request {
         deep: bool,
     },
     Doctor,
-    /// Writes, reads and searches once.
-    Probe,
     /// How HTTPS stands.
     Https,
     SetHttps(HttpsChange),
+    /// Writes, reads and searches once.
+    Probe,
     BackUp(BackupWanted),
     /// Without a place, where the plan puts them.
     Backups {
@@ -90,8 +90,8 @@ impl Request {
                 | Request::UserList
                 | Request::Check { .. }
                 | Request::Doctor
-                | Request::Probe
                 | Request::Https
+                | Request::Probe
                 | Request::Backups { .. }
                 | Request::BackupPlan
         )

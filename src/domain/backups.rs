@@ -93,6 +93,10 @@ impl Record for Plan {
 }
 
 impl Plan {
+    pub fn is_encrypted(&self) -> bool {
+        !self.passphrase.is_empty() || !self.recipients.is_empty()
+    }
+
     /// The first moment of the plan after `now`.
     pub fn next_after(&self, now: Timestamp) -> Timestamp {
         let period = 3_600 * i64::from(self.every_hours.max(1));
@@ -107,6 +111,10 @@ impl Plan {
 pub enum Kind {
     Backup,
     Drill,
+    /// Backups were read again.
+    Verify,
+    /// This portal came out of a backup.
+    Restore,
 }
 
 /// One backup or drill that was made, or failed.
@@ -180,6 +188,25 @@ pub fn set_plan(tx: &mut WriteTx, actor: &Actor, new: Plan) -> Result<Plan> {
     Ok(plan)
 }
 
+/// Queues a backup, a drill or a look at the backups for somebody who does not want to wait for the
+/// plan; what is under way already is not queued again.
+pub fn order(tx: &mut WriteTx, actor: &Actor, task: Task) -> Result<()> {
+    decide(actor, Action::Operate)?;
+    let what = match &task {
+        Task::BackUp => "a backup",
+        Task::Drill => "a rehearsal of a restore",
+        _ => "a check of backups",
+    };
+    enqueue_once(tx, task)?;
+    note(tx, actor, Verb::BackupStarted, what)
+}
+
+/// Leaves an event about a backup.
+pub fn note(tx: &mut WriteTx, actor: &Actor, verb: Verb, name: &str) -> Result<()> {
+    let nobody = Id::<Plan>::from_uuid(Uuid::nil());
+    events::record(tx, actor, actor.organization, verb, nobody, name, None)
+}
+
 /// Remembers the secret key of a repository.
 pub fn keep_key(tx: &mut WriteTx, repository: Uuid, secret: &str) -> Result<()> {
     let mut plan = plan(tx)?;
@@ -245,8 +272,19 @@ pub struct Standing {
     pub last_success: Option<Timestamp>,
     pub next_run: Option<Timestamp>,
     pub last_drill: Option<Timestamp>,
+    pub is_encrypted: bool,
     /// What is wrong now: the last backup or drill failed, or one is overdue. Sentences.
     pub faults: Vec<String>,
+}
+
+impl Standing {
+    pub fn word(&self) -> &'static str {
+        match (self.faults.is_empty(), self.is_on) {
+            (false, _) => "failing",
+            (true, true) => "ok",
+            (true, false) => "off",
+        }
+    }
 }
 
 pub fn standing(tx: &ReadTx) -> Result<Standing> {
@@ -255,10 +293,19 @@ pub fn standing(tx: &ReadTx) -> Result<Standing> {
     let last = |kind| runs.iter().find(|run| run.kind == kind);
     let good = |kind| runs.iter().find(|run| run.kind == kind && run.fault.is_none());
     let mut faults = Vec::new();
-    for (kind, name) in [(Kind::Backup, "backup"), (Kind::Drill, "rehearsal of a restore")] {
+    for (kind, name) in [
+        (Kind::Backup, "backup"),
+        (Kind::Drill, "rehearsal of a restore"),
+        (Kind::Verify, "check of the backups"),
+    ] {
         if let Some(fault) = last(kind).and_then(|run| run.fault.as_ref()) {
             faults.push(format!("The last {name} failed: {fault}"));
         }
+    }
+    let restored = last(Kind::Restore)
+        .filter(|run| good(Kind::Backup).is_none_or(|backup| backup.finished_at < run.finished_at));
+    if let Some(fault) = restored.and_then(|run| run.fault.as_ref()) {
+        faults.push(format!("The backup that this portal came from was not complete: {fault}"));
     }
     let last_success = good(Kind::Backup).map(|run| run.finished_at);
     let period = SignedDuration::from_hours(plan.every_hours.into());
@@ -271,6 +318,7 @@ pub fn standing(tx: &ReadTx) -> Result<Standing> {
         last_success,
         next_run: plan.next_run,
         last_drill: good(Kind::Drill).map(|run| run.finished_at),
+        is_encrypted: plan.is_encrypted(),
         faults,
     })
 }

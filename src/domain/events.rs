@@ -123,6 +123,9 @@ verbs! {
     TokenCreated "token_created" "made the API token",
     TokenRevoked "token_revoked" "revoked the API token",
     SettingsChanged "settings_changed" "changed the settings of",
+    BackupStarted "backup_started" "started",
+    BackupDownloaded "backup_downloaded" "downloaded the backup",
+    BackupDeleted "backup_deleted" "deleted the backup",
     PortalSetUp "portal_set_up" "set up",
 }
 

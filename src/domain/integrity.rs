@@ -1,7 +1,6 @@
 //! What must be true between records: for the command `check`, which walks through all of them.
 
 use super::{
-    TABLES,
     backups::{Plan, Run},
     blobs::Blob,
     categories::Category,
@@ -20,56 +19,11 @@ use super::{
 };
 use crate::{
     error::Result,
-    store::{Inspection, ReadTx, Record, Table},
+    store::{ReadTx, Record},
 };
 
-/// How one table is looked at, in steps of so many records after a place.
-pub struct Inspector {
-    pub table: Table,
-    pub count: fn(&ReadTx) -> Result<u64>,
-    pub records: fn(&ReadTx, Option<Vec<u8>>, usize) -> Result<Inspection>,
-    pub index: fn(&ReadTx, Option<Vec<u8>>, usize) -> Result<Inspection>,
-}
-
-/// One for every table.
-pub const INSPECTORS: &[Inspector] = &[
-    inspector::<Settings>(),
-    inspector::<Organization>(),
-    inspector::<User>(),
-    inspector::<Membership>(),
-    inspector::<Group>(),
-    inspector::<GroupMember>(),
-    inspector::<Category>(),
-    inspector::<Document>(),
-    inspector::<Version>(),
-    inspector::<Blob>(),
-    inspector::<Session>(),
-    inspector::<ApiToken>(),
-    inspector::<Job>(),
-    inspector::<Event>(),
-    inspector::<Plan>(),
-    inspector::<Run>(),
-    inspector::<AcmeAccount>(),
-    inspector::<Certificate>(),
-    inspector::<SelfSigned>(),
-];
-
-// A table that nobody looks at would make `check` say what it does not know.
-const _: () = assert!(INSPECTORS.len() == TABLES.len());
-
-const fn inspector<R: Sound>() -> Inspector {
-    Inspector {
-        table: R::TABLE,
-        count: |tx| tx.records::<R>().count(),
-        records: |tx, after, limit| {
-            tx.inspect_records(after, limit, |record: &R| record.faults(tx))
-        },
-        index: |tx, after, limit| tx.inspect_index::<R>(after, limit),
-    }
-}
-
 /// A record that names others.
-trait Sound: Record {
+pub(super) trait Sound: Record {
     /// What is wrong with what it says about others; each ends the sentence "The record …".
     fn faults(&self, _tx: &ReadTx) -> Result<Vec<String>> {
         Ok(Vec::new())

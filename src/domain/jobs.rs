@@ -42,6 +42,8 @@ pub enum Task {
     BackUp,
     /// Restore the newest backup into a scratch folder, and look whether it is whole.
     Drill,
+    /// Read the backups again: all that are where the plan puts them, or one archive.
+    VerifyBackups { archive: Option<String> },
 }
 
 impl Task {
@@ -56,6 +58,7 @@ impl Task {
             Task::IndexDocuments { .. } => "Update the search for many documents",
             Task::BackUp => "Back the portal up",
             Task::Drill => "Rehearse restoring the newest backup",
+            Task::VerifyBackups { .. } => "Read backups again and look whether they are whole",
         }
     }
 

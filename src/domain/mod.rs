@@ -34,29 +34,6 @@ pub mod backups;
 pub mod certificates;
 pub mod integrity;
 pub mod restoring;
+mod tables;
 
-use crate::store::{Record, Table};
-
-/// Every table of the portal, for whatever walks through all of them. A number is in every key of
-/// its table and never given out again.
-pub const TABLES: &[Table] = &[
-    settings::Settings::TABLE,
-    organizations::Organization::TABLE,
-    users::User::TABLE,
-    memberships::Membership::TABLE,
-    groups::Group::TABLE,
-    groups::GroupMember::TABLE,
-    categories::Category::TABLE,
-    documents::Document::TABLE,
-    versions::Version::TABLE,
-    blobs::Blob::TABLE,
-    sessions::Session::TABLE,
-    tokens::ApiToken::TABLE,
-    jobs::Job::TABLE,
-    events::Event::TABLE,
-    backups::Plan::TABLE,
-    backups::Run::TABLE,
-    certificates::AcmeAccount::TABLE,
-    certificates::Certificate::TABLE,
-    certificates::SelfSigned::TABLE,
-];
+pub use self::tables::{EVERY_TABLE, TABLES, TableAccess};

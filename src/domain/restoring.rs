@@ -1,10 +1,7 @@
 //! Records that come back from a backup: put one by one, so that indexes and the change log are
 //! built anew, whatever version wrote them.
 
-use anyhow::{Context, anyhow};
-
 use super::{
-    TABLES,
     backups::{Plan, Run},
     blobs::{Blob, Extraction, Place},
     categories::Category,
@@ -22,9 +19,9 @@ use super::{
     versions::Version,
 };
 use crate::{
-    error::{Error, Result},
+    error::Result,
     hash::ContentHash,
-    store::{Key, ReadTx, Record, Table, WriteTx},
+    store::{ReadTx, Record, WriteTx},
 };
 
 /// How records come back.
@@ -34,71 +31,8 @@ pub struct Rules {
     pub keeps_sessions: bool,
 }
 
-/// How the records of one table are brought back.
-pub struct Loader {
-    pub table: Table,
-    pub count: fn(&ReadTx) -> Result<u64>,
-    /// Puts one record. An error leaves nothing of it; the transaction may go on.
-    pub load: fn(&mut WriteTx, &[u8], Rules) -> Result<()>,
-    /// Removes one; that there is none is fine.
-    pub remove: fn(&mut WriteTx, &[u8]) -> Result<()>,
-}
-
-/// One for every table.
-pub const LOADERS: &[Loader] = &[
-    loader::<Settings>(),
-    loader::<Organization>(),
-    loader::<User>(),
-    loader::<Membership>(),
-    loader::<Group>(),
-    loader::<GroupMember>(),
-    loader::<Category>(),
-    loader::<Document>(),
-    loader::<Version>(),
-    loader::<Blob>(),
-    loader::<Session>(),
-    loader::<ApiToken>(),
-    loader::<Job>(),
-    loader::<Event>(),
-    loader::<Plan>(),
-    loader::<Run>(),
-    loader::<AcmeAccount>(),
-    loader::<Certificate>(),
-    loader::<SelfSigned>(),
-];
-
-// A table that nobody loads would be lost in a restore.
-const _: () = assert!(LOADERS.len() == TABLES.len());
-
-impl Loader {
-    pub fn of(table: &str) -> Option<&'static Loader> {
-        LOADERS.iter().find(|loader| loader.table.name == table)
-    }
-}
-
-const fn loader<R: Restored>() -> Loader {
-    Loader {
-        table: R::TABLE,
-        count: |tx| tx.records::<R>().count(),
-        load: |tx, json, rules| {
-            let record: R = serde_json::from_slice(json)
-                .with_context(|| format!("reading a record of {}", R::TABLE.name))?;
-            match record.restored(rules) {
-                Some(record) => tx.put(&record),
-                None => Ok(()),
-            }
-        },
-        remove: |tx, key| {
-            let key = R::Key::from_bytes(key).ok_or_else(|| {
-                Error::Internal(anyhow!("a key of {} cannot be read", R::TABLE.name))
-            })?;
-            tx.remove::<R>(&key).map(drop)
-        },
-    }
-}
-
 /// What a record becomes in another portal; `None` when it stays behind.
-trait Restored: Record {
+pub(super) trait Restored: Record {
     fn restored(self, _rules: Rules) -> Option<Self> {
         Some(self)
     }
@@ -143,7 +77,11 @@ impl Restored for Session {
 impl Restored for Job {
     fn restored(self, _rules: Rules) -> Option<Self> {
         let is_done_anew = match self.task {
-            Task::StoreBlob { .. } | Task::ExtractBlob { .. } | Task::BackUp | Task::Drill => true,
+            Task::StoreBlob { .. }
+            | Task::ExtractBlob { .. }
+            | Task::BackUp
+            | Task::Drill
+            | Task::VerifyBackups { .. } => true,
             Task::RemoveBlob { .. }
             | Task::HandOver { .. }
             | Task::MergeCategory { .. }

@@ -39,6 +39,7 @@ pub use self::{
     tx::{ReadTx, WriteTx},
 };
 use crate::{
+    blocking::blocking,
     clock::Clock,
     error::{Error, Result},
 };
@@ -124,9 +125,7 @@ impl Store {
         T: Send + 'static,
     {
         let store = self.clone();
-        tokio::task::spawn_blocking(move || store.read_blocking(closure))
-            .await
-            .map_err(|fault| Error::Internal(anyhow!(fault).context("a read panicked")))?
+        blocking(move || store.read_blocking(closure)).await
     }
 
     /// [`read`](Self::read) for a thread that may wait.

@@ -176,12 +176,15 @@ pub async fn receive(
     multipart: Multipart,
     file_fields: &[&str],
 ) -> AppResult<Received> {
-    // The whole request is a little longer than its file: good enough to refuse early.
-    let length = request.headers().get("content-length");
-    let declared: Option<u64> = length.and_then(|length| length.to_str().ok()?.parse().ok());
-    let declared = declared.map(|length| length.saturating_sub(64 << 10));
-    let refusal = OnRefusal::Stop { declared };
+    let refusal = OnRefusal::Stop { declared: declared_length(request) };
     receive_with(app, request, visitor, multipart, file_fields, refusal).await
+}
+
+/// What a request says about the length of its one file. The whole is a little longer: good enough to
+/// refuse early.
+pub fn declared_length(request: &HttpRequest) -> Option<u64> {
+    let length = request.headers().get("content-length")?.to_str().ok()?;
+    length.parse::<u64>().ok().map(|length| length.saturating_sub(64 << 10))
 }
 
 /// [`receive`] for a form with many files, of which some may be refused while the others stay.
@@ -284,7 +287,7 @@ async fn receive_file(
     app.receive(filename, declared, Box::pin(bytes)).await
 }
 
-async fn read_field(mut field: Field) -> AppResult<String> {
+pub async fn read_field(mut field: Field) -> AppResult<String> {
     let mut text = BytesMut::new();
     while let Some(chunk) = field.try_next().await.map_err(broken_form)? {
         if text.len() + chunk.len() > FIELD_BYTES_MAX {
@@ -295,7 +298,7 @@ async fn read_field(mut field: Field) -> AppResult<String> {
     String::from_utf8(text.into()).map_err(|_| Error::invalid("The form is not in UTF-8."))
 }
 
-fn broken_form(fault: actix_multipart::MultipartError) -> Error {
+pub fn broken_form(fault: actix_multipart::MultipartError) -> Error {
     Error::invalid(format!("The upload was cut off or is no multipart form: {fault}."))
 }
 

@@ -50,6 +50,12 @@ pub fn unknown_proxy(request: &HttpRequest, config: &Config) -> Option<IpAddr> {
     (is_proxy && !config.trusted_proxies.contains(&peer)).then_some(peer)
 }
 
+/// Whether somebody asks on this machine itself, and for nobody else.
+pub fn is_local(request: &HttpRequest, config: &Config) -> bool {
+    let is_loopback = address(request, config).is_some_and(|address| address.is_loopback());
+    is_loopback && unknown_proxy(request, config).is_none()
+}
+
 /// What somebody signs in with, and from where.
 pub fn credentials(
     request: &HttpRequest,

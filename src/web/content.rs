@@ -72,6 +72,19 @@ pub async fn deliver(
         return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
     }
     let size_bytes = content.file.size_bytes;
+    let range = match wanted_range(request, &etag, size_bytes) {
+        Wanted::All => None,
+        Wanted::Part(range) => Some(range),
+        Wanted::Impossible => {
+            return Ok(HttpResponse::RangeNotSatisfiable()
+                .insert_header((header::CONTENT_RANGE, format!("bytes */{size_bytes}")))
+                .finish());
+        }
+    };
+    // One that goes on where it was cut off is no further download.
+    let is_start = range.as_ref().is_none_or(|range| range.start == 0);
+    let is_noted =
+        disposition == Disposition::Attachment && is_start && request.method() == Method::GET;
     let is_fetched_elsewhere = match (disposition, caching) {
         (Disposition::Attachment, _) => true,
         // Previews stay with us: their frame allows nothing from elsewhere.
@@ -83,7 +96,7 @@ pub async fn deliver(
         && let Some(link) =
             app.link_content(&content, &served.disposition, served.media_type).await?
     {
-        if disposition == Disposition::Attachment {
+        if is_noted {
             app.note_download(actor, &content);
         }
         // The link ends soon, and access may have been taken away before the next time.
@@ -92,24 +105,14 @@ pub async fn deliver(
             .insert_header((header::CACHE_CONTROL, "private, no-store"))
             .finish());
     }
-    let range = match wanted_range(request, &etag, size_bytes) {
-        Wanted::All => None,
-        Wanted::Part(range) => Some(range),
-        Wanted::Impossible => {
-            return Ok(HttpResponse::RangeNotSatisfiable()
-                .insert_header((header::CONTENT_RANGE, format!("bytes */{size_bytes}")))
-                .finish());
-        }
-    };
     if let Some(Range { start, end }) = &range {
         response.status(StatusCode::PARTIAL_CONTENT).insert_header((
             header::CONTENT_RANGE,
             format!("bytes {start}-{}/{size_bytes}", end - 1),
         ));
     }
-    let is_start = range.as_ref().is_none_or(|range| range.start == 0);
     let opened = app.open_content(&content, range).await?;
-    if disposition == Disposition::Attachment && is_start && request.method() == Method::GET {
+    if is_noted {
         app.note_download(actor, &content);
     }
     let length = opened.range.end - opened.range.start;

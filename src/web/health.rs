@@ -1,10 +1,10 @@
 //! Whether the portal is alive and ready, for load balancers and the command line.
 
-use actix_web::{HttpResponse, http::StatusCode, web::Data};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
 use serde::Serialize;
 
-use super::fault::Result;
-use crate::app::App;
+use super::{client, fault::Result};
+use crate::{app::App, domain::backups};
 
 /// The process answers.
 pub async fn alive() -> HttpResponse {
@@ -17,30 +17,49 @@ struct Readiness {
     store: &'static str,
     /// How many changes the search index has yet to follow.
     index_behind: u64,
-    /// `ok`, or since when the file storage does not answer and what waits for it. The portal works.
+    /// `ok` or `degraded`: the portal works, and files wait. Who asks on this machine itself is told
+    /// what and since when.
     storage: String,
+    /// `ok`, `off`, `failing` or `unknown`: the portal works, and its administrators know more.
+    backups: &'static str,
 }
 
 /// The store answers, too.
-pub async fn ready(app: Data<App>) -> Result<HttpResponse> {
-    let latest = app.store.read(|tx| tx.latest_change()).await;
-    let storage = app.blobs.status().await?.degraded().unwrap_or_else(|| "ok".into());
-    let (status, readiness) = match latest {
-        Ok(latest) => (
+pub async fn ready(app: Data<App>, request: HttpRequest) -> Result<HttpResponse> {
+    let looked = app.store.read(|tx| Ok((tx.latest_change()?, backups::standing(tx)?))).await;
+    let storage = storage(&app, client::is_local(&request, &app.config)).await;
+    let (status, readiness) = match looked {
+        Ok((latest, standing)) => (
             StatusCode::OK,
             Readiness {
                 status: "ready",
                 store: "ok",
                 index_behind: latest.saturating_sub(app.index.cursor()),
                 storage,
+                backups: standing.word(),
             },
         ),
         Err(fault) => {
             tracing::error!("the store does not answer: {}", fault.chain());
-            let readiness =
-                Readiness { status: "failing", store: "failing", index_behind: 0, storage };
+            let readiness = Readiness {
+                status: "failing",
+                store: "failing",
+                index_behind: 0,
+                storage,
+                backups: "unknown",
+            };
             (StatusCode::SERVICE_UNAVAILABLE, readiness)
         }
     };
     Ok(HttpResponse::build(status).json(readiness))
+}
+
+/// Names and numbers are nobody's business outside; and only when something is wrong are they
+/// looked for.
+async fn storage(app: &App, is_local: bool) -> String {
+    if !app.blobs.is_degraded() {
+        return "ok".into();
+    }
+    let status = if is_local { app.blobs.status().await.ok() } else { None };
+    status.and_then(|status| status.degraded()).unwrap_or_else(|| "degraded".into())
 }

@@ -2,8 +2,8 @@
 
 use super::{
     api::{
-        account, categories, documents as docs, events, groups, health as front_door, jobs, media,
-        openapi, sessions, settings, sign_in, tokens, users,
+        account, backups, categories, documents as docs, events, groups, health as front_door,
+        jobs, media, openapi, sessions, settings, sign_in, tokens, users,
     },
     assets,
     endpoint::{Endpoint, delete, get, patch, post, put},
@@ -40,6 +40,9 @@ fn pages() -> Vec<Endpoint> {
         get("/api/docs", api_reference::show),
         get("/setup/{token}", setup::show),
         post("/setup/{token}", setup::submit),
+        get("/setup/{token}/restore", setup::restore::show),
+        get("/setup/{token}/restore/state", setup::restore::state),
+        post("/setup/{token}/restore", setup::restore::submit),
         get("/sign-in", sign_in::show),
         post("/sign-in", sign_in::submit),
         post("/sign-out", sign_in::sign_out),
@@ -47,7 +50,7 @@ fn pages() -> Vec<Endpoint> {
     all.extend(document_pages());
     all.extend(account_pages());
     all.extend(admin_pages());
-    all.extend(people_pages());
+    all.extend(users_pages());
     all
 }
 
@@ -107,9 +110,9 @@ fn account_pages() -> Vec<Endpoint> {
 
 fn admin_pages() -> Vec<Endpoint> {
     use pages::admin::{
-        audit, categories, dashboard,
+        backups, categories, dashboard,
         documents::{bulk, list},
-        https, jobs, settings,
+        events, https, jobs, settings,
     };
     vec![
         get("/admin", dashboard::show),
@@ -128,7 +131,16 @@ fn admin_pages() -> Vec<Endpoint> {
         post("/admin/jobs/retry-failed", jobs::retry_failed),
         post("/admin/jobs/{id}/retry", jobs::retry),
         post("/admin/jobs/{id}/cancel", jobs::cancel),
-        get("/admin/audit", audit::show),
+        get("/admin/backups", backups::show),
+        get("/admin/backups/state", backups::state),
+        post("/admin/backups/plan", backups::submit_plan),
+        post("/admin/backups/make", backups::make),
+        post("/admin/backups/drill", backups::drill),
+        post("/admin/backups/verify", backups::verify),
+        get("/admin/backups/{id}/download", backups::ask_for_download),
+        post("/admin/backups/{id}/download", backups::download),
+        post("/admin/backups/{id}/delete", backups::delete),
+        get("/admin/audit", events::show),
         get("/admin/settings", settings::show),
         post("/admin/settings", settings::submit),
         post("/admin/settings/logo", settings::set_logo),
@@ -139,10 +151,10 @@ fn admin_pages() -> Vec<Endpoint> {
     ]
 }
 
-fn people_pages() -> Vec<Endpoint> {
+fn users_pages() -> Vec<Endpoint> {
     use pages::admin::{
         groups,
-        people::{account, list},
+        users::{account, list},
     };
     vec![
         get("/admin/people", list::show),
@@ -173,7 +185,7 @@ fn api() -> Vec<Endpoint> {
     all.extend(documents_api());
     all.extend(one_document_api());
     all.extend(library_api());
-    all.extend(people_api());
+    all.extend(users_api());
     all.extend(administration_api());
     all
 }
@@ -404,7 +416,7 @@ fn library_api() -> Vec<Endpoint> {
     ]
 }
 
-fn people_api() -> Vec<Endpoint> {
+fn users_api() -> Vec<Endpoint> {
     const GROUP: &str = "People and groups";
     vec![
         get("/api/people", users::people)
@@ -413,7 +425,7 @@ fn people_api() -> Vec<Endpoint> {
             .gives::<users::PeopleList>(200),
         get("/api/admin/users", users::list)
             .about(GROUP, "List the accounts")
-            .query::<users::UsersWanted>()
+            .query::<users::PeopleWanted>()
             .gives::<users::UserList>(200),
         post("/api/admin/users", users::create)
             .about(GROUP, "Add an account")
@@ -497,6 +509,20 @@ fn administration_api() -> Vec<Endpoint> {
         post("/api/admin/jobs/{id}/cancel", jobs::cancel)
             .about(GROUP, "Cancel a job that waits")
             .gives::<jobs::JobView>(200),
+        get("/api/admin/backups", backups::list)
+            .about(GROUP, "Show how backups stand and which there are")
+            .gives::<backups::BackupList>(200),
+        post("/api/admin/backups", backups::make)
+            .about(GROUP, "Back up now")
+            .detail("By a job: the answer does not wait for it.")
+            .gives_nothing(202),
+        get("/api/admin/backups/{id}/download", backups::download)
+            .about(GROUP, "Download an archive")
+            .detail("It holds everything. What is not encrypted, anybody who has it can read.")
+            .gives_file("application/octet-stream"),
+        delete("/api/admin/backups/{id}", backups::delete)
+            .about(GROUP, "Delete a backup")
+            .gives_nothing(204),
         get("/api/admin/settings", settings::show)
             .about(GROUP, "Show the settings")
             .gives::<settings::SettingsView>(200),

@@ -298,7 +298,9 @@ fn the_shell_shows_the_configuration_and_where_it_comes_from() {
 fn settings_of_s3_that_do_not_fit_together_are_named() {
     let problem = |text: &str| problems_of(text).remove(0);
     assert!(problem("[storage]\nbackend = \"s3\"\n").starts_with("storage.s3.bucket is missing"));
-    assert!(problem("[storage.s3]\nregion = \"eu-west-1\"\n").contains("storage.s3.bucket"));
+    from_file("[storage.s3]\nregion = \"eu-west-1\"\n").expect("backups name their bucket");
+    let insecure = "[storage.s3]\nendpoint = \"http://127.0.0.1:9000\"\n";
+    assert!(problem(insecure).contains("storage.s3.allow_http"));
     let bucket = "[storage.s3]\nbucket = \"documents\"\nregion = \"eu-west-1\"\n";
     from_file(bucket).expect("a bucket and its region are enough");
     for (more, named) in [

@@ -341,6 +341,8 @@ async fn the_verbs_show_and_steer_the_service() {
     host.appliance(&["start"]).expect(0);
     host.wait_until_ready().await;
 
+    let unknown = host.appliance(&["config", "set", "https.domain", "docs.example.com"]).expect(2);
+    assert!(unknown.err.contains("Did you mean “https.domains”?"), "{unknown:?}");
     host.appliance(&["config", "set", "log.level", "verbose"]).expect(2);
     host.appliance(&["config", "set", "log.level", "debug"]).expect(0);
     assert!(host.read("/etc/appliance/appliance.toml").contains("\nlevel = \"debug\"\n"));

@@ -12,7 +12,7 @@ use super::{Restore, Source, restore};
 use crate::{
     app::{App, Find, Reporter, create_private_folder},
     backup::Key,
-    config::Config,
+    config::{Config, S3Config, StorageConfig},
     domain::{
         access::Actor,
         documents::{Document, Status},
@@ -55,15 +55,19 @@ impl App {
             at: None,
             snapshot: None,
         };
-        let (restored, _) = restore::restore_into(
-            &scratch.0,
-            &self.config.data,
-            self.clock.clone(),
-            &wanted,
-            reporter,
-        )
-        .await?;
-        let config = Config { data: scratch.0.clone(), ..self.config.clone() };
+        // Files come back to this machine, wherever those of the portal are: one that is missing in the
+        // backup must not be found there.
+        let config = Config {
+            data: scratch.0.clone(),
+            storage: StorageConfig {
+                s3: S3Config { bucket: String::new(), ..self.config.storage.s3.clone() },
+                ..StorageConfig::default()
+            },
+            ..self.config.clone()
+        };
+        let (restored, _) =
+            restore::restore_into(&scratch.0, &config, self.clock.clone(), &wanted, reporter)
+                .await?;
         let clock = self.clock.clone();
         let opened = super::making::blocking(move || App::open(config, clock)).await?;
         let report = opened.check(true, reporter).await?;

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::{Mutex, MutexGuard, watch};
 use uuid::Uuid;
 
-use super::{making::add_file, plan::lock, stopping::StopOnDrop};
+use super::{plan::lock, snapshotting::add_file, stopping::StopOnDrop};
 use crate::{
     app::{App, stops_within},
     backup::{Key, Repository, Segment, SegmentLine},

@@ -2,20 +2,25 @@
 
 use std::{
     fs::{self, File},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use anyhow::Context;
+use futures_util::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{Source, making::blocking, source};
 use crate::{
     app::Reporter,
-    backup::{self, ArchiveReader, Fault, Key, Place, Pruned, Repository, Retention},
+    backup::{self, ArchiveReader, Fault, Key, Place, Pruned, Repository, Retention, Snapshot},
     clock::Clock,
+    config::Config,
     error::{Error, Result},
 };
+
+/// Each costs a request.
+const LOOKED_AT_TOGETHER: usize = 8;
 
 /// A backup that is there.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -39,39 +44,46 @@ pub struct Found {
     pub files: u64,
     /// Whether every file was read.
     pub is_deep: bool,
+    /// Archives that nobody looked into, since their key was not given.
+    #[serde(default)]
+    pub locked: u64,
     /// Sentences.
     pub damages: Vec<String>,
 }
 
 /// The backups at a place, the oldest first.
-pub async fn list(place: &str, key: &Key) -> Result<Vec<Listed>> {
+pub async fn list(config: &Config, place: &str, key: &Key) -> Result<Vec<Listed>> {
     let place = source::place(place)?;
     if let Place::Folder(folder) = &place
         && !Repository::is_in(folder)
     {
         return archives(folder);
     }
-    let repository = Repository::open(&place, key).await?;
+    let repository = Repository::open(&place, &config.storage.s3, key).await?;
     let can_look = !repository.is_encrypted() || repository.own_key() != Key::None;
-    let mut listed = Vec::new();
-    for snapshot in repository.snapshots().await? {
-        let manifest = match can_look {
-            // One that is damaged is shown without what it holds; verifying tells.
-            true => repository.manifest(&snapshot).await.ok(),
-            false => None,
-        };
-        listed.push(Listed {
-            id: snapshot.id,
-            created_at: snapshot.created_at,
-            records: manifest.as_ref().map(|manifest| manifest.records()),
-            files: manifest.as_ref().map(|manifest| manifest.files.count),
-            size_bytes: manifest.map(|manifest| manifest.files.size_bytes),
-        });
-    }
-    Ok(listed)
+    let snapshots = repository.snapshots().await?;
+    let listed = stream::iter(snapshots)
+        .map(|snapshot| look(&repository, snapshot, can_look).boxed())
+        .buffered(LOOKED_AT_TOGETHER);
+    Ok(listed.collect().await)
 }
 
-fn archives(folder: &Path) -> Result<Vec<Listed>> {
+/// One that is damaged is shown without what it holds; verifying tells.
+async fn look(repository: &Repository, snapshot: Snapshot, can_look: bool) -> Listed {
+    let manifest = match can_look {
+        true => repository.manifest(&snapshot).await.ok(),
+        false => None,
+    };
+    Listed {
+        id: snapshot.id,
+        created_at: snapshot.created_at,
+        records: manifest.as_ref().map(|manifest| manifest.records()),
+        files: manifest.as_ref().map(|manifest| manifest.files.count),
+        size_bytes: manifest.map(|manifest| manifest.files.size_bytes),
+    }
+}
+
+pub(super) fn archives(folder: &Path) -> Result<Vec<Listed>> {
     let mut listed = Vec::new();
     for path in source::archives(folder)? {
         let id = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -88,39 +100,33 @@ fn archives(folder: &Path) -> Result<Vec<Listed>> {
     Ok(listed)
 }
 
-/// Verifies a repository or an archive. `all_data` also reads the files of a repository; an archive
-/// is always read in full. With `mends`, damaged objects are removed, so that the next backup writes
-/// them anew.
+/// Verifies a repository, an archive, or all archives in a folder. `all_data` also reads the files of a
+/// repository; an archive is always read in full. With `mends`, damaged objects are removed, so that
+/// the next backup writes them anew.
 pub async fn verify(
+    config: &Config,
     named: &str,
     key: &Key,
     all_data: bool,
     mends: bool,
     reporter: &Reporter,
 ) -> Result<Found> {
+    let place = source::place(named)?;
+    if let Place::Folder(folder) = &place
+        && folder.is_dir()
+        && !Repository::is_in(folder)
+    {
+        return verify_folder(folder.clone(), key.clone(), reporter.clone()).await;
+    }
     match Source::named(named)? {
         Source::Input => Err(Error::invalid("Name a file or a repository.")),
         Source::Archive(path) => {
             let (key, reporter) = (key.clone(), reporter.clone());
-            let place = path.display().to_string();
             reporter.begin("Verifying", None);
-            blocking(move || {
-                let file = File::open(&path).context("opening the archive")?;
-                let archive = ArchiveReader::open(file, &key)?;
-                let (manifest, damages) = backup::check(archive, |_| reporter.advance(1))?;
-                Ok(Found {
-                    place,
-                    snapshots: 1,
-                    records_parts: manifest.parts.len() as u64,
-                    files: manifest.files.count,
-                    is_deep: true,
-                    damages,
-                })
-            })
-            .await
+            blocking(move || verify_archive(&path, &key, &reporter)).await
         }
         Source::Repository(place) => {
-            let repository = Repository::open(&place, key).await?;
+            let repository = Repository::open(&place, &config.storage.s3, key).await?;
             if repository.is_encrypted() && repository.own_key() == Key::None {
                 return Err(Fault::Locked.into());
             }
@@ -139,14 +145,86 @@ pub async fn verify(
                 records_parts: verified.parts,
                 files: verified.files,
                 is_deep: all_data,
+                locked: 0,
                 damages: verified.damages,
             })
         }
     }
 }
 
+/// All archives in a folder. One that is locked does not hide what is wrong with the others.
+async fn verify_folder(folder: PathBuf, key: Key, reporter: Reporter) -> Result<Found> {
+    reporter.begin("Verifying", None);
+    blocking(move || {
+        let mut all =
+            Found { place: folder.display().to_string(), is_deep: true, ..Found::default() };
+        for path in source::archives(&folder)? {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            match verify_archive(&path, &key, &reporter) {
+                Ok(found) => {
+                    all.snapshots += 1;
+                    all.records_parts += found.records_parts;
+                    all.files += found.files;
+                    let damages = found.damages.into_iter();
+                    all.damages.extend(damages.map(|damage| format!("{name}: {damage}")));
+                }
+                Err(Error::Invalid { message, .. }) if message == Fault::Locked.to_string() => {
+                    all.locked += 1;
+                }
+                Err(Error::Invalid { message, .. }) => {
+                    all.snapshots += 1;
+                    all.damages.push(format!("{name}: {message}"));
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        match (all.snapshots, all.locked) {
+            (0, 0) => Err(Error::NotFound(format!("There is no backup in {}.", folder.display()))),
+            (0, _) => Err(Fault::Locked.into()),
+            _ => Ok(all),
+        }
+    })
+    .await
+}
+
+fn verify_archive(path: &Path, key: &Key, reporter: &Reporter) -> Result<Found> {
+    let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
+    let archive = ArchiveReader::open(file, key)?;
+    let (manifest, damages) = backup::check(archive, |_| reporter.advance(1))?;
+    Ok(Found {
+        place: path.display().to_string(),
+        snapshots: 1,
+        records_parts: manifest.parts.len() as u64,
+        files: manifest.files.count,
+        is_deep: true,
+        locked: 0,
+        damages,
+    })
+}
+
+/// Removes one snapshot of a repository, and what no other needs.
+pub(super) async fn remove(
+    config: &Config,
+    place: &str,
+    key: &Key,
+    id: &str,
+    clock: &Clock,
+) -> Result<()> {
+    let repository = Repository::open(&source::place(place)?, &config.storage.s3, key).await?;
+    if repository.is_encrypted() && repository.own_key() == Key::None {
+        return Err(Fault::Locked.into());
+    }
+    repository.remove(id, clock).await.map(drop)
+}
+
 /// Removes what `retention` does not keep, from a repository or a folder of archives.
-pub async fn prune(named: &str, key: &Key, retention: Retention, clock: &Clock) -> Result<Pruned> {
+pub async fn prune(
+    config: &Config,
+    named: &str,
+    key: &Key,
+    retention: Retention,
+    clock: &Clock,
+) -> Result<Pruned> {
     if retention.is_empty() {
         return Err(Error::invalid(
             "Say what to keep: --keep-last, --keep-daily, --keep-weekly or --keep-monthly.",
@@ -158,7 +236,7 @@ pub async fn prune(named: &str, key: &Key, retention: Retention, clock: &Clock) 
     {
         return prune_archives(folder, retention);
     }
-    let repository = Repository::open(&place, key).await?;
+    let repository = Repository::open(&place, &config.storage.s3, key).await?;
     if repository.is_encrypted() && repository.own_key() == Key::None {
         return Err(Fault::Locked.into());
     }

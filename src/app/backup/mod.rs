@@ -4,21 +4,29 @@
 //! are kept ([`Pins`]) until it is done. It locks nobody out. [`restore`] turns one into a data
 //! folder, away from any server.
 //!
-//! `making` an archive or a snapshot · `restore`, `staging`, `swap`: into an empty folder, swapped in
-//! at the end · `drill` · `looking` after what is there · `following` the changes between two
-//! snapshots · `plan`: what happens by itself.
+//! `making` one: `gathering` what goes into it, `archiving` or `snapshotting` · `restore`: `unpacking`
+//! an archive or `fetching` from a repository, `staging` what comes, and the `swap` at the end ·
+//! `first_run`: into a fresh portal that runs · `drill` · `looking` after what is there · `following` the changes between two snapshots · `plan`:
+//! what happens by itself.
 
+mod archiving;
 mod drill;
+mod fetching;
+mod first_run;
 mod following;
+mod gathering;
+mod known;
 mod looking;
 mod making;
 mod pins;
 mod plan;
 mod restore;
+mod snapshotting;
 mod source;
 mod staging;
 mod stopping;
 mod swap;
+mod unpacking;
 
 use std::path::PathBuf;
 
@@ -27,12 +35,15 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     drill::Drilled,
+    first_run::{Arriving, FirstRestore},
     following::Shipped,
+    known::{PlanView, place_of},
     looking::{Found, Listed, list, prune, verify},
     restore::{Restore, Restored, restore},
     source::Source,
 };
 pub(super) use self::{
+    first_run::FirstRestores,
     following::{Following, follow},
     making::{blocking, reader},
     pins::Pins,

@@ -71,7 +71,9 @@ impl App {
             let key = self.repository_keys().await?;
             let _turn = self.following.pause().await;
             let pruned =
-                looking::prune(&place(self, &plan), &key, retention, &self.clock).boxed().await?;
+                looking::prune(&self.config, &place(self, &plan), &key, retention, &self.clock)
+                    .boxed()
+                    .await?;
             if pruned.snapshots_removed > 0 {
                 summary.push_str(&format!("; {} old removed", pruned.snapshots_removed));
             }
@@ -102,6 +104,34 @@ impl App {
             ),
             size_bytes: 0,
             damages: drilled.damages,
+        })
+    }
+
+    /// Reads all backups of the plan again, or one archive.
+    pub(in crate::app) async fn verify_as_planned(
+        &self,
+        job: Id<Job>,
+        archive: Option<String>,
+    ) -> Result<()> {
+        let plan = self.store.read(backups::plan).await?;
+        let place = match &archive {
+            Some(name) => self.archive_path(name)?.display().to_string(),
+            None => place(self, &plan),
+        };
+        let begin = self.clock.now();
+        let (reporter, steps) = Reporter::new();
+        let work = self.planned_look(place.clone(), reporter);
+        let outcome = self.watched(job, steps, work).await;
+        self.note_run(Kind::Verify, place, begin, outcome).await
+    }
+
+    async fn planned_look(&self, place: String, reporter: Reporter) -> Result<Outcome> {
+        let found =
+            self.verify_backups(Some(place), Key::None, (true, false), &reporter).boxed().await?;
+        Ok(Outcome {
+            summary: format!("{} backups with {} files read", found.snapshots, found.files),
+            size_bytes: 0,
+            damages: found.damages,
         })
     }
 

@@ -1,7 +1,7 @@
 //! Where a backup comes from: an archive, the standard input, a repository, or a folder of archives.
 
 use std::{
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
@@ -43,6 +43,16 @@ impl Source {
         match archives(path)?.pop() {
             Some(newest) => Ok(Source::Archive(newest)),
             None => Err(Error::NotFound(format!("There is no backup in {}.", path.display()))),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Archive(path) => path.display().fmt(f),
+            Source::Input => f.write_str("-"),
+            Source::Repository(place) => place.fmt(f),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A portal in the making: records come in from a backup part by part, files one by one.
 
-use std::{io::Read, path::Path};
+use std::{io::Read, path::Path, time::Duration};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -12,7 +12,10 @@ use crate::{
     blobs::{Blobs, Folders, Incoming, Limits},
     clock::Clock,
     config::StorageConfig,
-    domain::restoring::{self, Loader, Rules},
+    domain::{
+        TableAccess,
+        restoring::{self, Rules},
+    },
     error::{Error, Result},
     hash::ContentHash,
     store::Store,
@@ -22,6 +25,8 @@ use crate::{
 const STEP: usize = 2_000;
 const CACHE_BYTES: usize = 64 << 20;
 const PIECE_BYTES: usize = 256 << 10;
+/// Of a file that goes to S3 while that is away: some minutes.
+const TRIES_MAX: u32 = 10;
 /// More would only hide what is wrong.
 const DAMAGES_MAX: usize = 1_000;
 
@@ -35,11 +40,15 @@ pub(super) struct Staging {
 impl Staging {
     /// `files_at` is the data folder whose files the portal has: its own, or the one whose place it
     /// takes.
-    pub fn begin(portal: &Path, files_at: &Path, clock: Clock, rules: Rules) -> Result<Self> {
-        // They stay on this machine until the portal runs and its settings say where they go.
-        let storage = StorageConfig::default();
+    pub fn begin(
+        portal: &Path,
+        files_at: &Path,
+        storage: &StorageConfig,
+        clock: Clock,
+        rules: Rules,
+    ) -> Result<Self> {
         let limits = Limits { reserve_bytes: 0, ..Limits::default() };
-        let blobs = Blobs::at(Folders::below(files_at), &storage, limits, clock.clone())?;
+        let blobs = Blobs::at(Folders::below(files_at), storage, limits, clock.clone())?;
         let store = Store::open(&portal.join(crate::app::App::DATABASE), CACHE_BYTES, clock)?;
         Ok(Staging { store, blobs, damages: Vec::new(), rules })
     }
@@ -52,7 +61,7 @@ impl Staging {
 
     /// Brings the records of a part back; what cannot be read is noted. Blocks.
     pub fn records(&mut self, table: &str, bytes: Vec<u8>) -> Result<u64> {
-        let Some(loader) = Loader::of(table) else {
+        let Some(loader) = TableAccess::of(table) else {
             self.note(format!("This version knows no table {table}: its records were left out."));
             return Ok(0);
         };
@@ -91,13 +100,14 @@ impl Staging {
             // What has two records swap a name must not meet the old holder of it: all that changed
             // goes first.
             for line in &lines {
-                match (Loader::of(&line.table), bytes_of_hex(&line.key)) {
+                match (TableAccess::of(&line.table), bytes_of_hex(&line.key)) {
                     (Some(loader), Some(key)) => (loader.remove)(tx, &key)?,
                     _ => damages.push(format!("A change of {} cannot be read.", line.table)),
                 }
             }
             for line in lines {
-                let (Some(loader), Some(record)) = (Loader::of(&line.table), line.record) else {
+                let (Some(loader), Some(record)) = (TableAccess::of(&line.table), line.record)
+                else {
                     continue;
                 };
                 let json = record.to_string();
@@ -153,13 +163,22 @@ pub(super) fn take(
     Ok((digest.finish() == hash).then_some(incoming))
 }
 
-/// Makes a file durable and moves it to where it rests.
+/// Makes a file durable and moves it to where it rests; while that is out of order, a restore of many
+/// hours waits for a while.
 pub(super) async fn keep(blobs: &Blobs, incoming: Incoming) -> Result<()> {
     let spooled = incoming.finish().await?;
-    blobs.store(spooled.hash).await
+    let mut tries = 0..TRIES_MAX;
+    loop {
+        match blobs.store(spooled.hash).await {
+            Err(Error::Busy { retry_after_s, .. }) if tries.next().is_some() => {
+                tokio::time::sleep(Duration::from_secs(retry_after_s.clamp(1, 30))).await;
+            }
+            done => return done,
+        }
+    }
 }
 
-fn table_name(loader: &Loader) -> String {
+fn table_name(loader: &TableAccess) -> String {
     loader.table.name.replace('_', " ")
 }
 

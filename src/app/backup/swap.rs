@@ -55,19 +55,23 @@ impl Site {
     pub fn claim(data: &Path) -> Result<Self> {
         create_private_folder(data)
             .with_context(|| format!("making the data folder {}", data.display()))?;
+        let mut site = Site::claim_beside_portal(data)?;
+        let database = data.join(App::DATABASE);
+        if database.exists() {
+            let lock = locked(&database, false)?
+                .ok_or_else(|| busy("The portal in this data folder is running. Stop it first."))?;
+            site._database = Some(lock);
+        }
+        Ok(site)
+    }
+
+    /// For the server itself, which has the portal.
+    pub fn claim_beside_portal(data: &Path) -> Result<Self> {
         let folder = data.join(FOLDER);
         create_private_folder(&folder)?;
-        let busy = |message: &str| Error::Busy { message: message.into(), retry_after_s: 10 };
         let lock = locked(&folder.join(LOCK), true)?
             .ok_or_else(|| busy("Another restore is at work in this data folder."))?;
-        let database = data.join(App::DATABASE);
-        let database = match database.exists() {
-            false => None,
-            true => Some(locked(&database, false)?.ok_or_else(|| {
-                busy("The portal in this data folder is running. Stop it first.")
-            })?),
-        };
-        let site = Site { data: data.to_owned(), _lock: lock, _database: database };
+        let site = Site { data: data.to_owned(), _lock: lock, _database: None };
         site.clear()?;
         create_private_folder(&site.portal())?;
         Ok(site)
@@ -78,9 +82,26 @@ impl Site {
         self.data.join(FOLDER).join(PORTAL)
     }
 
+    /// Where else there is room for what is needed meanwhile.
+    pub fn folder(&self) -> PathBuf {
+        self.data.join(FOLDER)
+    }
+
     /// Swaps the new portal in; where the old one is now, if there was one. With `keeps_files`, the
     /// files stay and only the records are new.
     pub fn swap(self, now: Timestamp, keeps_files: bool) -> Result<Option<PathBuf>> {
+        let aside = self.complete(now, keeps_files)?;
+        carry_on(&self.data)?;
+        Ok(aside.exists().then_some(aside))
+    }
+
+    /// Leaves the new portal to whoever opens the data folder next: then it is swapped in.
+    pub fn leave(self, now: Timestamp, keeps_files: bool) -> Result<()> {
+        self.complete(now, keeps_files).map(drop)
+    }
+
+    /// Writes the note; where the old portal will be.
+    fn complete(&self, now: Timestamp, keeps_files: bool) -> Result<PathBuf> {
         let mut names: Vec<String> = RECORDS.map(String::from).to_vec();
         if !keeps_files {
             names.extend(FILES.map(String::from));
@@ -97,9 +118,7 @@ impl Site {
         file.sync_all()?;
         fs::rename(&unfinished, folder.join(NOTE))?;
         File::open(&folder)?.sync_all()?;
-        carry_on(&self.data)?;
-        let aside = self.data.join(note.aside);
-        Ok(aside.exists().then_some(aside))
+        Ok(self.data.join(note.aside))
     }
 
     /// Two restores may end in the same second.
@@ -117,6 +136,10 @@ impl Site {
         if_there(fs::remove_dir_all(folder.join(PORTAL))).context("clearing an earlier restore")?;
         Ok(())
     }
+}
+
+fn busy(message: &str) -> Error {
+    Error::Busy { message: message.into(), retry_after_s: 10 }
 }
 
 impl Drop for Site {

@@ -10,6 +10,7 @@ mod index_documents;
 mod merge_category;
 mod remove_blob;
 mod store_blob;
+mod verify_backups;
 
 pub(super) use self::remove_blob::GRACE;
 use super::App;
@@ -23,11 +24,12 @@ use crate::{
 /// # Errors
 /// Whatever stopped it: the worker tries again later.
 pub(super) async fn run(app: &App, job: &Job) -> Result<()> {
-    match job.task {
+    match job.task.clone() {
         Task::StoreBlob { blob } => store_blob::run(app, blob).await,
         Task::ExtractBlob { blob } => extract_blob::run(app, blob).await,
         Task::BackUp => back_up::run(app, job.id).await,
         Task::Drill => drill::run(app, job.id).await,
+        Task::VerifyBackups { archive } => verify_backups::run(app, job.id, archive).await,
         Task::RemoveBlob { blob } => remove_blob::run(app, blob).await,
         Task::HandOver { from, to } => hand_over::run(app, job.id, from, to).await,
         Task::MergeCategory { from, to, .. } => merge_category::run(app, job.id, from, to).await,

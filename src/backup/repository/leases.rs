@@ -103,13 +103,14 @@ impl Repository {
             }
             // Gone meanwhile.
             let Some(json) = self.objects.read_plain(&path).await? else { continue };
-            let note = serde_json::from_slice::<Note>(&json).ok();
-            let Some(note) = note.filter(|note| note.counts(now)) else {
+            // A stranger's file says nothing to us, and stays.
+            let Ok(note) = serde_json::from_slice::<Note>(&json) else { continue };
+            if !note.counts(now) {
                 if kind == Kind::Prune {
                     self.objects.remove(&path).await?;
                 }
                 continue;
-            };
+            }
             let work = match (kind, note.kind) {
                 (Kind::Backup, Kind::Backup) => continue,
                 (_, Kind::Backup) => "A backup is being written to this repository",

@@ -55,6 +55,7 @@ pub use self::{
 };
 use super::{FORMAT, Fault, Key, Lock, Passphrase, Place, object_store, sealing};
 use crate::{
+    config::S3Config,
     error::{Error, Result},
     hash::{ContentHash, Digest},
 };
@@ -93,23 +94,17 @@ impl Repository {
         folder.join(CONFIG).exists()
     }
 
-    /// Opens a repository. Without the right key it can be written to, but not read.
+    /// Opens a repository. Without the right key it can be written to, but not read. `settings` say
+    /// how S3 is reached.
     ///
     /// # Errors
     /// `NotFound` when there is none; a [`Fault`] when it is of a later format or `key` does not
     /// open it.
-    pub async fn open(place: &Place, key: &Key) -> Result<Self> {
-        let objects = Objects::new(object_store(place, false)?);
-        let config = read_config(&objects).await?.ok_or_else(|| {
-            Error::NotFound(match place {
-                Place::Folder(folder) => {
-                    format!("There is no backup repository in {}.", folder.display())
-                }
-                Place::Bucket { bucket, prefix } => {
-                    format!("There is no backup repository in s3://{bucket}/{prefix}.")
-                }
-            })
-        })?;
+    pub async fn open(place: &Place, settings: &S3Config, key: &Key) -> Result<Self> {
+        let objects = Objects::at(place, object_store(place, settings, false)?);
+        let config = read_config(&objects)
+            .await?
+            .ok_or_else(|| Error::NotFound(format!("There is no backup repository in {place}.")))?;
         Repository::with(objects, config, key)
     }
 
@@ -119,12 +114,13 @@ impl Repository {
     /// `Conflict` when it should be encrypted and is not.
     pub async fn open_or_begin(
         place: &Place,
+        settings: &S3Config,
         lock: &Lock,
         key: &Key,
         now: Timestamp,
     ) -> Result<Self> {
         lock.check()?;
-        let objects = Objects::new(object_store(place, true)?);
+        let objects = Objects::at(place, object_store(place, settings, true)?);
         if read_config(&objects).await?.is_none() {
             let config = Config::new(lock, now)?.signed()?;
             let json = serde_json::to_vec_pretty(&config).context("writing a configuration")?;
@@ -156,6 +152,11 @@ impl Repository {
 
     pub fn id(&self) -> Uuid {
         self.id
+    }
+
+    /// Whether it still is the one that was opened.
+    async fn is_current(&self) -> Result<bool> {
+        Ok(read_config(&self.objects).await?.is_some_and(|config| config.id == self.id))
     }
 
     pub fn is_encrypted(&self) -> bool {

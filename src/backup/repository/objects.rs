@@ -12,25 +12,30 @@ use object_store::{
     ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, buffered::BufWriter,
     path::Path as Address,
 };
-use tokio::task;
+use tokio::runtime::Handle;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 use super::super::{
-    Fault, Key, Lock,
-    frames::{FrameReader, FrameWriter},
+    Key, Lock, Place,
+    frames::{self, FrameReader, FrameWriter},
     sealing,
 };
 use crate::{
+    blocking::blocking,
     error::{Error, Result},
     hash::{ContentHash, Digest},
+    s3,
 };
 
-/// What is larger goes to a bucket in pieces of this size.
+/// What is larger goes to a bucket in pieces of this size, so many of them at a time.
 const UPLOAD_BYTES: usize = 8 << 20;
+const UPLOADS_MAX: usize = 2;
 
 #[derive(Clone)]
 pub(super) struct Objects {
     store: Arc<dyn ObjectStore>,
+    /// The bucket, when it is one.
+    bucket: Option<Arc<str>>,
     pub lock: Lock,
     /// `None` in an encrypted repository: it can be written, not read.
     pub key: Key,
@@ -52,8 +57,12 @@ impl Written {
 }
 
 impl Objects {
-    pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Objects { store, lock: Lock::Open, key: Key::None }
+    pub fn at(place: &Place, store: Arc<dyn ObjectStore>) -> Self {
+        let bucket = match place {
+            Place::Folder(_) => None,
+            Place::Bucket { .. } => Some(place.to_string().into()),
+        };
+        Objects { store, bucket, lock: Lock::Open, key: Key::None }
     }
 
     /// Writes an object; `fill` brings its content, and an error of it leaves no object.
@@ -64,15 +73,21 @@ impl Objects {
     ) -> Result<Written> {
         let (store, lock, address) = (self.store.clone(), self.lock.clone(), Address::from(path));
         let written = blocking(move || {
-            let upload = BufWriter::with_capacity(store, address, UPLOAD_BYTES);
-            let counted = Counted { out: SyncIoBridge::new(upload), bytes: 0 };
-            let mut frames = FrameWriter::new(sealing::seal(counted, &lock)?, 0);
-            fill(&mut frames)?;
-            let mut counted = frames.finish()?.finish()?;
+            let upload = BufWriter::with_capacity(store, address, UPLOAD_BYTES)
+                .with_max_concurrency(UPLOADS_MAX);
+            let mut counted = Counted { out: SyncIoBridge::new(upload), bytes: 0 };
+            if let Err(fault) = write_sealed(&mut counted, &lock, fill) {
+                let mut upload = counted.out.into_inner();
+                // A bucket keeps, and charges for, the pieces of what was never ended.
+                if let Err(left) = Handle::current().block_on(upload.abort()) {
+                    tracing::warn!("ending an upload early: {left}");
+                }
+                return Err(fault);
+            }
             counted.out.shutdown()?;
             Ok(Written { objects: 1, bytes: counted.bytes })
         });
-        written.await.map_err(|fault| while_doing(fault, "writing", path))
+        written.await.map_err(|fault| self.while_doing(fault, "writing", path))
     }
 
     /// Hands the content of an object to `read`, on a thread that may wait. `None` when there is no
@@ -85,15 +100,18 @@ impl Objects {
         let found = match self.store.get(&Address::from(path)).await {
             Ok(found) => found,
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
-            Err(fault) => return Err(while_doing(failed(fault), "reading", path)),
+            Err(fault) => return Err(self.failed(fault, "reading", path)),
         };
         let pieces = StreamReader::new(found.into_stream().map_err(io::Error::from));
         let key = self.key.clone();
-        blocking(move || {
+        let read = blocking(move || {
             let opened = sealing::open(SyncIoBridge::new(pieces), &key)?;
             read(&mut FrameReader::new(opened)).map(Some)
+        });
+        read.await.map_err(|fault| match is_unreachable(&fault) {
+            true => self.while_doing(fault, "reading", path),
+            false => fault,
         })
-        .await
     }
 
     /// The whole content of a small object.
@@ -112,28 +130,37 @@ impl Objects {
         match bytes.await {
             Ok(bytes) => Ok(Some(bytes.to_vec())),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(fault) => Err(while_doing(failed(fault), "reading", path)),
+            Err(fault) => Err(self.failed(fault, "reading", path)),
         }
     }
 
     pub async fn write_plain(&self, path: &str, bytes: Vec<u8>) -> Result<()> {
         let written = self.store.put(&Address::from(path), bytes.into()).await;
-        written.map(drop).map_err(|fault| while_doing(failed(fault), "writing", path))
+        written.map(drop).map_err(|fault| self.failed(fault, "writing", path))
     }
 
     /// Writes what must not be there yet; that it is there is fine.
     pub async fn create(&self, path: &str, bytes: Vec<u8>) -> Result<()> {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        let content = bytes.clone();
         match self.store.put_opts(&Address::from(path), bytes.into(), options).await {
             Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
-            Err(fault) => Err(while_doing(failed(fault), "writing", path)),
+            // An S3 that cannot tell: of two at the same moment the second wins, and
+            // [`Adding::finish`](super::Adding::finish) tells the first.
+            Err(fault) if s3::Fault::of(&fault).is_not_implemented() => {
+                match self.read_plain(path).await? {
+                    Some(_) => Ok(()),
+                    None => self.write_plain(path, content).await,
+                }
+            }
+            Err(fault) => Err(self.failed(fault, "writing", path)),
         }
     }
 
     /// The objects below a folder, in the order of their names.
     pub async fn list(&self, folder: &str) -> Result<Vec<ObjectMeta>> {
         let listed = self.store.list(Some(&Address::from(folder))).try_collect::<Vec<_>>().await;
-        let mut listed = listed.map_err(|fault| while_doing(failed(fault), "listing", folder))?;
+        let mut listed = listed.map_err(|fault| self.failed(fault, "listing", folder))?;
         listed.sort_by(|one, other| one.location.cmp(&other.location));
         Ok(listed)
     }
@@ -142,10 +169,8 @@ impl Objects {
     pub async fn hashes(&self, folder: &str) -> Result<HashSet<ContentHash>> {
         let mut listed = self.store.list(Some(&Address::from(folder)));
         let mut hashes = HashSet::new();
-        while let Some(meta) = listed
-            .try_next()
-            .await
-            .map_err(|fault| while_doing(failed(fault), "listing", folder))?
+        while let Some(meta) =
+            listed.try_next().await.map_err(|fault| self.failed(fault, "listing", folder))?
         {
             hashes
                 .extend(meta.location.filename().and_then(|name| name.parse::<ContentHash>().ok()));
@@ -157,9 +182,43 @@ impl Objects {
     pub async fn remove(&self, path: &str) -> Result<()> {
         match self.store.delete(&Address::from(path)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(fault) => Err(while_doing(failed(fault), "removing", path)),
+            Err(fault) => Err(self.failed(fault, "removing", path)),
         }
     }
+
+    fn failed(&self, fault: object_store::Error, doing: &str, path: &str) -> Error {
+        self.while_doing(Error::Internal(fault.into()), doing, path)
+    }
+
+    /// Says what was being done; when a bucket was the reason, also what to do about it.
+    fn while_doing(&self, fault: Error, doing: &str, path: &str) -> Error {
+        let Error::Internal(chain) = fault else { return fault };
+        let Some(bucket) = &self.bucket else {
+            return Error::Internal(chain.context(format!("{doing} {path} in the repository")));
+        };
+        let known = chain.chain().find_map(way).map(s3::Fault::of);
+        let doing = format!("{doing} {path} in {bucket}");
+        Error::Internal(match known {
+            None => chain.context(doing),
+            Some(known) => {
+                let permission = "s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket";
+                let advice = known.advice(permission, bucket);
+                let reason = anyhow!(Unreachable(advice));
+                reason.context(known.text).context(doing)
+            }
+        })
+    }
+}
+
+fn write_sealed(
+    out: impl Write,
+    lock: &Lock,
+    fill: impl FnOnce(&mut dyn Write) -> Result<()>,
+) -> Result<()> {
+    let mut frames = FrameWriter::new(sealing::seal(out, lock)?, 0);
+    fill(&mut frames)?;
+    frames.finish()?.finish()?;
+    Ok(())
 }
 
 /// Where the object with this hash lies.
@@ -219,35 +278,34 @@ impl<W: Write> Write for Counted<W> {
     }
 }
 
-/// True for what the object itself is to blame for, and not the way to it.
-pub(super) fn is_damage(fault: &Error) -> bool {
-    let Error::Internal(chain) = fault else { return false };
-    chain.is::<Altered>()
-        || chain.chain().any(|cause| {
-            cause.downcast_ref::<io::Error>().is_some_and(|cause| {
-                matches!(cause.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
-                    || cause.get_ref().is_some_and(|inner| inner.is::<Fault>())
-            })
-        })
-}
+/// A bucket does not do what it is asked for; a sentence says what may help.
+#[derive(Debug)]
+struct Unreachable(String);
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    task::spawn_blocking(work).await.unwrap_or_else(|end| Err(Error::Internal(anyhow!(end))))
-}
-
-fn while_doing(fault: Error, doing: &str, path: &str) -> Error {
-    match fault {
-        Error::Internal(chain) => {
-            Error::Internal(chain.context(format!("{doing} {path} in the repository")))
-        }
-        known => known,
+impl std::fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
     }
 }
 
-fn failed(fault: object_store::Error) -> Error {
-    Error::Internal(fault.into())
+impl std::error::Error for Unreachable {}
+
+/// True for what the way to an object is to blame for: nothing is known of the object.
+pub(super) fn is_unreachable(fault: &Error) -> bool {
+    let Error::Internal(chain) = fault else { return false };
+    let is_bad_place = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<io::Error>().is_some_and(frames::is_bad_place)
+    };
+    chain.chain().any(|cause| cause.is::<Unreachable>() || way(cause).is_some())
+        && !chain.chain().any(is_bad_place)
+}
+
+/// The error of the way, also inside one of a reader.
+fn way<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a object_store::Error> {
+    let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    cause
+        .downcast_ref::<object_store::Error>()
+        .or_else(|| inner.and_then(|inner| inner.downcast_ref()))
 }
 
 /// The text of a small object that must be there.

@@ -9,7 +9,11 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Repository, Snapshot};
-use crate::{clock::Clock, error::Result, hash::ContentHash};
+use crate::{
+    clock::Clock,
+    error::{Error, Result},
+    hash::ContentHash,
+};
 
 /// Which snapshots stay: those that any of these rules keeps, and always the newest. Days, weeks
 /// (ISO 8601) and months are those of UTC, and each keeps its newest.
@@ -68,17 +72,45 @@ impl Repository {
     /// `Busy` while a backup is being written. When a snapshot that stays cannot be read, nothing
     /// that it may need is removed.
     pub async fn prune(&self, retention: Retention, clock: &Clock) -> Result<Pruned> {
+        let keeps = |snapshots: &[Snapshot]| {
+            let moments: Vec<_> = snapshots.iter().map(|one| one.created_at).collect();
+            Ok(retention.keeps(&moments))
+        };
+        self.prune_all_but(keeps, clock).await
+    }
+
+    /// Removes one snapshot, and all that nobody names any more.
+    ///
+    /// # Errors
+    /// As [`prune`](Self::prune), and `NotFound`.
+    pub async fn remove(&self, id: &str, clock: &Clock) -> Result<Pruned> {
+        let keeps = |snapshots: &[Snapshot]| match snapshots.iter().any(|one| one.id == id) {
+            true => Ok(snapshots.iter().map(|one| one.id != id).collect()),
+            false => Err(Error::NotFound(format!("There is no snapshot {id}."))),
+        };
+        self.prune_all_but(keeps, clock).await
+    }
+
+    /// `keeps` says of each snapshot whether it stays.
+    async fn prune_all_but(
+        &self,
+        keeps: impl FnOnce(&[Snapshot]) -> Result<Vec<bool>>,
+        clock: &Clock,
+    ) -> Result<Pruned> {
         let lease = self.lease(Kind::Prune, clock).await?;
-        let pruned = self.prune_alone(retention).await;
+        let pruned = self.prune_alone(keeps).await;
         lease.release().await?;
         pruned
     }
 
-    async fn prune_alone(&self, retention: Retention) -> Result<Pruned> {
+    async fn prune_alone(
+        &self,
+        keeps: impl FnOnce(&[Snapshot]) -> Result<Vec<bool>>,
+    ) -> Result<Pruned> {
         let snapshots = self.snapshots().await?;
-        let moments: Vec<_> = snapshots.iter().map(|one| one.created_at).collect();
+        let kept = keeps(&snapshots)?;
         let (kept, gone): (Vec<_>, Vec<_>) =
-            snapshots.into_iter().zip(retention.keeps(&moments)).partition(|(_, kept)| *kept);
+            snapshots.into_iter().zip(kept).partition(|(_, kept)| *kept);
         let kept: Vec<Snapshot> = kept.into_iter().map(|(snapshot, _)| snapshot).collect();
         let mut pruned = Pruned { snapshots_kept: kept.len() as u64, ..Pruned::default() };
         // Read before anything goes: what cannot be read stops it here.

@@ -174,6 +174,14 @@ impl Adding {
                 retry_after_s: 1,
             });
         }
+        if !self.repository.is_current().await? {
+            return Err(Error::Busy {
+                message: "Another run began this repository at the same moment. Start this one \
+                          again."
+                    .into(),
+                retry_after_s: 1,
+            });
+        }
         let id = Uuid::new_v4().simple().to_string()[..8].to_owned();
         let snapshot = Snapshot { created_at: manifest.head.created_at, id };
         let json = serde_json::to_vec(&manifest).context("writing a manifest")?;

@@ -7,7 +7,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 
 use super::{
     Repository,
-    objects::{self, copy_hashed, is_damage},
+    objects::{self, copy_hashed, is_unreachable},
 };
 use crate::{
     error::{Error, Result},
@@ -147,9 +147,7 @@ impl Verified {
     fn note(&mut self, path: &str, fault: Error) -> Result<()> {
         let what = match &fault {
             Error::NotFound(_) => format!("{path} is missing."),
-            Error::Internal(chain) if is_damage(&fault) || !chain.is::<object_store::Error>() => {
-                format!("{path} is damaged.")
-            }
+            Error::Internal(_) if !is_unreachable(&fault) => format!("{path} is damaged."),
             // What its beginning says makes no sense: a flipped byte there.
             Error::Invalid { message, .. } if *message == super::Fault::NotABackup.to_string() => {
                 format!("{path} is damaged.")

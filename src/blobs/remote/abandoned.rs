@@ -8,8 +8,12 @@ use jiff::Timestamp;
 use object_store::path::Path as Key;
 use object_store::signer::Method;
 
-use super::{Direction, Remote, failed, fault::Fault, fault::tag};
-use crate::{blobs::layout::FileName, error::Result};
+use super::{Direction, Remote, failed};
+use crate::{
+    blobs::layout::FileName,
+    error::Result,
+    s3::{Fault, tag},
+};
 
 /// Pages of a listing: a thousand uploads each.
 const PAGES_MAX: usize = 100;

@@ -1,7 +1,7 @@
 //! Whether everything works that the portal needs of S3, step by step; what does not is named with
 //! the setting or the permission that mends it.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use object_store::{
@@ -10,24 +10,27 @@ use object_store::{
     path::Path as Key,
     signer::{Method, SignedUrlOptions, Signer},
 };
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Remote, fault::Fault};
+use super::Remote;
+use crate::s3::Fault;
 
 const CONTENT: &[u8] = b"Appliance looks whether it can use this storage.";
 const NAME: &str = "attachment; filename*=UTF-8''%C3%A9%E0%B7%83%E6%96%87.txt";
 
 /// One thing that was tried.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckStep {
     /// Such as "Write a file".
-    pub what: &'static str,
+    pub what: Cow<'static, str>,
     /// What Amazon's policies call it.
-    pub permission: &'static str,
+    pub permission: Cow<'static, str>,
     pub outcome: Outcome,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Works,
     /// The portal works without it; a sentence says what is lost.
@@ -61,10 +64,6 @@ impl Remote {
         let mut steps = Steps { remote: self, steps: Vec::new() };
 
         let written = steps.take("Write a file", "s3:PutObject", self.check_write(&key).await);
-        let skip = |steps: &mut Steps, what, permission| {
-            let outcome = Outcome::Skipped;
-            steps.steps.push(CheckStep { what, permission, outcome });
-        };
         let reading = [
             ("Read a file", "s3:GetObject"),
             ("Read a part of a file", "s3:GetObject"),
@@ -76,7 +75,9 @@ impl Remote {
             ("Delete a file", "s3:DeleteObject"),
         ];
         if !written {
-            reading.into_iter().for_each(|(what, permission)| skip(&mut steps, what, permission));
+            for (what, permission) in reading {
+                steps.note(what, permission, Outcome::Skipped);
+            }
             return steps.steps;
         }
         let outcomes = [
@@ -221,8 +222,13 @@ impl Steps<'_> {
             Err(Wrong::Answer(advice)) => Outcome::Fails { advice, detail: String::new() },
         };
         let works = outcome == Outcome::Works;
-        self.steps.push(CheckStep { what, permission, outcome });
+        self.note(what, permission, outcome);
         works
+    }
+
+    fn note(&mut self, what: &'static str, permission: &'static str, outcome: Outcome) {
+        let (what, permission) = (what.into(), permission.into());
+        self.steps.push(CheckStep { what, permission, outcome });
     }
 
     /// As a policy names it.

@@ -1,79 +1,40 @@
-//! S3, and whatever speaks it: reading, listing and deleting objects, each request behind a
-//! [breaker](breaker). How a file gets there is in [`upload`]; what may be wrong, in [`check`].
+//! S3, and whatever speaks it. How a file gets there is in [`upload`], how it comes back in
+//! [`reading`], and what may be wrong in [`check`].
 //!
-//! There are two breakers. An S3 that takes no more files (its disk is full, a permission is
-//! missing) still serves those it has, and must not take the readers down.
+//! Each request passes one of two breakers ([`guarding`]). An S3 that takes no more files (its disk is
+//! full, a permission is missing) still serves those it has, and must not take the readers down.
 
 mod abandoned;
 mod breaker;
 mod check;
-mod credentials;
-mod fault;
+mod guarding;
+mod reading;
 mod upload;
 
-use std::{
-    env, fs,
-    ops::Range,
-    path::PathBuf,
-    str::FromStr,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow};
-use futures_util::{StreamExt, TryStreamExt};
 use object_store::{
-    BackoffConfig, Certificate, ClientOptions, GetOptions, GetRange, ObjectStore, ObjectStoreExt,
-    PutPayload, RetryConfig,
-    aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, Checksum},
+    ObjectStoreExt,
+    aws::AmazonS3,
     path::Path as Key,
     signer::{Method, SignedUrlOptions, Signer, Url},
 };
 use tokio::sync::{Semaphore, watch};
 
-use self::{
-    breaker::{Breaker, IsOpen, Pass},
-    credentials::Found,
-    fault::Fault,
-    upload::Journal,
-};
+use self::{breaker::Breaker, upload::Journal};
 pub use self::{
     breaker::{BreakerStatus, LastError},
     check::{CheckStep, Outcome},
 };
-use super::{
-    layout::{self, FileName},
-    objects::{self, Object},
-    opening::{Opened, Source},
-};
+use super::layout::FileName;
 use crate::{
     clock::Clock,
-    config::{Encryption, S3Config, StorageConfig},
+    config::{S3Config, StorageConfig},
     error::{Error, Result},
     hash::ContentHash,
+    s3::{self, Fault, Patience},
 };
-
-/// Fail fast: the breaker and the jobs try again, and they know better when.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Between two pieces of an answer; a whole body may take as long as it needs.
-const READ_TIMEOUT: Duration = Duration::from_secs(20);
-const RETRIES_MAX: usize = 1;
-const RETRY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What a probe reads and writes.
-const PROBE: &str = "appliance-probe";
-
-/// Variables of a role; those of a key are read in [`credentials`].
-const ROLE_VARIABLES: [&str; 8] = [
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_ROLE_ARN",
-    "AWS_ROLE_SESSION_NAME",
-    "AWS_ENDPOINT_URL_STS",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-    "AWS_METADATA_ENDPOINT",
-];
 
 pub(super) struct Remote {
     store: AmazonS3,
@@ -109,22 +70,13 @@ impl Remote {
         outage_pause_max: Duration,
     ) -> Result<Arc<Self>> {
         let s3 = &config.s3;
-        let certificates = read_certificates(s3)?;
-        let found = credentials::find(s3, |name| env::var(name).ok())?;
-        let store = client(s3, found, &certificates)
-            .with_context(|| format!("opening the bucket {}", s3.bucket))?;
-        let mut http = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .read_timeout(READ_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none());
-        for (_, certificate) in certificates {
-            http = http.add_root_certificate(certificate);
-        }
+        // The breaker and the jobs try again, and they know better when.
+        let clients = s3::connect(s3, Patience::SHORT)?;
         let journal = Journal::open(journal).context("opening the notes about uploads to S3")?;
         let in_flight_mib_max = config.parts_in_flight * upload::PART_MIB_MIN;
         Ok(Arc::new(Remote {
-            store,
-            http: http.build().context("making a client for S3")?,
+            store: clients.store,
+            http: clients.http,
             config: s3.clone(),
             journal: Arc::new(journal),
             reads: Breaker::new(clock.clone(), outage_pause_max),
@@ -153,92 +105,6 @@ impl Remote {
     /// Shows `true` while files can be brought there.
     pub fn watch_writes(&self) -> watch::Receiver<bool> {
         self.writes.watch()
-    }
-
-    /// The object, or a range of it, whose end is cut at its size; `None` when there is none. The
-    /// bytes are those that S3 sends: whoever asked compares the hash.
-    pub async fn get(
-        self: &Arc<Self>,
-        hash: ContentHash,
-        range: Option<Range<u64>>,
-    ) -> Result<Option<Opened>> {
-        let wanted = match range {
-            None => None,
-            // Nothing can be asked for; the size tells whether that nothing is inside.
-            Some(range) if range.start >= range.end => return self.get_nothing(hash, range).await,
-            // Some servers count in signed numbers.
-            Some(range) if range.end > i64::MAX as u64 => Some(GetRange::Offset(range.start)),
-            Some(range) => Some(GetRange::Bounded(range)),
-        };
-        let range = wanted.clone();
-        let options = GetOptions { range: wanted, ..GetOptions::default() };
-        let pass = self.admit(Direction::Read)?;
-        let key = self.key(hash);
-        let found = self.judged(Direction::Read, pass, self.store.get_opts(&key, options).await)?;
-        let found = match (found, range) {
-            (Ok(found), _) => found,
-            (Err(fault), _) if fault.is_missing_object() => return Ok(None),
-            (Err(fault), Some(GetRange::Bounded(range))) if fault.is_unsatisfiable_range() => {
-                return self.get_nothing(hash, range).await;
-            }
-            (Err(fault), Some(GetRange::Offset(start))) if fault.is_unsatisfiable_range() => {
-                return self.get_nothing(hash, start..u64::MAX).await;
-            }
-            (Err(fault), _) => return Err(failed(fault, || format!("reading object {key}"))),
-        };
-        let (size_bytes, range) = (found.meta.size, found.range.clone());
-        let remote = Arc::clone(self);
-        let pieces = found.into_stream().map_err(move |error| {
-            let fault = Fault::of(&error);
-            if fault.is_outage() {
-                remote.note_outage(Direction::Read, pass, &fault);
-            }
-            std::io::Error::other(format!("the file storage broke off: {}", fault.text))
-        });
-        let source = Source::Stream(exactly(pieces.boxed(), range.end - range.start));
-        Ok(Some(Opened { size_bytes, range, source }))
-    }
-
-    /// An empty range, which HTTP cannot ask for.
-    async fn get_nothing(
-        self: &Arc<Self>,
-        hash: ContentHash,
-        range: Range<u64>,
-    ) -> Result<Option<Opened>> {
-        let Some(object) = self.head(hash).await? else { return Ok(None) };
-        let range = super::opening::cut(range, object.size_bytes)?;
-        let source = Source::Stream(futures_util::stream::empty().boxed());
-        Ok(Some(Opened { size_bytes: object.size_bytes, range: range.start..range.start, source }))
-    }
-
-    /// What is known about an object; `None` when there is none.
-    pub async fn head(self: &Arc<Self>, hash: ContentHash) -> Result<Option<Object>> {
-        let pass = self.admit(Direction::Read)?;
-        let key = self.key(hash);
-        match self.judged(Direction::Read, pass, self.store.head(&key).await)? {
-            Ok(meta) => objects::object(FileName::source(hash), &meta).map(Some),
-            Err(fault) if fault.is_missing_object() => Ok(None),
-            Err(fault) => Err(failed(fault, || format!("looking at object {key}"))),
-        }
-    }
-
-    /// Every source whose hash begins with this byte, in order. Memory: one 256th of all.
-    pub async fn list(self: &Arc<Self>, first_byte: u8) -> Result<Vec<Object>> {
-        let pass = self.admit(Direction::Read)?;
-        let folder = self.full_key(&layout::folder_name(first_byte));
-        let listed = self.store.list(Some(&folder)).try_collect::<Vec<_>>().await;
-        let metas = self
-            .judged(Direction::Read, pass, listed)?
-            .map_err(|fault| failed(fault, || format!("listing the objects in {folder}")))?;
-        let mut objects = Vec::new();
-        for meta in metas {
-            let name = meta.location.filename().and_then(|name| name.parse::<FileName>().ok());
-            if let Some(name) = name.filter(|name| name.derived.is_none()) {
-                objects.push(objects::object(name, &meta)?);
-            }
-        }
-        objects.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(objects)
     }
 
     /// Deletes an object; that there is none is fine.
@@ -296,226 +162,8 @@ impl Remote {
             prefix => Key::from(format!("{prefix}/{key}")),
         }
     }
-
-    // Behind the breakers
-
-    fn breaker(&self, direction: Direction) -> &Breaker {
-        match direction {
-            Direction::Read => &self.reads,
-            Direction::Write | Direction::Delete => &self.writes,
-        }
-    }
-
-    fn admit(&self, direction: Direction) -> Result<Pass> {
-        self.breaker(direction).admit().map_err(|open| unavailable(direction, open))
-    }
-
-    /// Tells the breaker how a request went. What says nothing about S3 itself is given back.
-    fn judged<T>(
-        self: &Arc<Self>,
-        direction: Direction,
-        pass: Pass,
-        outcome: object_store::Result<T>,
-    ) -> Result<Result<T, Fault>> {
-        let fault = match outcome {
-            Ok(value) => return Ok(Ok(value)),
-            Err(error) => Fault::of(&error),
-        };
-        if !fault.is_outage() || (direction == Direction::Delete && fault.is_refusal()) {
-            return Ok(Err(fault));
-        }
-        self.note_outage(direction, pass, &fault);
-        let open = self.breaker(direction).admit().err();
-        Err(unavailable(direction, open.unwrap_or(IsOpen { retry_after_s: 1 })))
-    }
-
-    fn note_outage(self: &Arc<Self>, direction: Direction, pass: Pass, fault: &Fault) {
-        if self.breaker(direction).failed(pass, fault.text.clone()) {
-            let store = self.name();
-            match direction {
-                Direction::Read => {
-                    tracing::warn!(
-                        "{store} cannot be read; only files on this machine can: {}",
-                        fault.text
-                    );
-                }
-                Direction::Write | Direction::Delete => {
-                    tracing::warn!(
-                        "{store} takes no files; they wait on this machine: {}",
-                        fault.text
-                    );
-                }
-            }
-            tokio::spawn(probe_until_it_works(Arc::downgrade(self), direction));
-        }
-    }
-
-    /// Does what has failed, with an object that matters to nobody.
-    async fn probe(&self, direction: Direction) -> Result<(), Fault> {
-        let key = self.full_key(PROBE);
-        let outcome = match direction {
-            Direction::Read => self.store.head(&key).await.map(drop),
-            Direction::Write | Direction::Delete => {
-                self.store.put(&key, PutPayload::from_static(b"probe")).await.map(drop)
-            }
-        };
-        match outcome.map_err(|error| Fault::of(&error)) {
-            Err(fault) if direction != Direction::Read || fault.is_outage() => Err(fault),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Runs beside everything else while a breaker is open, so that no reader has to be the one who
-/// waits. Ends with the last handle.
-async fn probe_until_it_works(remote: Weak<Remote>, direction: Direction) {
-    loop {
-        let probe_at = remote.upgrade().and_then(|remote| remote.breaker(direction).probe_at());
-        let Some(probe_at) = probe_at else { return };
-        tokio::time::sleep_until(probe_at.into()).await;
-        let Some(remote) = remote.upgrade() else { return };
-        let breaker = remote.breaker(direction);
-        match remote.probe(direction).await {
-            Ok(()) => {
-                let since = breaker.probe_succeeded().map(|since| since.to_string());
-                tracing::info!(since, "{} works again", remote.name());
-                return;
-            }
-            Err(fault) => breaker.probe_failed(fault.text),
-        }
-    }
-}
-
-/// For the user; the operator finds the reason in the log and the status.
-fn unavailable(direction: Direction, open: IsOpen) -> Error {
-    let message = match direction {
-        Direction::Read => {
-            "This file cannot be read at the moment, because the file storage does not answer. It \
-             is not lost: try again in a minute."
-        }
-        Direction::Write | Direction::Delete => {
-            "The file storage takes no files at the moment. Try again in a minute."
-        }
-    };
-    Error::Busy { message: message.to_owned(), retry_after_s: open.retry_after_s }
 }
 
 fn failed(fault: Fault, doing: impl FnOnce() -> String) -> Error {
     Error::Internal(anyhow!(fault.text).context(doing()))
-}
-
-/// So many bytes and no others; a body that ends early is an error.
-fn exactly(pieces: super::opening::Pieces, size_bytes: u64) -> super::opening::Pieces {
-    let counted =
-        futures_util::stream::try_unfold((pieces, size_bytes), |(mut pieces, left)| async move {
-            match pieces.try_next().await? {
-                Some(piece) if piece.len() as u64 <= left => {
-                    let left = left - piece.len() as u64;
-                    Ok(Some((piece, (pieces, left))))
-                }
-                None if left == 0 => Ok(None),
-                Some(_) => {
-                    Err(std::io::Error::other("the file storage sent more than it announced"))
-                }
-                None => Err(std::io::Error::new(
-                    std::io::ErrorKind::UnexpectedEof,
-                    "the file storage broke off",
-                )),
-            }
-        });
-    counted.boxed()
-}
-
-/// The certificates of `ca_file`, for both clients.
-fn read_certificates(config: &S3Config) -> Result<Vec<(Certificate, reqwest::Certificate)>> {
-    let path = &config.ca_file;
-    if path.as_os_str().is_empty() {
-        return Ok(Vec::new());
-    }
-    let refuse = |reason: String| {
-        Error::invalid(format!("storage.s3.ca_file: {} {reason}.", path.display()))
-    };
-    let pem = fs::read(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
-    let no_pem = |reason: &dyn std::fmt::Display| {
-        refuse(format!("does not hold certificates in PEM: {reason}"))
-    };
-    let ours = Certificate::from_pem_bundle(&pem).map_err(|error| no_pem(&error))?;
-    let plain = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| no_pem(&error))?;
-    if ours.is_empty() {
-        return Err(no_pem(&"there is none"));
-    }
-    Ok(ours.into_iter().zip(plain).collect())
-}
-
-fn client(
-    config: &S3Config,
-    found: Found,
-    certificates: &[(Certificate, reqwest::Certificate)],
-) -> Result<AmazonS3> {
-    let mut options = ClientOptions::new()
-        .with_allow_http(config.allow_http)
-        .with_connect_timeout(CONNECT_TIMEOUT)
-        .with_read_timeout(READ_TIMEOUT)
-        .with_timeout_disabled();
-    for (certificate, _) in certificates {
-        options = options.with_root_certificate(certificate.clone());
-    }
-    let retry = RetryConfig {
-        backoff: BackoffConfig { init_backoff: Duration::from_millis(100), ..Default::default() },
-        max_retries: RETRIES_MAX,
-        retry_timeout: RETRY_TIMEOUT,
-    };
-    let mut builder = AmazonS3Builder::new()
-        .with_bucket_name(&config.bucket)
-        .with_region(config.region().unwrap_or_default())
-        .with_virtual_hosted_style_request(!config.path_style)
-        .with_client_options(options)
-        .with_retry(retry)
-        // One object at a time, as every provider knows it.
-        .with_disable_bulk_delete(true)
-        // The server compares it with what arrived, of every object and every part.
-        .with_checksum_algorithm(Checksum::SHA256);
-    if let Some(endpoint) = endpoint(config) {
-        builder = builder.with_endpoint(endpoint);
-    }
-    let encryption = match config.encryption {
-        Encryption::None => None,
-        Encryption::Aes256 => Some("AES256"),
-        Encryption::Kms => Some("aws:kms"),
-    };
-    let key = (!config.kms_key.is_empty()).then_some(config.kms_key.as_str());
-    let settings = [("aws_server_side_encryption", encryption), ("aws_sse_kms_key_id", key)];
-    for (name, value) in settings {
-        if let Some(value) = value {
-            let name = AmazonS3ConfigKey::from_str(name).context("naming a setting")?;
-            builder = builder.with_config(name, value);
-        }
-    }
-    match found {
-        Found::Key { id, secret, token } => {
-            builder = builder.with_access_key_id(id).with_secret_access_key(secret);
-            if let Some(token) = token {
-                builder = builder.with_token(token);
-            }
-        }
-        Found::Role => {
-            for name in ROLE_VARIABLES {
-                let key = AmazonS3ConfigKey::from_str(&name.to_ascii_lowercase());
-                if let (Ok(value), Ok(key)) = (env::var(name), key) {
-                    builder = builder.with_config(key, value);
-                }
-            }
-        }
-    }
-    Ok(builder.build().context("making a client for S3")?)
-}
-
-/// Where the bucket is, unless it is Amazon's: `object_store` wants its name in the host already.
-fn endpoint(config: &S3Config) -> Option<String> {
-    let endpoint = config.endpoint.trim_end_matches('/');
-    match (endpoint.split_once("://"), config.path_style) {
-        (None, _) => None,
-        (Some(_), true) => Some(endpoint.to_owned()),
-        (Some((scheme, host)), false) => Some(format!("{scheme}://{}.{host}", config.bucket)),
-    }
 }

@@ -28,11 +28,12 @@ use object_store::{
 };
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Direction, Remote, failed, fault::Fault};
+use super::{Direction, Remote, failed};
 use crate::{
     blobs::disk,
     error::{Error, Result},
     hash::{ContentHash, Digest},
+    s3::Fault,
 };
 
 /// Large enough that requests cost little, small enough for several in memory.

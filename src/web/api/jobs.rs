@@ -48,6 +48,7 @@ pub enum TaskName {
     IndexDocuments,
     BackUp,
     Drill,
+    VerifyBackups,
 }
 
 impl JobView {
@@ -64,6 +65,7 @@ impl JobView {
                 Task::IndexDocuments { .. } => TaskName::IndexDocuments,
                 Task::BackUp => TaskName::BackUp,
                 Task::Drill => TaskName::Drill,
+                Task::VerifyBackups { .. } => TaskName::VerifyBackups,
             },
             state: job.state,
             attempts: job.attempts,

@@ -26,6 +26,7 @@ pub mod groups;
 pub mod media;
 pub mod users;
 
+pub mod backups;
 pub mod events;
 pub mod jobs;
 pub mod settings;

@@ -36,12 +36,16 @@ pub async fn probe(doors: Doors, config: &Config) -> Result<()> {
 }
 
 async fn connect(door: SocketAddr, config: &Config) -> Result<TcpStream> {
-    let ip = match door.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
+    // A socket for both kinds of addresses may be there without one of IPv6 on this machine.
+    let (v4, v6) = (IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST));
+    let addresses = match door.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => vec![v4],
+        IpAddr::V6(ip) if ip.is_unspecified() => vec![v6, v4],
+        ip => vec![ip],
     };
-    let mut stream = TcpStream::connect((ip, door.port())).await.context("connecting")?;
+    let addresses: Vec<SocketAddr> =
+        addresses.into_iter().map(|ip| SocketAddr::new(ip, door.port())).collect();
+    let mut stream = TcpStream::connect(addresses.as_slice()).await.context("connecting")?;
     let own = stream.local_addr().context("reading the own address")?.ip().to_canonical();
     if config.proxy_protocol && config.trusted_proxies.contains(&own) {
         stream.write_all(PROXY_HEADER).await.context("asking")?;

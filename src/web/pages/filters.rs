@@ -6,7 +6,7 @@ use std::{borrow::Cow, fmt::Display};
 use askama::{Result, Values, filters::Safe};
 
 use super::format;
-use crate::web::assets;
+use crate::web::{assets, content::percent_encoded};
 
 /// A number that a template may hand on, however many references askama puts before it.
 pub trait Count {
@@ -52,7 +52,7 @@ pub fn number(value: impl Count, _: &dyn Values) -> Result<String> {
 /// `{{ total|counted("document", "documents") }}` → `1,204 documents`.
 #[askama::filter_fn]
 pub fn counted(value: impl Count, _: &dyn Values, one: &str, many: &str) -> Result<String> {
-    Ok(format::count(value.value(), one, many))
+    Ok(format::counted(value.value(), one, many))
 }
 
 /// `{{ duration_ms|duration }}` → `1.5 s`.
@@ -70,13 +70,13 @@ pub fn initials(name: impl Display, _: &dyn Values) -> Result<String> {
 /// Text that somebody wrote as paragraphs, with `code` between backticks.
 #[askama::filter_fn]
 pub fn prose(text: impl Display, _: &dyn Values) -> Result<Safe<String>> {
-    Ok(Safe(format::prose(&text.to_string())))
+    Ok(Safe(super::prose::prose(&text.to_string())))
 }
 
 /// `?q={{ text|query_value }}`.
 #[askama::filter_fn]
 pub fn query_value(text: impl Display, _: &dyn Values) -> Result<String> {
-    Ok(format::query_value(&text.to_string()))
+    Ok(percent_encoded(&text.to_string()))
 }
 
 /// The noun alone: `{{ total|noun("document", "documents") }}`.

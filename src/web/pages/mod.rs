@@ -17,6 +17,7 @@ mod parts;
 pub mod accent;
 pub mod filters;
 pub mod format;
+pub mod prose;
 
 // the pages themselves
 pub mod account;
@@ -150,6 +151,7 @@ pub enum Place {
     Categories,
     Documents,
     Jobs,
+    Backups,
     Audit,
     Settings,
     Https,
@@ -174,6 +176,7 @@ impl Place {
             Place::Categories => "categories",
             Place::Documents => "documents",
             Place::Jobs => "jobs",
+            Place::Backups => "backups",
             Place::Audit => "audit",
             Place::Settings => "settings",
             Place::Https => "https",

@@ -113,6 +113,6 @@ pub async fn empty(
         .await;
     }
     let deleted = app.empty_trash(member.actor()).await?;
-    let deleted = format::count(deleted, "document is", "documents are");
+    let deleted = format::counted(deleted, "document is", "documents are");
     Ok(Go::to("/trash").saying(format!("{deleted} deleted for good.")).response())
 }

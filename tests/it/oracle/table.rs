@@ -141,7 +141,7 @@ pub fn rows() -> Vec<Row> {
     rows.extend(pages());
     rows.extend(account_pages());
     rows.extend(admin_pages());
-    rows.extend(people_pages());
+    rows.extend(users_pages());
     rows
 }
 
@@ -257,6 +257,10 @@ fn administration_api() -> Vec<Row> {
         row("GET /api/admin/jobs/{id}", May(operate)),
         row("POST /api/admin/jobs/{id}/retry", May(operate)),
         row("POST /api/admin/jobs/{id}/cancel", May(operate)),
+        row("GET /api/admin/backups", May(operate)),
+        row("POST /api/admin/backups", May(operate)),
+        row("GET /api/admin/backups/{id}/download", May(operate)).nothing(),
+        row("DELETE /api/admin/backups/{id}", May(operate)).nothing(),
         row("GET /api/admin/settings", May(Govern)),
         row("PATCH /api/admin/settings", May(Govern)).json(json!({})),
         row("POST /api/admin/settings/logo", May(Govern)).file(),
@@ -270,6 +274,9 @@ fn pages() -> Vec<Row> {
         row("GET /api/docs", Open),
         row("GET /setup/{token}", Open).nothing(),
         row("POST /setup/{token}", Open).form("organization=Ours").nothing(),
+        row("GET /setup/{token}/restore", Open).nothing(),
+        row("GET /setup/{token}/restore/state", Open).nothing(),
+        row("POST /setup/{token}/restore", Open).file().nothing(),
         row("GET /sign-in", Open),
         row("POST /sign-in", Nobody).form("name=nobody&password=nothing"),
         row("POST /sign-out", Member).form("").last(),
@@ -339,6 +346,18 @@ fn admin_pages() -> Vec<Row> {
         row("POST /admin/jobs/retry-failed", May(operate)).form(""),
         row("POST /admin/jobs/{id}/retry", May(operate)).form(""),
         row("POST /admin/jobs/{id}/cancel", May(operate)).form(""),
+        row("GET /admin/backups", May(operate)),
+        row("GET /admin/backups/state", May(operate)),
+        row("POST /admin/backups/plan", May(operate)).form(
+            "every_hours=24&at=03:00&keep_last=3&keep_daily=7&keep_weekly=5&keep_monthly=12&\
+             encryption=none&ship_every_seconds=0&drill_every_days=7",
+        ),
+        row("POST /admin/backups/make", May(operate)).form(""),
+        row("POST /admin/backups/drill", May(operate)).form(""),
+        row("POST /admin/backups/verify", May(operate)).form(""),
+        row("GET /admin/backups/{id}/download", May(operate)).nothing(),
+        row("POST /admin/backups/{id}/download", May(operate)).form("confirmed=1").nothing(),
+        row("POST /admin/backups/{id}/delete", May(operate)).form("confirmed=1").nothing(),
         row("GET /admin/audit", May(Govern)),
         row("GET /admin/settings", May(Govern)),
         row("POST /admin/settings", May(Govern)).form("name="),
@@ -350,7 +369,7 @@ fn admin_pages() -> Vec<Row> {
     ]
 }
 
-fn people_pages() -> Vec<Row> {
+fn users_pages() -> Vec<Row> {
     vec![
         row("GET /admin/people", May(Govern)),
         row("GET /admin/people/new", May(Govern)),

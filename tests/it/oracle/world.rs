@@ -237,6 +237,8 @@ impl World {
             ("/admin/categories", category.to_owned()),
             ("/api/admin/jobs", job.to_string()),
             ("/admin/jobs", job.to_string()),
+            ("/api/admin/backups", "appliance-none-20261121T100000Z.tar.zst".into()),
+            ("/admin/backups", "appliance-none-20261121T100000Z.tar.zst".into()),
         ]);
     }
 

@@ -74,6 +74,19 @@ impl S3Server {
         StorageConfig { backend: Backend::S3, cache_mb: 0, s3, ..StorageConfig::default() }
     }
 
+    /// The same for a portal whose files are on the disk, and only its backups here: in
+    /// `s3://documents/…`.
+    pub fn for_backups(&self, through: Option<&FaultProxy>) -> StorageConfig {
+        let s3 = self.storage(through).s3;
+        let s3 = S3Config { bucket: String::new(), prefix: String::new(), ..s3 };
+        StorageConfig { s3, ..StorageConfig::default() }
+    }
+
+    /// A file below the bucket.
+    pub fn in_bucket(&self, key: &str) -> PathBuf {
+        self.root.path().join(BUCKET).join(key)
+    }
+
     /// The file of an object, to look at it or to damage it.
     pub fn object(&self, key: &str) -> PathBuf {
         self.root.path().join(BUCKET).join(PREFIX).join(key)
@@ -111,6 +124,8 @@ pub enum Disturbance {
     /// After so many requests, counted from now, nothing is answered any more; `true` when the last
     /// one of them is carried out and its answer lost.
     StopAfter(u64, bool),
+    /// The same, and every later connection is closed at once.
+    BreakAfter(u64, bool),
 }
 
 pub const SLOW_DOWN: Disturbance = Disturbance::Answer(503, "SlowDown");
@@ -221,8 +236,13 @@ async fn pass_on(
         Disturbance::Only(wanted, inner) if wanted == method => *inner,
         Disturbance::Only(..) => Disturbance::None,
         Disturbance::StopAfter(last, _) if number > last => Disturbance::Silence,
-        Disturbance::StopAfter(last, true) if number == last => Disturbance::LoseAnswer,
-        Disturbance::StopAfter(..) => Disturbance::None,
+        Disturbance::BreakAfter(last, _) if number > last => Disturbance::Refuse,
+        Disturbance::StopAfter(last, true) | Disturbance::BreakAfter(last, true)
+            if number == last =>
+        {
+            Disturbance::LoseAnswer
+        }
+        Disturbance::StopAfter(..) | Disturbance::BreakAfter(..) => Disturbance::None,
         other => other,
     };
     let length = content_length(&head);

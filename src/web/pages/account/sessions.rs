@@ -48,7 +48,7 @@ pub async fn end(
 
 pub async fn end_others(app: Data<App>, member: Member, _form: Form<Empty>) -> Result<Go> {
     let ended = app.write_as(member.actor(), sessions::end_others).await?;
-    let ended = format::count(ended as u64, "other session has", "other sessions have");
+    let ended = format::counted(ended as u64, "other session has", "other sessions have");
     Ok(Go::to("/account/sessions").saying(format!("{ended} ended.")))
 }
 

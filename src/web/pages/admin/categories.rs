@@ -21,8 +21,11 @@ use crate::{
         body::Form,
         fault::Result,
         pages::{
-            FormErrors, Go, HiddenField, Html, Page, Place, confirm::Question,
-            documents::library::Address, filters, page, sign_in::Empty,
+            FormErrors, Go, HiddenField, Html, Page, Place,
+            confirm::{Confirmation, Question},
+            documents::library::Address,
+            filters, page,
+            sign_in::Empty,
         },
     },
 };
@@ -59,7 +62,8 @@ pub struct NameForm {
 #[serde(default)]
 pub struct MergeForm {
     into: String,
-    confirmed: String,
+    #[serde(flatten)]
+    asked: Confirmation,
 }
 
 pub async fn show(app: Data<App>, request: HttpRequest, member: Member) -> Result<HttpResponse> {
@@ -114,7 +118,7 @@ pub async fn merge(
         Ok(ends) => ends,
         Err(error) => return shown(&app, &request, &member, String::new(), Err(error)).await,
     };
-    if form.confirmed != "1" {
+    if !form.asked.is_confirmed() {
         return Question {
             question: format!("Merge “{}” into “{}”?", from.name, into.name),
             detail: "All its documents move into the other category, and this one goes away."

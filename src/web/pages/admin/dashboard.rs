@@ -7,7 +7,7 @@ use askama::Template;
 
 use super::{
     Sidebar,
-    audit::{self, AuditRow},
+    events::{self as event_rows, EventRow},
     jobs::{self as job_rows, JobRow},
 };
 use crate::{
@@ -40,7 +40,7 @@ pub struct DashboardPage {
     pub health: Vec<HealthCheck>,
     /// The latest that failed or are running.
     pub jobs: Vec<JobRow>,
-    pub activity: Vec<AuditRow>,
+    pub activity: Vec<EventRow>,
     pub version: String,
     pub running_since: Moment,
 }
@@ -98,7 +98,7 @@ pub async fn show(app: Data<App>, request: HttpRequest, member: Member) -> Resul
     }
     let (actor, organization) = (member.actor(), member.organization);
     let statistics = app.statistics(member.actor()).await?;
-    let (people, people_active_this_week) = app.count_people(member.actor()).await?;
+    let (people, people_active_this_week) = app.count_users(member.actor()).await?;
     let filter = Filter::default();
     let (activity, _) = app
         .store
@@ -121,7 +121,7 @@ pub async fn show(app: Data<App>, request: HttpRequest, member: Member) -> Resul
         storage: operation.storage,
         health: operation.health,
         jobs: operation.jobs,
-        activity: activity.into_iter().map(|event| audit::row(event, now)).collect(),
+        activity: activity.into_iter().map(|event| event_rows::row(event, now)).collect(),
         version: env!("CARGO_PKG_VERSION").into(),
         running_since: Moment::new(app.started_at, now),
     })

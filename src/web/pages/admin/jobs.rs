@@ -270,6 +270,6 @@ pub async fn cancel(
 
 pub async fn retry_failed(app: Data<App>, member: Member, _form: Form<Empty>) -> Result<Go> {
     let count = app.retry_failed(member.actor()).await?;
-    let said = format!("{} again.", format::count(count, "job starts", "jobs start"));
+    let said = format!("{} again.", format::counted(count, "job starts", "jobs start"));
     Ok(Go::to("/admin/jobs").saying(said))
 }

@@ -3,15 +3,16 @@
 //! The navigation on the left shows how many jobs have failed, so every page carries a
 //! [`Sidebar`].
 
-pub mod audit;
+pub mod backups;
 pub mod categories;
 pub mod dashboard;
 pub mod documents;
+pub mod events;
 pub mod groups;
 pub mod https;
 pub mod jobs;
-pub mod people;
 pub mod settings;
+pub mod users;
 
 use crate::{
     app::App,
@@ -28,7 +29,7 @@ pub struct Sidebar {
     pub failed_jobs: u64,
     /// People, the audit log, settings.
     pub may_govern: bool,
-    /// Jobs, HTTPS.
+    /// Jobs, backups, HTTPS.
     pub may_operate: bool,
 }
 
@@ -47,7 +48,7 @@ impl Sidebar {
     pub fn shows(&self, key: &str) -> bool {
         match key {
             "dashboard" | "people" | "audit" | "settings" => self.may_govern,
-            "jobs" | "https" => self.may_operate,
+            "jobs" | "backups" | "https" => self.may_operate,
             _ => true,
         }
     }

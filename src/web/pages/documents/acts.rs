@@ -9,10 +9,13 @@ use actix_web::{
 use crate::{
     app::App,
     domain::{
+        access::Actor,
         documents::{self, Document},
         versions::{self, Version},
     },
+    error::Result as DomainResult,
     id::Id,
+    store::WriteTx,
     web::{
         auth::Member,
         body::Form,
@@ -25,18 +28,13 @@ use crate::{
     },
 };
 
-fn to_page(document: &Document) -> Go {
-    Go::to(format!("/documents/{}", document.id))
-}
-
 pub async fn publish(
     app: Data<App>,
     member: Member,
     id: Path<Id<Document>>,
     _form: Form<Empty>,
 ) -> Result<Go> {
-    let (actor, id) = (member.actor(), *id);
-    let document = app.change(actor, move |tx, actor| documents::publish(tx, actor, id)).await?;
+    let document = act(&app, &member, *id, documents::publish).await?;
     Ok(to_page(&document).saying(format!("“{}” is published.", document.title)))
 }
 
@@ -46,11 +44,10 @@ pub async fn withdraw(
     id: Path<Id<Document>>,
     _form: Form<Empty>,
 ) -> Result<Go> {
-    let (actor, id) = (member.actor(), *id);
-    let document = app.change(actor, move |tx, actor| documents::withdraw(tx, actor, id)).await?;
+    let document = act(&app, &member, *id, documents::withdraw).await?;
     Ok(to_page(&document)
         .saying(format!("“{}” is a draft again.", document.title))
-        .with_undo(format!("/documents/{id}/publish")))
+        .with_undo(format!("/documents/{}/publish", document.id)))
 }
 
 pub async fn archive(
@@ -59,11 +56,10 @@ pub async fn archive(
     id: Path<Id<Document>>,
     _form: Form<Empty>,
 ) -> Result<Go> {
-    let (actor, id) = (member.actor(), *id);
-    let document = app.change(actor, move |tx, actor| documents::archive(tx, actor, id)).await?;
+    let document = act(&app, &member, *id, documents::archive).await?;
     Ok(to_page(&document)
         .saying(format!("“{}” is in the archive.", document.title))
-        .with_undo(format!("/documents/{id}/unarchive")))
+        .with_undo(format!("/documents/{}/unarchive", document.id)))
 }
 
 pub async fn unarchive(
@@ -72,8 +68,7 @@ pub async fn unarchive(
     id: Path<Id<Document>>,
     _form: Form<Empty>,
 ) -> Result<Go> {
-    let (actor, id) = (member.actor(), *id);
-    let document = app.change(actor, move |tx, actor| documents::publish(tx, actor, id)).await?;
+    let document = act(&app, &member, *id, documents::publish).await?;
     Ok(to_page(&document).saying(format!("“{}” is back in the library.", document.title)))
 }
 
@@ -83,11 +78,10 @@ pub async fn trash(
     id: Path<Id<Document>>,
     _form: Form<Empty>,
 ) -> Result<Go> {
-    let (actor, id) = (member.actor(), *id);
-    let document = app.change(actor, move |tx, actor| documents::trash(tx, actor, id)).await?;
+    let document = act(&app, &member, *id, documents::trash).await?;
     Ok(Go::to("/documents")
         .saying(format!("“{}” is in the trash.", document.title))
-        .with_undo(format!("/documents/{id}/restore")))
+        .with_undo(format!("/documents/{}/restore", document.id)))
 }
 
 pub async fn restore(
@@ -96,8 +90,7 @@ pub async fn restore(
     id: Path<Id<Document>>,
     _form: Form<Empty>,
 ) -> Result<Go> {
-    let (actor, id) = (member.actor(), *id);
-    let document = app.change(actor, move |tx, actor| documents::restore(tx, actor, id)).await?;
+    let document = act(&app, &member, *id, documents::restore).await?;
     Ok(to_page(&document).saying(format!("“{}” is restored.", document.title)))
 }
 
@@ -141,4 +134,15 @@ pub async fn make_current(
         app.change(actor, move |tx, actor| versions::make_current(tx, actor, id, version)).await?;
     let number = document.current.as_ref().map_or(0, |file| file.number);
     Ok(to_page(&document).saying(format!("Version {number} is current now.")))
+}
+
+/// What such a button does, once the member may do it.
+type Act = fn(&mut WriteTx, &Actor, Id<Document>) -> DomainResult<Document>;
+
+async fn act(app: &App, member: &Member, id: Id<Document>, act: Act) -> DomainResult<Document> {
+    app.change(member.actor(), move |tx, actor| act(tx, actor, id)).await
+}
+
+fn to_page(document: &Document) -> Go {
+    Go::to(format!("/documents/{}", document.id))
 }

@@ -136,7 +136,7 @@ impl DocumentForm {
         let groups = audience.groups.into_iter().map(|(group, members)| {
             let id = group.id.to_string();
             let selected = self.groups.contains(&id);
-            let detail = format::count(members, "member", "members");
+            let detail = format::counted(members, "member", "members");
             Choice { value: id, label: group.name, detail, selected }
         });
         let people = audience.people.into_iter().filter_map(|person| {

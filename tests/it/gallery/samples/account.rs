@@ -9,12 +9,15 @@ use appliance::{
         confirm::ConfirmPage,
         documents::FileFace,
         failure::{Failure, FailurePage, PlainFailurePage},
-        setup::{SetupExpiredPage, SetupPage},
+        setup::{
+            SetupExpiredPage, SetupPage,
+            restore::{RestorePage, RestoreState, RestoreStateFragment},
+        },
         trash::{TrashPage, TrashedDocument},
     },
 };
 
-use super::{super::Exhibit, admin, minutes_ago, page, reader, stranger};
+use super::{super::Exhibit, admin, fragment, minutes_ago, page, reader, stranger};
 
 pub fn all() -> Vec<Exhibit> {
     let mut exhibits = account();
@@ -157,6 +160,18 @@ fn trash() -> Vec<Exhibit> {
 fn setup() -> Vec<Exhibit> {
     let mut errors = FormErrors::none();
     errors.add("password", "This password is among the most common ones. Choose another.");
+    let failed = RestoreState::Form { failed: Some("The passphrase is wrong.".to_owned()) };
+    let running = RestoreState::Running {
+        step: "Restoring files: 1,204 of 88,120".to_owned(),
+        percent: Some(1),
+    };
+    let restore = |state| RestorePage {
+        page: stranger(),
+        errors: FormErrors::none(),
+        token: "2fA8kQ".to_owned(),
+        source: "/srv/backups".to_owned(),
+        state,
+    };
     let blank = SetupPage {
         page: Page { organization: "Appliance".to_owned(), ..Page::default() },
         errors: FormErrors::none(),
@@ -168,6 +183,14 @@ fn setup() -> Vec<Exhibit> {
     };
     vec![
         page("setup", &blank),
+        page("setup-restore", &restore(RestoreState::Form { failed: None })),
+        page("setup-restore-failed", &restore(failed)),
+        page("setup-restore-running", &restore(running.clone())),
+        page("setup-restore-done", &restore(RestoreState::Done)),
+        fragment(
+            "setup-restore-state",
+            &RestoreStateFragment { token: "2fA8kQ".to_owned(), state: running },
+        ),
         page("setup-wrong", &SetupPage { errors, username: "ana".to_owned(), ..blank.clone() }),
         page("setup-expired", &SetupExpiredPage { page: blank.page }),
     ]

@@ -5,15 +5,19 @@ use appliance::{
         accent::Accent,
         admin::{
             Sidebar,
-            audit::{AuditPage, AuditRow},
+            backups::{
+                BackupGroup, BackupRow, BackupsPage, BackupsState, BackupsStateFragment, PlanForm,
+                RunRow,
+            },
             categories::{CategoriesPage, CategoryRow},
             dashboard::{DashboardPage, HealthCheck, Storage, StoragePart},
             documents::{DocumentRow, DocumentsPage},
+            events::{EventRow, EventsPage},
             groups::{GroupPage, GroupRow, GroupsPage},
             https::{CertificateRow, HttpsPage},
             jobs::{JobRow, JobRowsFragment, JobState, JobsPage},
-            people::{AccountFields, NewPersonPage, PeoplePage, PersonPage, PersonRow},
             settings::SettingsPage,
+            users::{AccountFields, NewUserPage, UserPage, UserRow, UsersPage},
         },
         documents::{FileFace, Status, Visibility},
     },
@@ -31,9 +35,15 @@ pub fn all() -> Vec<Exhibit> {
         page("admin-jobs-empty", &jobs_page(Vec::new())),
         fragment("job-rows", &JobRowsFragment { page: admin(Place::Jobs), jobs: jobs() }),
         page("admin-audit", &audit(activity())),
-        page("admin-audit-empty", &AuditPage { is_filtered: true, ..audit(Vec::new()) }),
+        page("admin-audit-empty", &EventsPage { is_filtered: true, ..audit(Vec::new()) }),
         page("admin-settings", &settings()),
         page("admin-https", &https()),
+        page("admin-backups", &backups(backups_state())),
+        page("admin-backups-empty", &backups(BackupsState::default())),
+        fragment(
+            "backups-state",
+            &BackupsStateFragment { page: admin(Place::Backups), state: backups_state() },
+        ),
     ];
     exhibits.extend(people());
     exhibits.extend(groups());
@@ -44,6 +54,73 @@ pub fn all() -> Vec<Exhibit> {
 
 fn sidebar() -> Sidebar {
     Sidebar { failed_jobs: 3, may_govern: true, may_operate: true }
+}
+
+fn backups(state: BackupsState) -> BackupsPage {
+    let mut errors = FormErrors::none();
+    errors.add("at", "A time of day looks like 03:00.");
+    BackupsPage {
+        page: admin(Place::Backups),
+        sidebar: sidebar(),
+        errors,
+        state,
+        plan: PlanForm {
+            is_on: "1".to_owned(),
+            target: "repository".to_owned(),
+            repository: "s3://halden-backups/portal".to_owned(),
+            every_hours: "24".to_owned(),
+            at: "25:00".to_owned(),
+            keep_last: "3".to_owned(),
+            keep_daily: "7".to_owned(),
+            keep_weekly: "5".to_owned(),
+            keep_monthly: "12".to_owned(),
+            encryption: "recipients".to_owned(),
+            recipients: "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p".to_owned(),
+            ship_every_seconds: "10".to_owned(),
+            drill_every_days: "7".to_owned(),
+            ..PlanForm::default()
+        },
+        has_passphrase: true,
+    }
+}
+
+fn backups_state() -> BackupsState {
+    let row = |id: &str, is_archive| BackupRow {
+        id: id.to_owned(),
+        created: minutes_ago(60 * 9),
+        holds: "1,204,311 records, 88,120 files".to_owned(),
+        size_bytes: Some(412_000_000_000),
+        is_encrypted: id.ends_with(".age"),
+        is_archive,
+    };
+    let run = |what, fault: Option<&str>| RunRow {
+        what,
+        tone: if fault.is_none() { Tone::Good } else { Tone::Bad },
+        place: "s3://halden-backups/portal".to_owned(),
+        summary: "1204311 records and 88120 files; 1.2 GB written".to_owned(),
+        fault: fault.map(str::to_owned),
+        finished: minutes_ago(60 * 9),
+        took_ms: 754_000,
+    };
+    BackupsState {
+        is_on: true,
+        is_encrypted: false,
+        place: "s3://halden-backups/portal".to_owned(),
+        last_success: Some(minutes_ago(60 * 9)),
+        next_run: Some(minutes_ago(-60 * 15)),
+        last_drill: None,
+        faults: vec![format!("The last rehearsal of a restore failed: {LONG}")],
+        jobs: jobs(),
+        groups: vec![
+            BackupGroup { heading: "Snapshots", backups: vec![row("3f9a0c11", false)] },
+            BackupGroup {
+                heading: "Archives",
+                backups: vec![row("appliance-halden-sn-20261121T030000Z.tar.zst.age", true)],
+            },
+        ],
+        snapshots_fault: Some("Nothing answers. Check the network.".to_owned()),
+        runs: vec![run("Backup", None), run("Check", Some(LONG))],
+    }
 }
 
 fn tab(label: &str, count: u64, selected: bool) -> ChoiceLink {
@@ -165,8 +242,8 @@ fn jobs_page(jobs: Vec<JobRow>) -> JobsPage {
     }
 }
 
-fn activity() -> Vec<AuditRow> {
-    let entry = |who: &str, what: &str, subject: &str, minutes| AuditRow {
+fn activity() -> Vec<EventRow> {
+    let entry = |who: &str, what: &str, subject: &str, minutes| EventRow {
         at: minutes_ago(minutes),
         who: who.to_owned(),
         what: what.to_owned(),
@@ -178,12 +255,12 @@ fn activity() -> Vec<AuditRow> {
         entry("Ana María López", "published", "Annual report 2025", 3),
         entry("Somebody", "failed to sign in as", "jonas", 14),
         entry("Þórunn Hallgrímsdóttir-Fernández de la Vega", "changed who can see", LONG, 200),
-        AuditRow { address: String::new(), ..entry("The system", "emptied the trash", "", 3000) },
+        EventRow { address: String::new(), ..entry("The system", "emptied the trash", "", 3000) },
     ]
 }
 
-fn audit(entries: Vec<AuditRow>) -> AuditPage {
-    AuditPage {
+fn audit(entries: Vec<EventRow>) -> EventsPage {
+    EventsPage {
         page: admin(Place::Audit),
         sidebar: sidebar(),
         people: any_and(&["Ana María López", "Jonas Berg"]),
@@ -280,7 +357,7 @@ fn account(groups: usize) -> AccountFields {
 }
 
 fn people() -> Vec<Exhibit> {
-    let row = |id: &str, name: &str, role: &str| PersonRow {
+    let row = |id: &str, name: &str, role: &str| UserRow {
         id: id.to_owned(),
         name: name.to_owned(),
         username: id.to_owned(),
@@ -291,13 +368,13 @@ fn people() -> Vec<Exhibit> {
         last_seen: (id != "new").then(|| minutes_ago(8)),
         documents: 1204,
     };
-    let list = PeoplePage {
+    let list = UsersPage {
         page: admin(Place::People),
         sidebar: sidebar(),
         query: String::new(),
         states: vec![tab("All", 214, true), tab("Active", 210, false), tab("Disabled", 4, false)],
         roles: any_and(&["Viewer", "Editor"]),
-        people: vec![
+        users: vec![
             row("ana", "Ana María López", "Admin"),
             row(
                 "thorunn.hallgrimsdottir",
@@ -310,7 +387,7 @@ fn people() -> Vec<Exhibit> {
         total: 214,
         pager: Pager { first_href: None, next_href: Some("/admin/people?after=x".to_owned()) },
     };
-    let person = PersonPage {
+    let person = UserPage {
         page: Page { flash: flash(Tone::Good, "Saved.", None), ..admin(Place::People) },
         sidebar: sidebar(),
         errors: FormErrors::none(),
@@ -332,11 +409,11 @@ fn people() -> Vec<Exhibit> {
         page("admin-people", &list),
         page(
             "admin-people-none",
-            &PeoplePage { people: Vec::new(), query: "zzz".to_owned(), ..list },
+            &UsersPage { users: Vec::new(), query: "zzz".to_owned(), ..list },
         ),
         page(
             "admin-person-new",
-            &NewPersonPage {
+            &NewUserPage {
                 page: admin(Place::People),
                 sidebar: sidebar(),
                 errors: FormErrors::of(&Error::invalid_field(
@@ -349,7 +426,7 @@ fn people() -> Vec<Exhibit> {
         page("admin-person", &person),
         page(
             "admin-person-last",
-            &PersonPage {
+            &UserPage {
                 is_oneself: true,
                 is_last_administrator: true,
                 is_disabled: true,

@@ -17,7 +17,7 @@ use appliance::{
             upload::{UploadLimits, UploadOutcome, UploadPage},
             visibility::VisibilityPage,
         },
-        format,
+        prose,
     },
 };
 
@@ -277,7 +277,7 @@ fn document_pages() -> Vec<Exhibit> {
                     stranger(),
                     document("handbook.md"),
                     Preview::Prose {
-                        html: format::page_of_prose("# Welcome\n\n- one\n- two\n\n> Quoted"),
+                        html: prose::page_of_prose("# Welcome\n\n- one\n- two\n\n> Quoted"),
                         is_cut: false,
                     },
                     reads,

@@ -140,7 +140,7 @@ async fn change_all(
     let outcomes = app.change_many(member.actor(), ids, change).await?;
     let done = outcomes.iter().filter(|(_, outcome)| outcome.is_ok());
     let done: Vec<String> = done.map(|(id, _)| id.to_string()).collect();
-    let many = format::count(done.len() as u64, "document is", "documents are");
+    let many = format::counted(done.len() as u64, "document is", "documents are");
     let said = format!("{many} {verb}.");
     let go = match outcomes.into_iter().find_map(|(_, outcome)| outcome.err()) {
         None => Go::to(to).saying(said),
@@ -167,7 +167,7 @@ async fn ask_visibility(
         errors,
         action: "/admin/documents/visibility".into(),
         back_href: PAGE.into(),
-        title: format::count(ids.len() as u64, "document", "documents"),
+        title: format::counted(ids.len() as u64, "document", "documents"),
         status: Status::Published,
         visibility: form.visibility_fields(app, member.actor()).await?,
         carried: ids.iter().map(|id| HiddenField::new("id", id.clone())).collect(),

@@ -8,8 +8,8 @@ use crate::{
         blobs::{Extraction, Facts},
         documents::{CurrentFile, Document},
     },
-    error::Result,
-    web::pages::{documents::card, format},
+    error::{Error, Result},
+    web::pages::{documents::card, prose},
 };
 
 /// How much of a text stands in the page.
@@ -34,7 +34,25 @@ const PICTURES: [&str; 8] = [
     "image/svg+xml",
 ];
 
-pub async fn preview_of(app: &App, actor: Actor, reading: &Reading) -> Result<Preview> {
+/// What to show of a file. Whatever becomes of its bytes, the page around it is there: then a
+/// sentence stands in the preview's place.
+pub async fn preview_of(app: &App, actor: Actor, reading: &Reading) -> Preview {
+    let reason = match found(app, actor, reading).await {
+        Ok(preview) => return preview,
+        Err(Error::Busy { .. }) => {
+            "There is no preview at the moment, because the file storage does not answer. Try again \
+             in a minute."
+        }
+        Err(fault) => {
+            let document = reading.found.document.id;
+            tracing::error!(%document, "a preview cannot be made: {}", fault.chain());
+            "There is no preview, because of a fault on our side."
+        }
+    };
+    Preview::None { reason: reason.into() }
+}
+
+async fn found(app: &App, actor: Actor, reading: &Reading) -> Result<Preview> {
     let document = &reading.found.document;
     if let Some(url) = &document.link {
         return Ok(Preview::Link { url: url.clone(), host: card::host(url) });
@@ -85,7 +103,13 @@ async fn of_read_file(
         return Ok(Preview::Pages(pages));
     }
     if file.media_type == "text/markdown" {
-        return markdown(app, actor, document).await;
+        match markdown(app, actor.clone(), document).await {
+            // Without its marks the text can be read too, and that is on this machine.
+            Err(fault) if facts.has_text => {
+                tracing::warn!(document = %document.id, "shown as text: {}", fault.chain());
+            }
+            shown => return shown,
+        }
     }
     if facts.has_text {
         let text = app.text(actor, document.id, TEXT_BYTES_MAX).await?;
@@ -110,7 +134,7 @@ async fn markdown(app: &App, actor: Actor, document: &Document) -> Result<Previe
     let opened = app.open_content(&content, Some(0..start)).await?;
     let source = opened.read(TEXT_CHARS_MAX).await?;
     let source = String::from_utf8_lossy(&source);
-    Ok(Preview::Prose { html: format::page_of_prose(&source), is_cut: start < size_bytes })
+    Ok(Preview::Prose { html: prose::page_of_prose(&source), is_cut: start < size_bytes })
 }
 
 /// The beginning of a text. Form feeds, which part its pages, become empty lines.

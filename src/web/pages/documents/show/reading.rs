@@ -51,7 +51,7 @@ pub async fn document_page(
     let reading = app.reading(visitor.actor(), id).await?;
     let now = app.clock.now();
     let page = page(request, visitor, Place::Library).await?;
-    let preview = preview_of(app, visitor.actor(), &reading).await?;
+    let preview = preview_of(app, visitor.actor(), &reading).await;
     let organization = reading.found.document.organization;
     let is_insider = decide(&visitor.actor, Action::ReadHistory(&reading.found.document)).is_ok();
     let may_audit = decide(&visitor.actor, Action::Govern(organization)).is_ok();
@@ -79,7 +79,7 @@ pub async fn preview(
     id: Path<Id<Document>>,
 ) -> Result<Html<PreviewFragment>> {
     let reading = app.reading(visitor.actor(), *id).await?;
-    let preview = preview_of(&app, visitor.actor(), &reading).await?;
+    let preview = preview_of(&app, visitor.actor(), &reading).await;
     Ok(Html(PreviewFragment {
         preview,
         document: details(reading, &visitor.actor, app.clock.now()),

@@ -1,0 +1,219 @@
+//! Archives: one file that holds everything, read again before it gets its name.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, anyhow};
+use tokio::runtime::Handle;
+use uuid::Uuid;
+
+use super::{
+    BackupWanted, FOLDER, Made,
+    gathering::{files, files_bytes, head, records},
+    making::{blocking, is_missing, made, reader},
+    stopping::{StopOnDrop, Stopped},
+};
+use crate::{
+    app::{App, Reporter},
+    backup::{self, ArchiveReader, ArchiveWriter, Kept, Key, Lock, Manifest, Written},
+    blobs::Blobs,
+    error::{Error, Result},
+    hash::{ContentHash, Digest},
+    host::disk,
+    store::Store,
+};
+
+impl App {
+    pub(super) async fn archive_to_folder(
+        &self,
+        wanted: &BackupWanted,
+        reporter: &Reporter,
+    ) -> Result<Made> {
+        let folder = self.config.data.join(FOLDER);
+        crate::app::create_private_folder(&folder)
+            .with_context(|| format!("making the folder {}", folder.display()))?;
+        remove_unfinished(&folder)?;
+        if !wanted.is_records_only {
+            let bytes = self.store.read(files_bytes).await?;
+            disk::require(&folder, bytes, u64::from(self.config.uploads.reserve_mb) << 20)?;
+        }
+        let unfinished = folder.join(format!("{UNFINISHED}{}", Uuid::new_v4()));
+        let remove = RemoveOnDrop(unfinished.clone());
+        let out = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&unfinished)
+            .with_context(|| format!("making {}", unfinished.display()))?;
+        let (written, mut made) = self.archive(out, wanted, reporter).await?;
+        let name = file_name(&made, &wanted.lock);
+        let path = folder.join(name);
+        reporter.begin("Verifying", Some(made.files_bytes));
+        let (key, report, file) = (Key::of(&wanted.lock), reporter.clone(), unfinished.clone());
+        let target = path.clone();
+        let damages = blocking(move || {
+            let damages = verify(&file, &key, written, &report)?;
+            fs::rename(&file, &target).context("naming the archive")?;
+            File::open(target.parent().unwrap_or(Path::new(".")))?.sync_all()?;
+            Ok(damages)
+        })
+        .await?;
+        std::mem::forget(remove);
+        made.place = path.display().to_string();
+        made.is_verified = true;
+        for damage in damages {
+            if !made.damages.contains(&damage) {
+                made.is_verified = false;
+                made.damages.push(damage);
+            }
+        }
+        Ok(made)
+    }
+
+    /// Writes an archive; the hash of what was written, and what was made.
+    pub(super) async fn archive(
+        &self,
+        out: File,
+        wanted: &BackupWanted,
+        reporter: &Reporter,
+    ) -> Result<(ContentHash, Made)> {
+        let (store, blobs) = (self.store.clone(), self.blobs.clone());
+        let (lock, records_only) = (wanted.lock.clone(), wanted.is_records_only);
+        let stop = StopOnDrop::default();
+        let (stopped, reporter) = (stop.stopped(), reporter.clone());
+        blocking(move || {
+            let hashed = Hashed { out, digest: Digest::new(), bytes: 0 };
+            let (hashed, manifest) =
+                write_archive(hashed, &store, &blobs, &lock, records_only, &reporter, &stopped)?;
+            // A pipe cannot be synced, and need not be.
+            if hashed.out.metadata()?.is_file() {
+                hashed.out.sync_all().context("writing the archive")?;
+            }
+            let written = Written { objects: 1, bytes: hashed.bytes };
+            Ok((hashed.digest.finish(), made(&manifest, written, lock != Lock::Open)))
+        })
+        .await
+    }
+}
+
+fn write_archive<W: Write>(
+    out: W,
+    store: &Store,
+    blobs: &Blobs,
+    lock: &Lock,
+    records_only: bool,
+    reporter: &Reporter,
+    stopped: &Stopped,
+) -> Result<(W, Manifest)> {
+    // One core is left to those who work meanwhile.
+    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get() / 2).max(1);
+    let (mut archive, files) = store.read_blocking(|tx| {
+        let mut archive = ArchiveWriter::begin(out, lock, head(tx, records_only)?, threads)?;
+        let each = |table, chunk| archive.records(table, &chunk);
+        records(tx, reporter, stopped, each)?;
+        Ok((archive, files(tx)?))
+    })?;
+    reporter.begin("Backing up files", Some(files.len() as u64));
+    for (hash, size_bytes) in files {
+        stopped.check()?;
+        match Handle::current().block_on(blobs.open(hash, None)) {
+            Ok(_) if records_only => archive.absent_file(hash, size_bytes)?,
+            Ok(opened) => {
+                let size_bytes = opened.size_bytes;
+                if archive.file(hash, size_bytes, reader(opened))? == Kept::Damaged {
+                    tracing::warn!(%hash, "a file is damaged, and so it is in the backup");
+                }
+            }
+            Err(fault) if is_missing(&fault) => archive.missing_file(hash, size_bytes)?,
+            Err(fault) => return Err(fault),
+        }
+        reporter.advance(1);
+    }
+    archive.finish()
+}
+
+/// `appliance-northlight-20261121T100000Z.tar.zst`.
+fn file_name(made: &Made, lock: &Lock) -> String {
+    let time = made.created_at.strftime("%Y%m%dT%H%M%SZ");
+    let end = if *lock == Lock::Open { "" } else { ".age" };
+    format!("appliance-{}-{time}.tar.zst{end}", made.instance)
+}
+
+/// Reads an archive again. One that is encrypted to a public key cannot be looked into: its bytes
+/// must be those that were written.
+fn verify(
+    path: &Path,
+    key: &Key,
+    written: ContentHash,
+    reporter: &Reporter,
+) -> Result<Vec<String>> {
+    let file = File::open(path).context("reading the archive again")?;
+    if *key == Key::None {
+        let mut hashed = Hashed { out: io::sink(), digest: Digest::new(), bytes: 0 };
+        io::copy(&mut &file, &mut hashed).context("reading the archive again")?;
+        if hashed.digest.finish() != written {
+            return Err(Error::Internal(anyhow!(
+                "the archive reads differently than it was written"
+            )));
+        }
+        use io::Seek;
+        (&file).rewind()?;
+    }
+    match ArchiveReader::open(file, key) {
+        Ok(archive) => Ok(backup::check(archive, |bytes| reporter.advance(bytes))?.1),
+        Err(Error::Invalid { message, .. }) if message == backup::Fault::Locked.to_string() => {
+            Ok(Vec::new())
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+const UNFINISHED: &str = ".unfinished-";
+
+/// Archives that a run which was cut off left behind. Another one may be under way: only what was
+/// not touched for an hour goes.
+fn remove_unfinished(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let is_ours = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
+        let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
+        if is_ours && age.as_secs() > 3_600 {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+struct RemoveOnDrop(PathBuf);
+
+impl Drop for RemoveOnDrop {
+    fn drop(&mut self) {
+        if let Err(fault) = fs::remove_file(&self.0) {
+            tracing::warn!("removing an unfinished archive: {fault}");
+        }
+    }
+}
+
+/// Counts and hashes what passes.
+struct Hashed<W> {
+    out: W,
+    digest: Digest,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.digest.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

@@ -1,0 +1,187 @@
+//! The backups of this portal: where its plan puts them, and the keys that it has kept for them.
+
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+};
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Drilled, FOLDER, Found, Listed, Source,
+    looking::{archives, list, prune, remove, verify},
+    source,
+};
+use crate::{
+    app::{App, Reporter},
+    backup::{Key, Passphrase, Pruned, Retention},
+    config::Config,
+    domain::{
+        access::{Action, Actor, decide},
+        backups::{self, Plan, Standing},
+        events::Verb,
+    },
+    error::{Error, Result},
+};
+
+/// The plan and how it goes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PlanView {
+    pub plan: Plan,
+    pub place: String,
+    pub standing: Standing,
+}
+
+impl PlanView {
+    /// For eyes and logs.
+    pub fn without_secrets(mut self) -> Self {
+        if !self.plan.passphrase.is_empty() {
+            self.plan.passphrase = "(set)".into();
+        }
+        self.plan.keys.clear();
+        self
+    }
+}
+
+impl App {
+    pub async fn backup_plan(&self) -> Result<PlanView> {
+        let (plan, standing) =
+            self.store.read(|tx| Ok((backups::plan(tx)?, backups::standing(tx)?))).await?;
+        let place = place_of(&self.config, plan.repository.as_deref());
+        Ok(PlanView { plan, place, standing })
+    }
+
+    /// The backups at a place, or where the plan puts them.
+    pub async fn backups(&self, place: Option<String>, key: Key) -> Result<Vec<Listed>> {
+        let (place, key) = self.known_backups(place, key).await?;
+        list(&self.config, &place, &key).await
+    }
+
+    pub async fn verify_backups(
+        &self,
+        place: Option<String>,
+        key: Key,
+        (all_data, mends): (bool, bool),
+        reporter: &Reporter,
+    ) -> Result<Found> {
+        let (place, key) = self.known_backups(place, key).await?;
+        verify(&self.config, &place, &key, all_data, mends, reporter).await
+    }
+
+    pub async fn prune_backups(
+        &self,
+        place: Option<String>,
+        key: Key,
+        retention: Retention,
+    ) -> Result<Pruned> {
+        let (place, key) = self.known_backups(place, key).await?;
+        prune(&self.config, &place, &key, retention, &self.clock).await
+    }
+
+    pub async fn drill_backup(
+        &self,
+        place: Option<String>,
+        key: Key,
+        reporter: &Reporter,
+    ) -> Result<Drilled> {
+        let (place, key) = self.known_backups(place, key).await?;
+        self.drill(Source::named(&place)?, key, reporter).await
+    }
+
+    /// The backups where the plan puts them.
+    pub async fn planned_backups(&self) -> Result<Vec<Listed>> {
+        self.backups(None, Key::None).await
+    }
+
+    /// Whether such a plan could work.
+    ///
+    /// # Errors
+    /// `Invalid` for a place, a public key or a passphrase that is none.
+    pub fn check_backup_plan(&self, plan: &Plan) -> Result<()> {
+        if let Some(repository) = &plan.repository {
+            source::place(repository)?;
+        }
+        super::plan::lock(plan).check()
+    }
+
+    /// Looks whether there is such an archive, for somebody who asks for it.
+    pub fn look_at_archive(&self, actor: &Actor, name: &str) -> Result<()> {
+        decide(actor, Action::Operate)?;
+        self.archive_path(name).map(drop)
+    }
+
+    /// The archives of the folder, the oldest first, whatever the plan says.
+    pub fn archives(&self) -> Result<Vec<Listed>> {
+        archives(&self.config.data.join(FOLDER))
+    }
+
+    /// Opens an archive for somebody who takes it away, and notes that; with its size.
+    ///
+    /// # Errors
+    /// `NotFound` for what is no archive in the folder.
+    pub async fn take_archive(&self, actor: Actor, name: String) -> Result<(File, u64)> {
+        decide(&actor, Action::Operate)?;
+        let path = self.archive_path(&name)?;
+        let file = File::open(&path).with_context(|| format!("opening {}", path.display()))?;
+        let size_bytes = file.metadata().context("looking at an archive")?.len();
+        self.write_as(actor, move |tx, actor| {
+            backups::note(tx, actor, Verb::BackupDownloaded, &name)
+        })
+        .await?;
+        Ok((file, size_bytes))
+    }
+
+    /// Deletes an archive, or a snapshot of the repository of the plan.
+    pub async fn delete_backup(&self, actor: Actor, id: String) -> Result<()> {
+        decide(&actor, Action::Operate)?;
+        match self.archive_path(&id) {
+            Ok(path) => fs::remove_file(path).context("deleting an archive")?,
+            Err(_) => {
+                let (place, key) = self.known_backups(None, Key::None).await?;
+                // Where the changes go on from is looked for anew.
+                let mut following = self.following.pause().await;
+                *following = None;
+                remove(&self.config, &place, &key, &id, &self.clock).await?;
+            }
+        }
+        self.write_as(actor, move |tx, actor| backups::note(tx, actor, Verb::BackupDeleted, &id))
+            .await
+    }
+
+    /// An archive by its name; nothing else that a name may stand for.
+    pub(super) fn archive_path(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.config.data.join(FOLDER);
+        let known = archives(&folder)?.into_iter().any(|one| one.id == name);
+        known
+            .then(|| folder.join(name))
+            .ok_or_else(|| Error::NotFound(format!("There is no backup {name}.")))
+    }
+
+    /// The place that was named or that the plan has, and the keys that open it.
+    pub(super) async fn known_backups(
+        &self,
+        named: Option<String>,
+        key: Key,
+    ) -> Result<(String, Key)> {
+        let plan = self.store.read(backups::plan).await?;
+        let place = place_of(&self.config, named.as_deref().or(plan.repository.as_deref()));
+        if key != Key::None {
+            return Ok((place, key));
+        }
+        let is_archive = !matches!(Source::named(&place), Ok(Source::Repository(_)));
+        let key = match is_archive {
+            true if !plan.passphrase.is_empty() => Key::Passphrase(Passphrase(plan.passphrase)),
+            true => Key::None,
+            false if plan.keys.is_empty() => Key::None,
+            false => Key::Identities(plan.keys.into_values().map(Passphrase).collect()),
+        };
+        Ok((place, key))
+    }
+}
+
+/// A place that was named, or the folder of archives.
+pub fn place_of(config: &Config, named: Option<&str>) -> String {
+    let folder = || config.data.join(FOLDER).display().to_string();
+    named.map_or_else(folder, str::to_owned)
+}

@@ -1,0 +1,120 @@
+//! Every request passes a [breaker](super::breaker), which learns how it went. While one is open, a
+//! probe runs beside everything else.
+
+use std::sync::{Arc, Weak};
+
+use object_store::{ObjectStoreExt, PutPayload};
+
+use super::{
+    Direction, Remote,
+    breaker::{Breaker, IsOpen, Pass},
+};
+use crate::{
+    error::{Error, Result},
+    s3::Fault,
+};
+
+/// What a probe reads and writes.
+const PROBE: &str = "appliance-probe";
+
+impl Remote {
+    fn breaker(&self, direction: Direction) -> &Breaker {
+        match direction {
+            Direction::Read => &self.reads,
+            Direction::Write | Direction::Delete => &self.writes,
+        }
+    }
+
+    pub(super) fn admit(&self, direction: Direction) -> Result<Pass> {
+        self.breaker(direction).admit().map_err(|open| unavailable(direction, open))
+    }
+
+    /// Tells the breaker how a request went. What says nothing about S3 itself is given back.
+    pub(super) fn judged<T>(
+        self: &Arc<Self>,
+        direction: Direction,
+        pass: Pass,
+        outcome: object_store::Result<T>,
+    ) -> Result<Result<T, Fault>> {
+        let fault = match outcome {
+            Ok(value) => return Ok(Ok(value)),
+            Err(error) => Fault::of(&error),
+        };
+        if !fault.is_outage() || (direction == Direction::Delete && fault.is_refusal()) {
+            return Ok(Err(fault));
+        }
+        self.note_outage(direction, pass, &fault);
+        let open = self.breaker(direction).admit().err();
+        Err(unavailable(direction, open.unwrap_or(IsOpen { retry_after_s: 1 })))
+    }
+
+    pub(super) fn note_outage(self: &Arc<Self>, direction: Direction, pass: Pass, fault: &Fault) {
+        if self.breaker(direction).failed(pass, fault.text.clone()) {
+            let store = self.name();
+            match direction {
+                Direction::Read => {
+                    tracing::warn!(
+                        "{store} cannot be read; only files on this machine can: {}",
+                        fault.text
+                    );
+                }
+                Direction::Write | Direction::Delete => {
+                    tracing::warn!(
+                        "{store} takes no files; they wait on this machine: {}",
+                        fault.text
+                    );
+                }
+            }
+            tokio::spawn(probe_until_it_works(Arc::downgrade(self), direction));
+        }
+    }
+
+    /// Does what has failed, with an object that matters to nobody.
+    async fn probe(&self, direction: Direction) -> Result<(), Fault> {
+        let key = self.full_key(PROBE);
+        let outcome = match direction {
+            Direction::Read => self.store.head(&key).await.map(drop),
+            Direction::Write | Direction::Delete => {
+                self.store.put(&key, PutPayload::from_static(b"probe")).await.map(drop)
+            }
+        };
+        match outcome.map_err(|error| Fault::of(&error)) {
+            Err(fault) if direction != Direction::Read || fault.is_outage() => Err(fault),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Runs beside everything else while a breaker is open, so that no reader has to be the one who
+/// waits. Ends with the last handle.
+async fn probe_until_it_works(remote: Weak<Remote>, direction: Direction) {
+    loop {
+        let probe_at = remote.upgrade().and_then(|remote| remote.breaker(direction).probe_at());
+        let Some(probe_at) = probe_at else { return };
+        tokio::time::sleep_until(probe_at.into()).await;
+        let Some(remote) = remote.upgrade() else { return };
+        let breaker = remote.breaker(direction);
+        match remote.probe(direction).await {
+            Ok(()) => {
+                let since = breaker.probe_succeeded().map(|since| since.to_string());
+                tracing::info!(since, "{} works again", remote.name());
+                return;
+            }
+            Err(fault) => breaker.probe_failed(fault.text),
+        }
+    }
+}
+
+/// For the user; the operator finds the reason in the log and the status.
+fn unavailable(direction: Direction, open: IsOpen) -> Error {
+    let message = match direction {
+        Direction::Read => {
+            "This file cannot be read at the moment, because the file storage does not answer. It \
+             is not lost: try again in a minute."
+        }
+        Direction::Write | Direction::Delete => {
+            "The file storage takes no files at the moment. Try again in a minute."
+        }
+    };
+    Error::Busy { message: message.to_owned(), retry_after_s: open.retry_after_s }
+}

@@ -1,0 +1,129 @@
+//! Reading and listing objects. What comes is what S3 sends, no byte more or less; whoever asked
+//! compares the hash.
+
+use std::{ops::Range, sync::Arc};
+
+use futures_util::{StreamExt, TryStreamExt};
+use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+
+use super::{Direction, Remote, failed};
+use crate::{
+    blobs::{
+        layout::{self, FileName},
+        objects::{self, Object},
+        opening::{self, Opened, Pieces, Source},
+    },
+    error::Result,
+    hash::ContentHash,
+    s3::Fault,
+};
+
+impl Remote {
+    /// The object, or a range of it, whose end is cut at its size; `None` when there is none. The
+    /// bytes are those that S3 sends: whoever asked compares the hash.
+    pub async fn get(
+        self: &Arc<Self>,
+        hash: ContentHash,
+        range: Option<Range<u64>>,
+    ) -> Result<Option<Opened>> {
+        let wanted = match range {
+            None => None,
+            // Nothing can be asked for; the size tells whether that nothing is inside.
+            Some(range) if range.start >= range.end => return self.get_nothing(hash, range).await,
+            // Some servers count in signed numbers.
+            Some(range) if range.end > i64::MAX as u64 => Some(GetRange::Offset(range.start)),
+            Some(range) => Some(GetRange::Bounded(range)),
+        };
+        let range = wanted.clone();
+        let options = GetOptions { range: wanted, ..GetOptions::default() };
+        let pass = self.admit(Direction::Read)?;
+        let key = self.key(hash);
+        let found = self.judged(Direction::Read, pass, self.store.get_opts(&key, options).await)?;
+        let found = match (found, range) {
+            (Ok(found), _) => found,
+            (Err(fault), _) if fault.is_missing_object() => return Ok(None),
+            (Err(fault), Some(GetRange::Bounded(range))) if fault.is_unsatisfiable_range() => {
+                return self.get_nothing(hash, range).await;
+            }
+            (Err(fault), Some(GetRange::Offset(start))) if fault.is_unsatisfiable_range() => {
+                return self.get_nothing(hash, start..u64::MAX).await;
+            }
+            (Err(fault), _) => return Err(failed(fault, || format!("reading object {key}"))),
+        };
+        let (size_bytes, range) = (found.meta.size, found.range.clone());
+        let remote = Arc::clone(self);
+        let pieces = found.into_stream().map_err(move |error| {
+            let fault = Fault::of(&error);
+            if fault.is_outage() {
+                remote.note_outage(Direction::Read, pass, &fault);
+            }
+            std::io::Error::other(format!("the file storage broke off: {}", fault.text))
+        });
+        let source = Source::Stream(exactly(pieces.boxed(), range.end - range.start));
+        Ok(Some(Opened { size_bytes, range, source }))
+    }
+
+    /// An empty range, which HTTP cannot ask for.
+    async fn get_nothing(
+        self: &Arc<Self>,
+        hash: ContentHash,
+        range: Range<u64>,
+    ) -> Result<Option<Opened>> {
+        let Some(object) = self.head(hash).await? else { return Ok(None) };
+        let range = opening::cut(range, object.size_bytes)?;
+        let source = Source::Stream(futures_util::stream::empty().boxed());
+        Ok(Some(Opened { size_bytes: object.size_bytes, range: range.start..range.start, source }))
+    }
+
+    /// What is known about an object; `None` when there is none.
+    pub async fn head(self: &Arc<Self>, hash: ContentHash) -> Result<Option<Object>> {
+        let pass = self.admit(Direction::Read)?;
+        let key = self.key(hash);
+        match self.judged(Direction::Read, pass, self.store.head(&key).await)? {
+            Ok(meta) => objects::object(FileName::source(hash), &meta).map(Some),
+            Err(fault) if fault.is_missing_object() => Ok(None),
+            Err(fault) => Err(failed(fault, || format!("looking at object {key}"))),
+        }
+    }
+
+    /// Every source whose hash begins with this byte, in order. Memory: one 256th of all.
+    pub async fn list(self: &Arc<Self>, first_byte: u8) -> Result<Vec<Object>> {
+        let pass = self.admit(Direction::Read)?;
+        let folder = self.full_key(&layout::folder_name(first_byte));
+        let listed = self.store.list(Some(&folder)).try_collect::<Vec<_>>().await;
+        let metas = self
+            .judged(Direction::Read, pass, listed)?
+            .map_err(|fault| failed(fault, || format!("listing the objects in {folder}")))?;
+        let mut objects = Vec::new();
+        for meta in metas {
+            let name = meta.location.filename().and_then(|name| name.parse::<FileName>().ok());
+            if let Some(name) = name.filter(|name| name.derived.is_none()) {
+                objects.push(objects::object(name, &meta)?);
+            }
+        }
+        objects.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(objects)
+    }
+}
+
+/// So many bytes and no others; a body that ends early is an error.
+fn exactly(pieces: Pieces, size_bytes: u64) -> Pieces {
+    let counted =
+        futures_util::stream::try_unfold((pieces, size_bytes), |(mut pieces, left)| async move {
+            match pieces.try_next().await? {
+                Some(piece) if piece.len() as u64 <= left => {
+                    let left = left - piece.len() as u64;
+                    Ok(Some((piece, (pieces, left))))
+                }
+                None if left == 0 => Ok(None),
+                Some(_) => {
+                    Err(std::io::Error::other("the file storage sent more than it announced"))
+                }
+                None => Err(std::io::Error::new(
+                    std::io::ErrorKind::UnexpectedEof,
+                    "the file storage broke off",
+                )),
+            }
+        });
+    counted.boxed()
+}

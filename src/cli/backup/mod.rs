@@ -1,0 +1,150 @@
+//! `appliance backup`: makes backups, lists and verifies them, removes old ones, rehearses a restore.
+
+mod looking;
+mod making;
+mod plan;
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+
+use super::{
+    Exit, Failure, Shell,
+    keys::{Locking, Opening},
+    output::{Color, colored},
+};
+use crate::{backup::Retention, error::Result};
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    /// The archive to write; "-" is the standard output [default: a new one in the folder “backups”
+    /// of the data folder]
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// A repository instead, whose snapshots share files: a folder or s3://bucket/prefix
+    #[arg(long, value_name = "REPOSITORY", conflicts_with = "file")]
+    to: Option<String>,
+    /// Leave the files where they are, and only look whether they are there
+    #[arg(long)]
+    records_only: bool,
+    #[command(flatten)]
+    locking: Locking,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Show the backups that are there
+    List(Looking),
+    /// Check that backups are whole
+    Verify {
+        #[command(flatten)]
+        looking: Looking,
+        /// Also read every file of a repository
+        #[arg(long)]
+        all_data: bool,
+        /// Remove what is damaged, so that the next backup writes it anew
+        #[arg(long)]
+        mend: bool,
+    },
+    /// Remove old backups; the newest always stays
+    Prune {
+        #[command(flatten)]
+        looking: Looking,
+        /// Keep the last N
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        keep_last: u32,
+        /// Keep one for each of the last N days that have one
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        keep_daily: u32,
+        /// The same for weeks
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        keep_weekly: u32,
+        /// The same for months
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        keep_monthly: u32,
+    },
+    /// Rehearse: restore the newest backup into a scratch folder and look whether it is whole
+    Drill(Looking),
+    /// Show or set what happens by itself
+    Plan(plan::Arguments),
+}
+
+#[derive(Debug, Args)]
+struct Looking {
+    /// A repository, an archive or a folder of archives [default: where the plan puts them, else the
+    /// folder “backups” of the data folder]
+    #[arg(value_name = "PLACE")]
+    place: Option<String>,
+    #[command(flatten)]
+    opening: Opening,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Looking {
+    /// With the whole path of a folder, since the server has another working folder.
+    fn place(&self) -> Result<Option<String>> {
+        self.place.as_deref().map(whole).transpose()
+    }
+}
+
+pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
+    match &arguments.verb {
+        None => making::make(shell, arguments),
+        Some(Verb::List(looking)) => looking::list(shell, looking),
+        Some(Verb::Verify { looking, all_data, mend }) => {
+            looking::verify(shell, looking, *all_data, *mend)
+        }
+        Some(Verb::Prune { looking, keep_last, keep_daily, keep_weekly, keep_monthly }) => {
+            let retention = Retention {
+                last: *keep_last,
+                daily: *keep_daily,
+                weekly: *keep_weekly,
+                monthly: *keep_monthly,
+            };
+            looking::prune(shell, looking, retention)
+        }
+        Some(Verb::Drill(looking)) => looking::drill(shell, looking),
+        Some(Verb::Plan(arguments)) => plan::run(shell, arguments),
+    }
+}
+
+pub(super) fn push_damages(text: &mut String, damages: &[String]) {
+    for damage in damages.iter().take(100) {
+        text.push_str(&format!("{} {damage}\n", colored("damage:", Color::Red)));
+    }
+    if damages.len() > 100 {
+        text.push_str(&format!("… and {} more.\n", damages.len() - 100));
+    }
+}
+
+/// A bucket, or a folder with its whole path.
+pub(super) fn whole(place: &str) -> Result<String> {
+    if place.starts_with("s3://") {
+        return Ok(place.into());
+    }
+    let path = std::path::absolute(place).context("reading the working folder")?;
+    Ok(path.display().to_string())
+}
+
+/// Reads all of a small file, or the standard input.
+pub(super) fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    match path == Path::new("-") {
+        true => io::stdin().take(1 << 20).read_to_string(&mut text)?,
+        false => File::open(path)?.take(1 << 20).read_to_string(&mut text)?,
+    };
+    Ok(text)
+}

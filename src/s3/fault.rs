@@ -1,0 +1,220 @@
+//! What an error of S3 means: for the breaker, and in words for whoever can mend it.
+
+use object_store::client::{HttpError, HttpErrorKind};
+
+/// An error of S3, taken apart.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// Of the HTTP answer, when there was one.
+    status: Option<u16>,
+    /// Such as `SlowDown`, when the answer had one.
+    pub code: String,
+    /// `None` when there was an answer.
+    connection: Option<HttpErrorKind>,
+    /// All that is known.
+    pub text: String,
+}
+
+impl Fault {
+    pub fn of(error: &object_store::Error) -> Self {
+        let mut text = error.to_string();
+        let mut connection = None;
+        let mut next = std::error::Error::source(error);
+        while let Some(source) = next {
+            if let Some(http) = source.downcast_ref::<HttpError>() {
+                connection = Some(http.kind());
+            }
+            // Some repeat their source in their own words, some do not.
+            let words = source.to_string();
+            if !text.contains(&words) {
+                text = format!("{text}: {words}");
+            }
+            next = source.source();
+        }
+        Fault { status: status(error, &text), code: tag(&text, "Code"), connection, text }
+    }
+
+    /// Of an answer that we asked for ourselves.
+    pub fn of_answer(status: u16, body: &str) -> Self {
+        let text =
+            format!("the answer is {status}: {}", body.chars().take(2_000).collect::<String>());
+        Fault { status: Some(status), code: tag(body, "Code"), connection: None, text }
+    }
+
+    pub fn of_connection(error: &reqwest::Error) -> Self {
+        let mut text = error.to_string();
+        let mut next = std::error::Error::source(error);
+        while let Some(source) = next {
+            text = format!("{text}: {source}");
+            next = source.source();
+        }
+        let kind = match error {
+            error if error.is_timeout() => HttpErrorKind::Timeout,
+            error if error.is_connect() => HttpErrorKind::Connect,
+            _ => HttpErrorKind::Request,
+        };
+        Fault { status: None, code: String::new(), connection: Some(kind), text }
+    }
+
+    /// Whether other requests will fail as well: nothing answers, S3 has too much to do or says that
+    /// it is broken, or it does not know us or our bucket (any more).
+    pub fn is_outage(&self) -> bool {
+        match self.status {
+            None => true,
+            Some(500..) | Some(401 | 403 | 429) | Some(300..=399) => true,
+            Some(404) => self.code == "NoSuchBucket",
+            Some(400) => matches!(
+                self.code.as_str(),
+                "ExpiredToken"
+                    | "InvalidToken"
+                    | "TokenRefreshRequired"
+                    | "AuthorizationHeaderMalformed"
+                    | "RequestTimeout"
+            ),
+            Some(_) => false,
+        }
+    }
+
+    /// There was no answer at all.
+    pub fn is_silence(&self) -> bool {
+        self.status.is_none()
+    }
+
+    /// We are not allowed to.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self.status, Some(401 | 403))
+    }
+
+    pub fn is_missing_object(&self) -> bool {
+        self.status == Some(404) && self.code != "NoSuchBucket"
+    }
+
+    pub fn is_unsatisfiable_range(&self) -> bool {
+        self.status == Some(416)
+    }
+
+    /// The server does not know this kind of request.
+    pub fn is_not_implemented(&self) -> bool {
+        self.status == Some(501) || self.code == "NotImplemented"
+    }
+
+    /// What to do about it, as a sentence that names the setting or permission.
+    pub fn advice(&self, permission: &str, resource: &str) -> String {
+        let text = self.text.to_ascii_lowercase();
+        let known = match self.code.as_str() {
+            "InvalidAccessKeyId" | "NotSignedUp" => {
+                "The access key is unknown there. Check storage.s3.access_key_id, or where the \
+                 credentials come from."
+            }
+            "SignatureDoesNotMatch" => {
+                "The signature is wrong. Check storage.s3.secret_access_key, and that no proxy \
+                 changes requests on their way."
+            }
+            "RequestTimeTooSkewed" => {
+                "The clock of this machine is wrong. Set it: timedatectl set-ntp true."
+            }
+            "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
+                "The temporary credentials have run out. Renew AWS_SESSION_TOKEN, or use a role."
+            }
+            "NoSuchBucket" => {
+                "There is no such bucket. Check storage.s3.bucket, or make the bucket."
+            }
+            "AuthorizationHeaderMalformed"
+            | "PermanentRedirect"
+            | "TemporaryRedirect"
+            | "IllegalLocationConstraintException" => {
+                let region = tag(&self.text, "Region");
+                return match region.is_empty() {
+                    true => "The bucket is in another region. Check storage.s3.region.".to_owned(),
+                    false => format!(
+                        "The bucket is in another region. Set storage.s3.region to {region}."
+                    ),
+                };
+            }
+            "InvalidStorageClass" => {
+                "This storage class is unknown. Check storage.s3.storage_class."
+            }
+            "SlowDown" | "ServiceUnavailable" | "TooManyRequests" => {
+                "S3 asks for fewer requests. Try again later."
+            }
+            _ if text.contains("kms") && matches!(self.status, Some(400 | 403)) => {
+                "The key may not be used. Allow kms:GenerateDataKey and kms:Decrypt on the key that \
+                 storage.s3.kms_key names."
+            }
+            _ => "",
+        };
+        if !known.is_empty() {
+            return known.to_owned();
+        }
+        match (self.status, self.connection) {
+            (Some(403), _) => format!("Not allowed. Grant {permission} on {resource}."),
+            (Some(401), _) => "The credentials are refused. Check storage.s3.access_key_id and \
+                               storage.s3.secret_access_key."
+                .to_owned(),
+            (Some(300..=399), _) => {
+                "The bucket is in another region. Check storage.s3.region.".to_owned()
+            }
+            (Some(404), _) => "Not found. Check storage.s3.bucket, storage.s3.endpoint and \
+                               storage.s3.path_style."
+                .to_owned(),
+            (Some(501), _) => "This S3 does not know this kind of request.".to_owned(),
+            (Some(500..), _) => "S3 is out of order. Try again later.".to_owned(),
+            (None, _) if text.contains("certificate") || text.contains("tls") => {
+                "The certificate of the server is not trusted. Name the authority that signed it \
+                 with storage.s3.ca_file."
+                    .to_owned()
+            }
+            (None, _)
+                if text.contains("dns") || text.contains("resolve") || text.contains("lookup") =>
+            {
+                "The name of the server is unknown. Check storage.s3.endpoint and \
+                 storage.s3.region; most providers other than Amazon need storage.s3.path_style."
+                    .to_owned()
+            }
+            (None, Some(HttpErrorKind::Timeout)) => {
+                "The server does not answer in time. Check the network and storage.s3.endpoint."
+                    .to_owned()
+            }
+            (None, Some(_)) => {
+                "Nothing answers. Check storage.s3.endpoint and the network.".to_owned()
+            }
+            (None, None) if text.contains("credential") || text.contains("metadata") => {
+                "There are no credentials. Set storage.s3.access_key_id and \
+                 storage.s3.secret_access_key, or give this machine a role."
+                    .to_owned()
+            }
+            _ => "Look at the answer for the reason.".to_owned(),
+        }
+    }
+}
+
+/// The type that knows the status cannot be named outside `object_store`, but it says it.
+fn status(error: &object_store::Error, text: &str) -> Option<u16> {
+    use object_store::Error;
+    match error {
+        Error::NotFound { .. } => return Some(404),
+        Error::NotModified { .. } => return Some(304),
+        Error::Precondition { .. } => return Some(412),
+        Error::AlreadyExists { .. } => return Some(409),
+        Error::PermissionDenied { .. } => return Some(403),
+        Error::Unauthenticated { .. } => return Some(401),
+        _ => {}
+    }
+    if text.contains("Received redirect without LOCATION") {
+        return Some(301);
+    }
+    // An error inside an answer of 200, which S3 gives when it finds out late.
+    if text.contains("Server returned error response") {
+        return Some(500);
+    }
+    let (_, after) = text.split_once("status code: ")?;
+    after.get(..3)?.parse().ok()
+}
+
+/// The content of the first such element.
+pub fn tag(xml: &str, name: &str) -> String {
+    let content = xml
+        .split_once(&format!("<{name}>"))
+        .and_then(|(_, after)| after.split_once(&format!("</{name}>")));
+    content.map(|(content, _)| content.trim().to_owned()).unwrap_or_default()
+}

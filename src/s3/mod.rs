@@ -1,0 +1,171 @@
+//! A client for S3 and whatever speaks it, made of the settings; whoever asks decides how long it
+//! tries. Files ([`blobs`](crate::blobs)) and [`backup`](crate::backup)s share it.
+
+mod credentials;
+mod fault;
+
+use std::{env, fs, str::FromStr, time::Duration};
+
+use anyhow::Context;
+use object_store::{
+    BackoffConfig, Certificate, ClientOptions, RetryConfig,
+    aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, Checksum},
+};
+
+use self::credentials::Found;
+pub use self::fault::{Fault, tag};
+use crate::{
+    config::{Encryption, S3Config},
+    error::{Error, Result},
+};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Between two pieces of an answer; a whole body may take as long as it needs.
+const READ_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Variables of a role; those of a key are read in [`credentials`].
+const ROLE_VARIABLES: [&str; 8] = [
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_METADATA_ENDPOINT",
+];
+
+/// How often and how long a request is tried again.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    retries_max: usize,
+    retry_timeout: Duration,
+}
+
+impl Patience {
+    /// For who has somebody waiting.
+    pub const SHORT: Patience = Patience { retries_max: 1, retry_timeout: Duration::from_secs(10) };
+    /// For what goes on for hours and should not end with one bad minute.
+    pub const LONG: Patience = Patience { retries_max: 6, retry_timeout: Duration::from_secs(60) };
+}
+
+#[derive(Debug)]
+pub struct Clients {
+    pub store: AmazonS3,
+    /// For the few requests that `object_store` does not know.
+    pub http: reqwest::Client,
+}
+
+/// Reads the settings; S3 itself is not asked, so it may be away.
+///
+/// # Errors
+/// `Invalid` with a sentence that names the setting.
+pub fn connect(config: &S3Config, patience: Patience) -> Result<Clients> {
+    let certificates = read_certificates(config)?;
+    let found = credentials::find(config, |name| env::var(name).ok())?;
+    let store = store(config, found, &certificates, patience)
+        .with_context(|| format!("opening the bucket {}", config.bucket))?;
+    let mut http = reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none());
+    for (_, certificate) in certificates {
+        http = http.add_root_certificate(certificate);
+    }
+    Ok(Clients { store, http: http.build().context("making a client for S3")? })
+}
+
+/// The certificates of `ca_file`, for both clients.
+fn read_certificates(config: &S3Config) -> Result<Vec<(Certificate, reqwest::Certificate)>> {
+    let path = &config.ca_file;
+    if path.as_os_str().is_empty() {
+        return Ok(Vec::new());
+    }
+    let refuse = |reason: String| {
+        Error::invalid(format!("storage.s3.ca_file: {} {reason}.", path.display()))
+    };
+    let pem = fs::read(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    let no_pem = |reason: &dyn std::fmt::Display| {
+        refuse(format!("does not hold certificates in PEM: {reason}"))
+    };
+    let ours = Certificate::from_pem_bundle(&pem).map_err(|error| no_pem(&error))?;
+    let plain = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| no_pem(&error))?;
+    if ours.is_empty() {
+        return Err(no_pem(&"there is none"));
+    }
+    Ok(ours.into_iter().zip(plain).collect())
+}
+
+fn store(
+    config: &S3Config,
+    found: Found,
+    certificates: &[(Certificate, reqwest::Certificate)],
+    patience: Patience,
+) -> Result<AmazonS3> {
+    let mut options = ClientOptions::new()
+        .with_allow_http(config.allow_http)
+        .with_connect_timeout(CONNECT_TIMEOUT)
+        .with_read_timeout(READ_TIMEOUT)
+        .with_timeout_disabled();
+    for (certificate, _) in certificates {
+        options = options.with_root_certificate(certificate.clone());
+    }
+    let retry = RetryConfig {
+        backoff: BackoffConfig { init_backoff: Duration::from_millis(100), ..Default::default() },
+        max_retries: patience.retries_max,
+        retry_timeout: patience.retry_timeout,
+    };
+    let mut builder = AmazonS3Builder::new()
+        .with_bucket_name(&config.bucket)
+        .with_region(config.region().unwrap_or_default())
+        .with_virtual_hosted_style_request(!config.path_style)
+        .with_client_options(options)
+        .with_retry(retry)
+        // One object at a time, as every provider knows it.
+        .with_disable_bulk_delete(true)
+        // The server compares it with what arrived, of every object and every part.
+        .with_checksum_algorithm(Checksum::SHA256);
+    if let Some(endpoint) = endpoint(config) {
+        builder = builder.with_endpoint(endpoint);
+    }
+    let encryption = match config.encryption {
+        Encryption::None => None,
+        Encryption::Aes256 => Some("AES256"),
+        Encryption::Kms => Some("aws:kms"),
+    };
+    let key = (!config.kms_key.is_empty()).then_some(config.kms_key.as_str());
+    let settings = [("aws_server_side_encryption", encryption), ("aws_sse_kms_key_id", key)];
+    for (name, value) in settings {
+        if let Some(value) = value {
+            let name = AmazonS3ConfigKey::from_str(name).context("naming a setting")?;
+            builder = builder.with_config(name, value);
+        }
+    }
+    match found {
+        Found::Key { id, secret, token } => {
+            builder = builder.with_access_key_id(id).with_secret_access_key(secret);
+            if let Some(token) = token {
+                builder = builder.with_token(token);
+            }
+        }
+        Found::Role => {
+            for name in ROLE_VARIABLES {
+                let key = AmazonS3ConfigKey::from_str(&name.to_ascii_lowercase());
+                if let (Ok(value), Ok(key)) = (env::var(name), key) {
+                    builder = builder.with_config(key, value);
+                }
+            }
+        }
+    }
+    Ok(builder.build().context("making a client for S3")?)
+}
+
+/// Where the bucket is, unless it is Amazon's: `object_store` wants its name in the host already.
+fn endpoint(config: &S3Config) -> Option<String> {
+    let endpoint = config.endpoint.trim_end_matches('/');
+    match (endpoint.split_once("://"), config.path_style) {
+        (None, _) => None,
+        (Some(_), true) => Some(endpoint.to_owned()),
+        (Some((scheme, host)), false) => Some(format!("{scheme}://{}.{host}", config.bucket)),
+    }
+}

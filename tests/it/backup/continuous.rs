@@ -1,0 +1,266 @@
+//! What changes between two snapshots is shipped, and any of these moments comes back; and the
+//! library as folders and files.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use appliance::{
+    app::{BackupSource, Reporter, Restore, Shipped},
+    backup::{Key, Place, Retention},
+    domain::{
+        access::Role,
+        backups::{self, Plan},
+        categories,
+        documents::{self, DocumentEdit},
+    },
+    error::Error,
+};
+use jiff::SignedDuration;
+
+use super::{back_up, dump, from, restored, sound, upload, wanted};
+use crate::support::Still;
+
+fn place(folder: &Path) -> String {
+    folder.join("repository").display().to_string()
+}
+
+fn source(folder: &Path) -> BackupSource {
+    BackupSource::Repository(Place::Folder(folder.join("repository")))
+}
+
+/// A portal whose plan ships changes to a repository in `folder`.
+fn shipping(folder: &Path) -> Still {
+    let still = Still::open();
+    let repository = Some(place(folder));
+    let plan = Plan { is_on: true, repository, ship_every_seconds: 5, ..Plan::default() };
+    still.write(move |tx, ada| backups::set_plan(tx, ada, plan));
+    still
+}
+
+fn rename(
+    tx: &mut appliance::store::WriteTx,
+    actor: &appliance::domain::access::Actor,
+    id: appliance::id::Id<categories::Category>,
+    name: &str,
+) -> appliance::error::Result<categories::Category> {
+    let category = tx.get::<categories::Category>(&id)?.expect("a category");
+    categories::edit(tx, actor, category.organization, id, name, "")
+}
+
+async fn snapshot(still: &Still, folder: &Path) {
+    back_up(&still.app, wanted(appliance::app::Target::Repository(place(folder)))).await;
+}
+
+async fn ship(still: &Still) -> Shipped {
+    still.app.ship_changes().await.expect("shipping")
+}
+
+#[tokio::test]
+async fn every_moment_comes_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let still = shipping(folder.path());
+    assert_eq!(ship(&still).await, Shipped::NeedsSnapshot);
+    upload(&still, "First", b"before the snapshot".to_vec()).await;
+    snapshot(&still, folder.path()).await;
+    let mut moments = Vec::new();
+    let mut ids = Vec::new();
+    for number in 0..8 {
+        still.clock.advance(SignedDuration::from_secs(10));
+        match number % 4 {
+            // New files, a change, something removed, and a name that goes to another.
+            0 => ids
+                .push(upload(&still, &format!("T{number}"), format!("file {number}").into()).await),
+            1 => {
+                let id = ids[0];
+                let title = Some(format!("Renamed {number}"));
+                let edit = DocumentEdit { title, ..DocumentEdit::default() };
+                still.write(move |tx, ada| documents::edit(tx, ada, id, edit, None));
+            }
+            2 => {
+                let id = ids.pop().expect("a document");
+                still.write(move |tx, ada| {
+                    documents::trash(tx, ada, id)?;
+                    documents::delete(tx, ada, id)
+                });
+                ids.push(still.add_link(&format!("L{number}"), "House"));
+            }
+            _ => {
+                let organization = still.organization;
+                still.write(move |tx, ada| {
+                    let one = categories::by_name(tx, organization, "House")?.expect("a category");
+                    rename(tx, ada, one.id, "Somewhere else")?;
+                    categories::create(tx, ada, organization, "House", "")
+                });
+                still.write(move |tx, ada| {
+                    let other =
+                        categories::by_name(tx, organization, "Somewhere else")?.expect("one");
+                    rename(tx, ada, other.id, &format!("Old house {number}"))
+                });
+            }
+        }
+        let shipped = ship(&still).await;
+        assert!(matches!(shipped, Shipped::Changes(_)), "{shipped:?}");
+        assert_eq!(ship(&still).await, Shipped::Nothing);
+        moments.push((still.app.clock.now(), dump(&still.app.store)));
+        if number == 4 {
+            snapshot(&still, folder.path()).await;
+        }
+    }
+    for (number, (at, state)) in moments.iter().enumerate() {
+        // Also a little later: nothing happened until the next.
+        for more in [0, 5] {
+            let at = Some(*at + SignedDuration::from_secs(more));
+            let data = folder.path().join(format!("{number}-{more}"));
+            let restoring = Restore { at, ..from(source(folder.path())) };
+            let restored = restored(&data, restoring).await.expect("a restore");
+            assert_eq!(restored.damages, Vec::<String>::new());
+            assert_eq!(dump(&sound(&data).await.store), *state, "moment {number}");
+        }
+    }
+    let data = folder.path().join("latest");
+    restored(&data, from(source(folder.path()))).await.expect("a restore");
+    assert_eq!(dump(&sound(&data).await.store), moments.last().expect("a moment").1);
+
+    // What was shipped after a snapshot that stays can still be reached after pruning.
+    let retention = Retention { last: 1, ..Retention::default() };
+    let pruned = appliance::app::prune_backups(
+        &still.app.config,
+        &place(folder.path()),
+        &Key::None,
+        retention,
+        &still.clock,
+    )
+    .await;
+    assert_eq!(pruned.expect("pruned").snapshots_removed, 1);
+    let data = folder.path().join("pruned");
+    restored(&data, from(source(folder.path()))).await.expect("a restore");
+    assert_eq!(dump(&sound(&data).await.store), moments.last().expect("a moment").1);
+}
+
+#[tokio::test]
+async fn a_new_process_goes_on_where_the_last_one_was() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut still = shipping(folder.path());
+    snapshot(&still, folder.path()).await;
+    for number in 0..3 {
+        still.clock.advance(SignedDuration::from_secs(10));
+        upload(&still, &format!("T{number}"), format!("file {number}").into()).await;
+        ship(&still).await;
+        still = still.reopen();
+    }
+    let data = folder.path().join("data");
+    restored(&data, from(source(folder.path()))).await.expect("a restore");
+    assert_eq!(dump(&sound(&data).await.store), dump(&still.app.store));
+}
+
+#[tokio::test]
+async fn a_portal_that_was_restored_does_not_go_on_with_the_segments_of_the_old_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let still = shipping(folder.path());
+    snapshot(&still, folder.path()).await;
+    let data = folder.path().join("data");
+    restored(&data, from(source(folder.path()))).await.expect("a restore");
+    let other = crate::backup::open(&data).await;
+    assert_eq!(other.ship_changes().await.expect("shipping"), Shipped::NeedsSnapshot);
+}
+
+#[tokio::test]
+async fn a_damaged_segment_ends_what_can_be_reached_and_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let still = shipping(folder.path());
+    snapshot(&still, folder.path()).await;
+    let mut states = Vec::new();
+    for number in 0..3 {
+        still.clock.advance(SignedDuration::from_secs(10));
+        upload(&still, &format!("T{number}"), format!("file {number}").into()).await;
+        ship(&still).await;
+        states.push(dump(&still.app.store));
+    }
+    let segments = folder.path().join("repository/segments");
+    let lineage = fs::read_dir(&segments).expect("segments").flatten().next().expect("one").path();
+    let mut paths: Vec<_> =
+        fs::read_dir(lineage).expect("segments").flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    assert_eq!(paths.len(), 3);
+    let mut bytes = fs::read(&paths[1]).expect("a segment");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&paths[1], bytes).expect("a change");
+    let data = folder.path().join("data");
+    let restored = restored(&data, from(source(folder.path()))).await.expect("a restore");
+    assert_eq!(restored.damages.len(), 1, "{restored:?}");
+    assert_eq!(dump(&sound(&data).await.store), states[0]);
+}
+
+#[tokio::test]
+async fn the_library_is_exported_as_people_think_of_it() {
+    let still = Still::open();
+    let folder = tempfile::tempdir().expect("a folder");
+    upload(&still, "Budget: 2026/27", b"numbers".to_vec()).await;
+    upload(&still, "budget_ 2026_27", b"other numbers".to_vec()).await;
+    upload(&still, "../../etc/passwd", b"harmless".to_vec()).await;
+    upload(&still, "=HYPERLINK(\"x\")", b"formula".to_vec()).await;
+    let trashed = upload(&still, "Trashed", b"gone".to_vec()).await;
+    still.write(move |tx, ada| documents::trash(tx, ada, trashed));
+    still.add_link("Calendar", "");
+    let out = folder.path().join("out");
+    let exported = still.app.export(&out, None, &Reporter::unheard()).await.expect("an export");
+    assert_eq!((exported.documents, exported.files, exported.damages.len()), (5, 4, 0));
+    let plans = out.join("Northlight/Plans");
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(&plans).expect("a category").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        files.insert(name, fs::read_to_string(entry.path()).expect("text"));
+    }
+    let names: Vec<_> = files.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "=HYPERLINK(_x_).txt",
+            "Budget_ 2026_27.txt",
+            "_.._etc_passwd.txt",
+            "budget_ 2026_27 (2).txt"
+        ]
+    );
+    assert_eq!(files["Budget_ 2026_27.txt"], "numbers");
+    let csv = fs::read_to_string(out.join("details.csv")).expect("a table");
+    assert_eq!(csv.lines().count(), 6);
+    assert!(csv.contains("\"'=HYPERLINK(\"\"x\"\")\""), "{csv}");
+    let json: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(out.join("details.json")).expect("JSON"))
+            .expect("JSON");
+    let links: Vec<_> =
+        json.as_array().expect("a list").iter().filter(|one| one["kind"] == "link").collect();
+    assert_eq!(links[0]["link"], "https://www.example.com/");
+    let again = still.app.export(&out, None, &Reporter::unheard()).await;
+    assert!(matches!(again, Err(Error::Conflict(_))));
+}
+
+#[tokio::test]
+async fn an_export_for_somebody_holds_what_they_see() {
+    let app = crate::support::TestApp::spawn().await;
+    app.add_user("bob", Role::Viewer).await;
+    let ada = app.signed_in("ada").await;
+    ada.upload("open.txt", b"for all", &[("title", "Open")]).await;
+    let hidden = [("title", "Hidden"), ("visibility", "restricted")];
+    ada.upload("hidden.txt", b"for ada", &hidden).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    for (login, count) in [(Some("bob"), 1), (Some("ada"), 2), (None, 2)] {
+        let out = folder.path().join(format!("{login:?}"));
+        let login = login.map(String::from);
+        let exported = app.app.export(&out, login, &Reporter::unheard()).await.expect("an export");
+        assert_eq!(exported.documents, count);
+    }
+    let nobody =
+        app.app.export(&folder.path().join("x"), Some("nobody".into()), &Reporter::unheard()).await;
+    assert!(matches!(nobody, Err(Error::NotFound(_))));
+    app.stop().await;
+}
+
+#[test]
+fn the_plan_knows_its_next_time() {
+    let at = |text: &str| text.parse::<jiff::Timestamp>().expect("a time");
+    let plan = Plan { every_hours: 6, minute_of_day: 90, ..Plan::default() };
+    assert_eq!(plan.next_after(at("2026-11-21T00:00:00Z")), at("2026-11-21T01:30:00Z"));
+    assert_eq!(plan.next_after(at("2026-11-21T01:30:00Z")), at("2026-11-21T07:30:00Z"));
+    assert_eq!(plan.next_after(at("2026-11-21T23:00:00Z")), at("2026-11-22T01:30:00Z"));
+}

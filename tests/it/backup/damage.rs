@@ -1,0 +1,291 @@
+//! Archives that are damaged, cut off, foreign, locked or hostile.
+
+use std::fs;
+
+use appliance::{
+    app::{BackupSource, BackupWanted, Restore, Target},
+    backup::{ArchiveReader, Key, Lock, Passphrase, check, sealing},
+    error::Result,
+};
+use jiff::SignedDuration;
+
+use super::{
+    archive, assert_empty, back_up, dump, folder, from, library, open, restored, sound, upload,
+    wanted,
+};
+use crate::support::Still;
+
+/// What a reader of these bytes finds to be wrong.
+fn wrong(bytes: Vec<u8>, key: &Key) -> Result<Vec<String>> {
+    let archive = ArchiveReader::open(std::io::Cursor::new(bytes), key)?;
+    check(archive, |_| {}).map(|(_, damages)| damages)
+}
+
+#[tokio::test]
+async fn a_flipped_byte_anywhere_is_found() {
+    let still = Still::open();
+    for number in 0..5 {
+        upload(&still, &format!("Title {number}"), format!("text {number} ").repeat(200).into())
+            .await;
+    }
+    let bytes = fs::read(archive(&still.app).await).expect("the archive");
+    assert_eq!(wrong(bytes.clone(), &Key::None).expect("whole"), Vec::<String>::new());
+    for at in 0..bytes.len() {
+        for bit in [0x01, 0x10, 0x80] {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= bit;
+            let found = wrong(flipped, &Key::None);
+            assert!(found.is_err() || found.is_ok_and(|found| !found.is_empty()), "byte {at}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_part_does_not_block_the_rest() {
+    let still = library().await;
+    let bytes = fs::read(archive(&still.app).await).expect("the archive");
+    let folder = folder();
+    let (mut partly, mut refused) = (0, 0);
+    for step in 0..12 {
+        let mut flipped = bytes.clone();
+        flipped[(bytes.len() - 1) * step / 11] ^= 0x20;
+        let path = folder.path().join("damaged.tar.zst");
+        fs::write(&path, flipped).expect("a file");
+        let data = folder.path().join(format!("data{step}"));
+        match restored(&data, from(BackupSource::Archive(path))).await {
+            Ok(restored) => {
+                assert!(!restored.damages.is_empty());
+                assert!(restored.records > 50 || restored.files > 20, "{restored:?}");
+                drop(open(&data).await);
+                partly += 1;
+            }
+            Err(_) => {
+                assert_empty(&data);
+                refused += 1;
+            }
+        }
+    }
+    assert!(partly >= 6 && refused >= 1, "{partly} {refused}");
+}
+
+#[tokio::test]
+async fn a_truncated_archive_changes_nothing() {
+    let still = Still::open();
+    upload(&still, "One", b"some text".to_vec()).await;
+    let bytes = fs::read(archive(&still.app).await).expect("the archive");
+    let folder = folder();
+    let path = folder.path().join("cut.tar.zst");
+    for length in [0, 1, 100, bytes.len() / 2] {
+        fs::write(&path, &bytes[..length]).expect("a file");
+        let data = folder.path().join("data");
+        let refused = restored(&data, from(BackupSource::Archive(path.clone()))).await;
+        let message = refused.expect_err("a refusal").to_string();
+        assert!(
+            message.contains("cut off")
+                || message.contains("no backup")
+                || message.contains("manifest"),
+            "{length}: {message}"
+        );
+        assert_empty(&data);
+    }
+    // Behind the manifest nothing stands that matters: all comes back, and the fault is told.
+    fs::write(&path, &bytes[..bytes.len() - 60]).expect("a file");
+    let done = restored(&folder.path().join("data"), from(BackupSource::Archive(path))).await;
+    let done = done.expect("everything that matters is there");
+    assert_eq!((done.files, done.damages.len()), (1, 1), "{:?}", done.damages);
+}
+
+#[tokio::test]
+async fn a_later_format_is_refused() {
+    let folder = folder();
+    let path = folder.path().join("future.tar.zst");
+    let mut frames = appliance::backup::frames::FrameWriter::new(Vec::new(), 0);
+    {
+        let mut tar = tar::Builder::new(&mut frames);
+        let head = br#"{"format": 2, "application": "9.0.0", "instance": "x",
+            "created_at": "2030-01-01T00:00:00Z", "sequence": 1,
+            "lineage": "00000000-0000-0000-0000-000000000000"}"#;
+        let mut header = tar::Header::new_gnu();
+        header.set_size(head.len() as u64);
+        tar.append_data(&mut header, "backup.json", head.as_slice()).expect("an entry");
+        tar.finish().expect("an end");
+    }
+    fs::write(&path, frames.finish().expect("bytes")).expect("a file");
+    let data = folder.path().join("data");
+    let refused = restored(&data, from(BackupSource::Archive(path))).await.expect_err("a refusal");
+    assert!(refused.to_string().contains("a later version wrote"), "{refused}");
+    assert_empty(&data);
+}
+
+#[tokio::test]
+async fn only_the_right_key_opens_an_encrypted_archive() {
+    let still = Still::open();
+    upload(&still, "Secret plan", b"nobody reads this".to_vec()).await;
+    let (public, secret) = sealing::new_pair();
+    let passphrase = Passphrase("correct horse battery".into());
+    let locks = [
+        (Lock::Passphrase(passphrase.clone()), Key::Passphrase(passphrase)),
+        (Lock::Recipients(vec![public]), Key::Identities(vec![secret])),
+    ];
+    for (lock, key) in locks {
+        still.clock.advance(SignedDuration::from_secs(1));
+        let made = back_up(&still.app, BackupWanted { lock, ..wanted(Target::Folder) }).await;
+        assert!(made.is_encrypted && made.is_verified && made.place.ends_with(".tar.zst.age"));
+        let bytes = fs::read(&made.place).expect("the archive");
+        assert_eq!(wrong(bytes.clone(), &key).expect("whole"), Vec::<String>::new());
+        for at in (0..bytes.len()).step_by(bytes.len() / 40) {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1;
+            let found = wrong(flipped, &key);
+            assert!(found.is_err() || found.is_ok_and(|found| !found.is_empty()), "byte {at}");
+        }
+        let folder = folder();
+        let data = folder.path().join("data");
+        let source = || from(BackupSource::Archive(made.place.clone().into()));
+        let other = Key::Passphrase(Passphrase("wrong horse battery".into()));
+        for (wrong, says) in [
+            (Key::None, "encrypted"),
+            (Key::Identities(vec![sealing::new_pair().1]), "encrypted"),
+            (other, "wrong"),
+        ] {
+            let refused = restored(&data, Restore { key: wrong, ..source() }).await;
+            let message = refused.expect_err("a refusal").to_string();
+            assert!(message.contains(says) || message.contains("does not open"), "{message}");
+            assert_empty(&data);
+        }
+        let restoring = Restore { key, ..source() };
+        restored(&data, restoring).await.expect("a restore");
+        assert_eq!(dump(&sound(&data).await.store), dump(&still.app.store));
+    }
+}
+
+/// One chunk of the encryption is 64 KiB; the rest comes back, and what is lost is named.
+#[tokio::test]
+async fn a_damaged_chunk_of_an_encrypted_archive_does_not_block_the_rest() {
+    let still = library().await;
+    let passphrase = Passphrase("correct horse battery".into());
+    let lock = Lock::Passphrase(passphrase.clone());
+    let made = back_up(&still.app, BackupWanted { lock, ..wanted(Target::Folder) }).await;
+    let bytes = fs::read(&made.place).expect("the archive");
+    let folder = folder();
+    let path = folder.path().join("damaged.tar.zst.age");
+    let key = Key::Passphrase(passphrase);
+    for (number, at) in [bytes.len() / 2, bytes.len() / 3, 70_000].into_iter().enumerate() {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x20;
+        fs::write(&path, &flipped).expect("a file");
+        let data = folder.path().join(format!("data{number}"));
+        let restoring = Restore { key: key.clone(), ..from(BackupSource::Archive(path.clone())) };
+        let restored = restored(&data, restoring).await.expect("a restore");
+        assert!(!restored.damages.is_empty(), "byte {at}");
+        assert!(restored.files >= 25, "byte {at}: {restored:?}");
+        drop(open(&data).await);
+        assert!(!wrong(flipped, &key).expect("a look").is_empty(), "byte {at}");
+    }
+    // Two chunks that change their places are both lost, and not taken for one another.
+    let chunk = (64 << 10) + 16;
+    let begin = bytes.len() / 2;
+    let mut swapped = bytes.clone();
+    let (one, other) = swapped[begin..begin + 2 * chunk].split_at_mut(chunk);
+    one.swap_with_slice(other);
+    assert!(!wrong(swapped, &key).expect("a look").is_empty());
+}
+
+#[tokio::test]
+async fn a_damaged_beginning_does_not_block_the_rest() {
+    let still = library().await;
+    let mut bytes = fs::read(archive(&still.app).await).expect("the archive");
+    bytes[20] ^= 0xff;
+    let folder = folder();
+    let path = folder.path().join("damaged.tar.zst");
+    fs::write(&path, &bytes).expect("a file");
+    let data = folder.path().join("data");
+    let restored = restored(&data, from(BackupSource::Archive(path))).await.expect("a restore");
+    assert_eq!(restored.files, 32);
+    assert!(!restored.damages.is_empty());
+    assert_eq!(dump(&open(&data).await.store), dump(&still.app.store));
+}
+
+/// An archive with these entries, as a stranger could make it.
+fn forged(entries: &[(&str, u64, &[u8])]) -> Vec<u8> {
+    let mut frames = appliance::backup::frames::FrameWriter::new(Vec::new(), 0);
+    let head = br#"{"format": 1, "application": "0.1.0", "instance": "x",
+        "created_at": "2026-11-21T10:00:00Z", "sequence": 1,
+        "lineage": "00000000-0000-0000-0000-000000000000"}"#;
+    let mut tar = tar::Builder::new(&mut frames);
+    let first: (&str, u64, &[u8]) = ("backup.json", head.len() as u64, head);
+    for (path, size_bytes, content) in [first].iter().chain(entries) {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(*size_bytes);
+        // As they are: the library would refuse such names.
+        let name = &mut header.as_old_mut().name;
+        name[..path.len()].copy_from_slice(path.as_bytes());
+        header.set_cksum();
+        tar.append(&header, *content).expect("an entry");
+    }
+    tar.finish().expect("an end");
+    drop(tar);
+    frames.finish().expect("bytes")
+}
+
+#[tokio::test]
+async fn a_hostile_archive_writes_nowhere_else() {
+    let outer = folder();
+    let hash = appliance::hash::Digest::of(b"evil").to_string();
+    let climbing = format!("files/ab/../../../../{hash}");
+    let absolute = outer.path().join("absolute").display().to_string();
+    let names = [
+        "../outside",
+        "files/../../outside",
+        "records/../../outside-0001.jsonl",
+        "lists/../../../outside",
+        &climbing,
+        &absolute,
+        "/etc/appliance-outside",
+        "records/users",
+        "records/no_such_table-0001.jsonl",
+    ];
+    for name in names {
+        let archive = forged(&[(name, 4, b"evil")]);
+        let inner = outer.path().join("inner");
+        fs::create_dir_all(&inner).expect("a folder");
+        let path = inner.join("hostile.tar.zst");
+        fs::write(&path, archive).expect("a file");
+        let data = inner.join("data");
+        let refused = restored(&data, from(BackupSource::Archive(path.clone()))).await;
+        assert!(refused.is_err(), "it has no manifest: {name}");
+        assert_empty(&data);
+        fs::remove_file(&path).expect("a removal");
+        let left: Vec<_> = fs::read_dir(outer.path()).expect("a folder").flatten().collect();
+        assert_eq!(left.len(), 1, "{name}: {left:?}");
+        assert!(!std::path::Path::new("/etc/appliance-outside").exists());
+    }
+}
+
+#[tokio::test]
+async fn huge_sizes_and_bombs_are_refused() {
+    let folder = folder();
+    let path = folder.path().join("hostile.tar.zst");
+    let hash = appliance::hash::Digest::of(b"evil").to_string();
+    let file = format!("files/{}/{hash}", &hash[..2]);
+    // More than any disk has, and more than a part may have.
+    for (name, size_bytes) in [(file.as_str(), 1 << 60), ("records/users-0001.jsonl", 1 << 40)] {
+        fs::write(&path, forged(&[(name, size_bytes, b"evil")])).expect("a file");
+        let data = folder.path().join("data");
+        let refused = restored(&data, from(BackupSource::Archive(path.clone()))).await;
+        assert!(refused.is_err(), "{name}");
+        assert_empty(&data);
+    }
+    // A frame that says it holds 16 GiB: a program that believes it dies.
+    let mut bomb = zstd::stream::Encoder::new(Vec::new(), 1).expect("an encoder");
+    let zeros = vec![0; 1 << 20];
+    for _ in 0..256 {
+        std::io::Write::write_all(&mut bomb, &zeros).expect("zeros");
+    }
+    let bomb = bomb.finish().expect("a bomb");
+    assert!(bomb.len() < 1 << 20);
+    assert!(wrong(bomb.clone(), &Key::None).is_err());
+    let mut appended = forged(&[]);
+    appended.extend(bomb);
+    assert!(wrong(appended, &Key::None).is_err());
+}
