@@ -87,6 +87,8 @@ async fn what_was_saved_survives_whatever_ends_the_portal() {
     let host = Host::boot("ended");
     let api = host.install(&[]).await;
     let document = upload(&api).await;
+    // A job that each of these ends interrupts is put off longer each time; this is not about that.
+    until(async || finds_its_text(&api).await).await;
     let path = format!("/api/documents/{}", document["id"].as_str().expect("an id"));
     let is_there = async || {
         host.wait_until_ready().await;
