@@ -16,6 +16,7 @@ use crate::{
     host::{
         owner,
         places::{DATA, SERVICE, SOCKET, USER},
+        processes,
         systemd::{self, Unit},
     },
 };
@@ -175,7 +176,7 @@ fn end(status: &Status) -> Result<(), Failure> {
     let pid = pid.ok_or_else(|| anyhow::anyhow!("the server has no process id"))?;
     kill_process(pid, Signal::TERM).map_err(std::io::Error::from).map_err(Error::from)?;
     let begin = Instant::now();
-    while rustix::process::test_kill_process(pid).is_ok() {
+    while processes::is_running(status.pid) {
         if begin.elapsed() > PATIENCE {
             return Err(Failure::in_use(format!(
                 "Process {} was asked to end and is still there after {} seconds.",

@@ -36,6 +36,14 @@ pub(super) fn with_socket(inodes: &[String]) -> Option<Process> {
     with_open(|target| names.iter().any(|name| name == target), None)
 }
 
+/// Whether a process has not ended yet; one whose parent has not asked for its end has (proc(5)).
+pub fn is_running(pid: u32) -> bool {
+    let Ok(status) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    // The name in parentheses may hold anything; the state follows the last of them.
+    let state = status.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
+    !matches!(state, None | Some('Z' | 'X'))
+}
+
 /// The memory that this process has in use; 0 where the system does not tell.
 pub fn own_memory_bytes() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

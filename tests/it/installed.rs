@@ -59,7 +59,9 @@ async fn a_bare_machine_gets_a_portal_that_finds_the_text_of_a_pdf() {
     let page = client().get(link).send().await.expect("an answer");
     assert_eq!(page.status(), 200, "{link}");
     let journal = host.run(&["journalctl", "-u", "appliance.service", "--no-pager"]).expect(0).out;
-    assert!(journal.contains("the portal is running") && !journal.contains("/setup/"), "{journal}");
+    assert!(journal.contains("the portal is running"), "{journal}");
+    let secret = link.rsplit('/').next().expect("a secret");
+    assert!(!journal.contains(secret), "the link is for a person only: {journal}");
 
     let api = host.install(&[]).await;
     upload(&api).await;
@@ -85,6 +87,8 @@ async fn what_was_saved_survives_whatever_ends_the_portal() {
     let host = Host::boot("ended");
     let api = host.install(&[]).await;
     let document = upload(&api).await;
+    // A job that each of these ends interrupts is put off longer each time; this is not about that.
+    until(async || finds_its_text(&api).await).await;
     let path = format!("/api/documents/{}", document["id"].as_str().expect("an id"));
     let is_there = async || {
         host.wait_until_ready().await;
@@ -202,6 +206,8 @@ async fn what_is_not_right_is_said_in_a_sentence_and_nothing_is_half_done() {
     assert!(stranger.expect(2).err.contains("Only root can do this"));
 
     host.write("/etc/hosts", "127.0.0.1 localhost\n203.0.113.9 elsewhere.example.com\n");
+    // Only a machine that the world reaches knows that a name leads elsewhere.
+    host.run(&["ip", "address", "add", "198.51.100.7/32", "dev", "lo"]).expect(0);
     let install = |domain| ["install", "--domain", domain, "--email", "ops@example.com"];
     let elsewhere = host.copied(&install("elsewhere.example.com")).expect(1);
     assert!(elsewhere.err.contains("leads to 203.0.113.9"), "{elsewhere:?}");

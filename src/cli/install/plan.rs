@@ -4,7 +4,7 @@ use super::{
     Wanted,
     accounts::{Account, FirstAdministrator},
     folders::{Configuration, DataFolder, Folder, Variables},
-    portal::Restored,
+    portal::{self, Restored},
     program::{Manual, Program},
     service::{Firewall, Serving, Units},
     step::{Step, Undo},
@@ -103,7 +103,7 @@ impl Plan {
             && let Err(fault) =
                 systemd::start([SOCKET, SERVICE]).and_then(|()| systemd::restart(SERVICE))
         {
-            return Err(undone("The portal starts again", fault, undo));
+            return Err(undone("The portal starts again", portal::reason(fault), undo));
         }
         Ok(())
     }
@@ -127,6 +127,6 @@ fn undone(what: &str, fault: Error, undo: Vec<Undo>) -> Failure {
         Error::Internal(chain) => format!("{chain:#}"),
         known => known.to_string(),
     };
-    let sentence = sentence.trim_end_matches('.');
-    Failure::from(Error::Conflict(format!("{sentence}. {ending}.")))
+    let end = if sentence.ends_with(['.', '?', '!']) { "" } else { "." };
+    Failure::from(Error::Conflict(format!("{sentence}{end} {ending}.")))
 }

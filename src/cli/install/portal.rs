@@ -19,7 +19,7 @@ use crate::{
     app::{App, Reporter},
     cli::{Exit, Failure, ask::runtime, https, logs},
     control::{AskError, Reply, Request, Status, ask},
-    error::Result,
+    error::{Error, Result},
     host::{
         accounts::Ids,
         cloud, files,
@@ -102,6 +102,14 @@ pub fn wait_until_it_answers(patience: Duration) -> Result<()> {
         std::thread::sleep(PAUSE);
     }
     Ok(())
+}
+
+/// Why the portal did not start: in its own words where it has said any, for systemd knows only that.
+pub fn reason(fault: Error) -> Error {
+    match last_words() {
+        Some(words) => anyhow!("{words}").context("the portal did not start").into(),
+        None => fault,
+    }
 }
 
 /// The last thing that the portal complained about; `None` when it did not, or nobody knows.

@@ -2,8 +2,6 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::anyhow;
-
 use super::{
     portal,
     step::{Step, Undo},
@@ -125,12 +123,7 @@ impl Step for Serving {
             undo.push(Undo::StopServing);
         }
         systemd::enable([SOCKET, SERVICE])?;
-        if let Err(fault) = systemd::start([SOCKET, SERVICE]) {
-            return Err(match portal::last_words() {
-                Some(words) => anyhow!("{words}").context("the portal did not start").into(),
-                None => fault,
-            });
-        }
+        systemd::start([SOCKET, SERVICE]).map_err(portal::reason)?;
         portal::wait_until_it_answers(PATIENCE)
     }
 
