@@ -397,8 +397,10 @@ fn testssl_finds_nothing() {
     }
     let shell = crate::support::Shell::new();
     // A port of the machine's choice: nobody says which, so it is chosen before.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = port.local_addr().expect("an address").port();
+    let port = {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        socket.local_addr().expect("an address").port()
+    };
     let server = shell.serve(&["--listen-https", &format!("127.0.0.1:{port}")]);
     let found = shell.folder().join("found.json");
     let output = Command::new("testssl")
