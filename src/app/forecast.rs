@@ -38,12 +38,14 @@ impl App {
         };
         let pace = format!("{} came in the last 30 days", Size(arrived_bytes));
         Ok(match days {
-            0..=DAYS_WARNED => Finding::warning(
+            _ if days <= DAYS_WARNED => Finding::warning(
                 about,
                 format!("{pace}: if it goes on like that, the disk is full in {days} days."),
                 "Enlarge the disk, or let files move to S3: [storage] in the configuration.",
             ),
-            0..=3_650 => Finding::fine(about, format!("{pace}; the disk lasts {days} days more.")),
+            _ if days <= 3_650 => {
+                Finding::fine(about, format!("{pace}; the disk lasts {days} days more."))
+            }
             _ => Finding::fine(about, format!("{pace}; the disk lasts for years.")),
         })
     }

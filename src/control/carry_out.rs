@@ -186,7 +186,7 @@ async fn reindex(app: &Arc<App>, reporter: &Reporter) -> Result<Reply> {
     app.reindex(&step).await?;
     app.catch_up().await?;
     let index = app.index.clone();
-    let status = blocking(move || Ok(index.status()?)).await?;
+    let status = blocking(move || index.status()).await?;
     Ok(Reply::Reindexed { documents: status.entries })
 }
 
