@@ -67,7 +67,7 @@ pub async fn ask(
         was_heard = true;
         match answer {
             Answer::Step(step) => reporter.repeat(step),
-            Answer::Done(reply) => return Ok(Some(reply)),
+            Answer::Done(reply) => return Ok(Some(*reply)),
             Answer::Failed(failed) => return Err(AskError::Failed(failed.into())),
         }
     }

@@ -221,7 +221,7 @@ async fn tell(
         tokio::select! {
             done = &mut *work => {
                 let answer = match done {
-                    Ok(Ok(reply)) => Answer::Done(reply),
+                    Ok(Ok(reply)) => Answer::Done(reply.into()),
                     Ok(Err(error)) => Answer::Failed(error.into()),
                     Err(end) => Answer::Failed(Failed::from(Error::Internal(
                         anyhow!(end).context("carrying out a request"),

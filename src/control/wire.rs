@@ -150,7 +150,7 @@ pub enum Reply {
 pub(super) enum Answer {
     /// How far it is; also sent when nothing has moved, as a sign of life.
     Step(Step),
-    Done(Reply),
+    Done(Box<Reply>),
     Failed(Failed),
 }
 

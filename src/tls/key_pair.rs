@@ -5,6 +5,7 @@ use std::{fmt, net::IpAddr, sync::Arc};
 use anyhow::{Context, Result, anyhow, bail};
 use jiff::Timestamp;
 use rustls::{
+    InconsistentKeys,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     sign::CertifiedKey,
@@ -56,9 +57,12 @@ impl KeyPair {
         let key = aws_lc_rs::sign::any_supported_type(&key)
             .map_err(|_| anyhow!("its private key is of a kind that TLS does not use"))?;
         let certified = CertifiedKey::new(chain, key);
-        certified
-            .keys_match()
-            .map_err(|_| anyhow!("the key does not belong to the certificate"))?;
+        // (That it does not know every extension, as in the proof of a challenge, is another matter.)
+        if let Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) =
+            certified.keys_match()
+        {
+            bail!("the key does not belong to the certificate");
+        }
         KeyPair::look_at(certified)
     }
 

