@@ -102,9 +102,11 @@ impl Repository {
     /// open it.
     pub async fn open(place: &Place, settings: &S3Config, key: &Key) -> Result<Self> {
         let objects = Objects::at(place, object_store(place, settings, false)?);
-        let config = read_config(&objects)
-            .await?
-            .ok_or_else(|| Error::NotFound(format!("There is no backup repository in {place}.")))?;
+        let Some(config) = read_config(&objects).await? else {
+            // A bucket that is missing itself may say so only here.
+            objects.list("snapshots").await?;
+            return Err(Error::NotFound(format!("There is no backup repository in {place}.")));
+        };
         Repository::with(objects, config, key)
     }
 

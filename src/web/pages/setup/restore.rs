@@ -134,7 +134,7 @@ pub async fn submit(
 ) -> Result<HttpResponse> {
     let mut form = RestoreForm::default();
     let begun = async {
-        form.receive(&app, &request, &visitor, &token, multipart).await?;
+        form.receive(&app, &request, &token, multipart).await?;
         let arriving = match form.arriving.take() {
             Some(arriving) => arriving,
             None => app.begin_first_restore(&token).await?,
@@ -174,12 +174,11 @@ impl RestoreForm {
         &mut self,
         app: &Data<App>,
         request: &HttpRequest,
-        visitor: &Visitor,
         token: &str,
         mut multipart: Multipart,
     ) -> AppResult<()> {
-        // Nobody is signed in here; whoever is must not be used by another site.
-        visitor.require_csrf(None)?;
+        // Another site cannot know the link, so it needs no further proof of where the form is from.
+        app.setup_link.check(token)?;
         let declared = body::declared_length(request);
         while let Some(mut field) =
             app.arriving(multipart.try_next()).await?.map_err(body::broken_form)?
