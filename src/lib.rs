@@ -89,9 +89,9 @@
 //!
 //! - **A noun:** a file in `domain` with its record (a new table number, listed in
 //!   [`domain::EVERY_TABLE`]) and verbs; `web/api/<noun>.rs` and `web/pages/<noun>.rs`; their lines in
-//!   `web/routes.rs`; `templates/<noun>/`; `tests/it/<noun>.rs`.
+//!   `web/routes/`; `templates/<noun>/`; `tests/it/<noun>.rs`.
 //! - **A page:** a template and its struct with handlers in `web/pages`, a line in
-//!   `web/routes.rs`, a sample in `tests/it/gallery/`, a line in the oracle (`tests/it/oracle.rs`),
+//!   `web/routes/pages.rs`, a sample in `tests/it/gallery/`, a line in the oracle (`tests/it/oracle.rs`),
 //!   which fails until there is one.
 //! - **A job:** a variant of [`domain::jobs::Task`], a file in `app/tasks/` that may run twice, its
 //!   line in `app/tasks/mod.rs`; enqueue it in the transaction of its cause.
