@@ -37,7 +37,7 @@ say "Lints"
 cargo clippy --locked --all-targets -- -D warnings
 
 say "Tests"
-cargo nextest run --locked
+cargo nextest run --locked --no-fail-fast
 
 # Bare machines, on which the portal is installed and mistreated. Each takes some seconds.
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
@@ -49,7 +49,7 @@ fi
 if missing=$(tests/host/host.sh missing); then
   say "Tests on bare machines"
   tests/host/host.sh base
-  cargo nextest run --locked --run-ignored only installed::
+  cargo nextest run --locked --no-fail-fast --run-ignored only installed::
 else
   say "Skipped: the tests on bare machines (installed::), because $missing"
 fi

@@ -83,9 +83,10 @@ impl Row {
         self.method != "GET"
     }
 
-    /// Nobody needs to have signed in, so there is no session that a token would belong to.
+    /// Nobody needs to have signed in, so there is no session that a token would belong to: a
+    /// password or the link of the setup is the proof.
     pub fn is_for_anybody_without_a_token(&self) -> bool {
-        self.path == "/api/login"
+        ["/api/login", "/setup/{token}/restore"].contains(&self.path)
     }
 
     fn json(mut self, json: Value) -> Row {
