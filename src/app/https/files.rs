@@ -39,7 +39,11 @@ impl App {
         let (seen, now) = (files.seen, self.clock.now());
         let read = tokio::task::spawn_blocking(move || read(&config, seen)).await;
         match read {
-            Ok(Ok(None)) => false,
+            // Perhaps again, after something else that could not be used.
+            Ok(Ok(None)) => {
+                files.fault = None;
+                false
+            }
             Ok(Ok(Some((hash, pair)))) => {
                 tracing::info!(names = pair.names.join(", "), until = %pair.valid_until, "took over the certificate file");
                 *files = Files { pair: Some(pair), fault: None, seen: Some(hash) };
