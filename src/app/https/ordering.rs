@@ -61,9 +61,9 @@ impl App {
             Ok(Ok((issued, challenge))) => {
                 tracing::info!(domain, issuer = issued.issuer, until = %issued.valid_until, "a certificate came");
                 self.https.orders.keep(domain, Came { issued, challenge });
-                // It is shown also when it cannot be stored.
-                let stored = self.store_what_came().await;
-                return stored.and(self.show_certificates().await);
+                // First, for it may be that it cannot be stored.
+                self.show_certificates().await?;
+                return self.store_what_came().await;
             }
             Ok(Err(failure)) => failure,
             Err(_) => Failure::too_slow(),

@@ -89,3 +89,67 @@ impl Drop for UnderWay<'_> {
         self.0.inner().under_way = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::certificates::Hidden;
+
+    fn missing(domain: &str) -> Standing {
+        Standing {
+            domain: domain.into(),
+            issuer: None,
+            valid_until: None,
+            next_attempt_at: Some(Timestamp::UNIX_EPOCH),
+            is_under_way: true,
+            fault: None,
+        }
+    }
+
+    fn completed(orders: &Orders) -> Standing {
+        let mut standings = [missing("docs.example.com")];
+        orders.complete(&mut standings);
+        let [standing] = standings;
+        standing
+    }
+
+    #[test]
+    fn what_came_is_there_before_it_is_stored() {
+        let orders = Orders::default();
+        let issued = Issued {
+            chain: String::new(),
+            key: Hidden::new("secret"),
+            directory: String::new(),
+            issuer: "Northlight".into(),
+            valid_from: Timestamp::UNIX_EPOCH,
+            valid_until: Timestamp::MAX,
+        };
+        orders.keep("docs.example.com", Came { issued, challenge: Challenge::Http01 });
+        assert_eq!(completed(&orders).valid_until, Some(Timestamp::MAX));
+        assert!(orders.unstored().contains_key("docs.example.com"));
+        orders.stored("docs.example.com");
+        assert!(orders.unstored().is_empty());
+    }
+
+    #[test]
+    fn what_holds_everything_up_is_told_where_somebody_waits() {
+        let orders = Orders::default();
+        let trouble = |message: &str| {
+            let message = message.to_owned();
+            Some(Fault { at: Timestamp::UNIX_EPOCH, message, remedy: String::new() })
+        };
+        assert!(orders.note_trouble(trouble("The disk is full.")));
+        assert!(!orders.note_trouble(trouble("The disk is full.")), "once is enough for the log");
+        let standing = completed(&orders);
+        assert_eq!(standing.fault, trouble("The disk is full."));
+        assert!(!standing.is_under_way, "nobody waits in vain");
+        // An attempt that is made nevertheless is one.
+        let attempt = orders.begin("docs.example.com");
+        assert!(completed(&orders).is_under_way);
+        drop(attempt);
+        assert!(orders.note_trouble(None));
+        assert_eq!(completed(&orders).fault, None);
+    }
+}

@@ -30,7 +30,9 @@ const REQUEST: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection:
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
     Welcome,
-    /// The first line of the answer; none where TLS is spoken, and the connection was just closed.
+    /// The first line of the answer; none when the connection was just closed. That happens where TLS
+    /// is spoken, and where the answer was lost because the question had not been read: only who is
+    /// alive closes at once.
     Refusal(Option<String>),
 }
 
@@ -75,20 +77,25 @@ async fn connect(door: SocketAddr, config: &Config) -> Result<TcpStream> {
 }
 
 async fn ask(mut stream: TcpStream) -> Result<Heard> {
-    // One that is full answers without reading, and closes: then it is told by reading alone.
-    if let Err(fault) = stream.write_all(REQUEST).await {
-        tracing::debug!("knocking: {fault}");
-    }
-    let mut line = Vec::with_capacity(LINE_BYTES_MAX);
-    while !line.ends_with(b"\r\n") && line.len() < LINE_BYTES_MAX {
-        line.push(stream.read_u8().await.context("reading the answer")?);
-    }
-    let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+    let line = match first_line(&mut stream).await {
+        Ok(line) => String::from_utf8_lossy(&line).trim_end().to_owned(),
+        Err(fault) if is_closed(&fault) => return Ok(Heard::Refusal(None)),
+        Err(fault) => return Err(fault).context("reading the answer"),
+    };
     match line.strip_prefix("HTTP/1.1 ") {
         Some(status) if status.starts_with("200") => Ok(Heard::Welcome),
         Some(status) => Ok(Heard::Refusal(Some(status.to_owned()))),
         None => bail!("it does not speak HTTP: {line:?}"),
     }
+}
+
+async fn first_line(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    stream.write_all(REQUEST).await?;
+    let mut line = Vec::with_capacity(LINE_BYTES_MAX);
+    while !line.ends_with(b"\r\n") && line.len() < LINE_BYTES_MAX {
+        line.push(stream.read_u8().await?);
+    }
+    Ok(line)
 }
 
 /// Whoever shows a certificate is alive; whose it is does not matter here, so none is trusted.
@@ -102,7 +109,6 @@ async fn shake_hands(stream: TcpStream) -> Result<Heard> {
     match TlsConnector::from(Arc::new(config)).connect(name, stream).await {
         Ok(_) => Ok(Heard::Welcome),
         Err(error) if is_about_certificate(&error) => Ok(Heard::Welcome),
-        // A refusal in words would have to be encrypted. Only who is alive closes at once.
         Err(error) if is_closed(&error) => Ok(Heard::Refusal(None)),
         Err(error) => Err(error).context("beginning TLS"),
     }

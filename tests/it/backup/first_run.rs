@@ -165,10 +165,7 @@ fn the_service_manager_does_not_end_a_portal_that_begins_again() {
     let mut server = Server::start(command);
     let link = server.setup_link().expect("a setup link").to_owned();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let place = runtime.block_on(async {
-        let (_still, made) = made(Lock::Open).await;
-        made.place
-    });
+    let (_still, made) = runtime.block_on(made(Lock::Open));
     // A request that is under way and does not end.
     let address = server.url.strip_prefix("http://").expect("an address");
     let mut upload = TcpStream::connect(address).expect("a connection");
@@ -179,7 +176,7 @@ fn the_service_manager_does_not_end_a_portal_that_begins_again() {
         )
         .expect("writing");
     runtime.block_on(async {
-        let form = Form::new().text("source", place);
+        let form = Form::new().text("source", made.place);
         assert_eq!(begin(&client(), &link, form).await.0, 303);
     });
     manager.hear("STATUS=beginning again");
