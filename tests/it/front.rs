@@ -283,3 +283,20 @@ async fn a_connection_that_says_nothing_does_not_hold_up_the_end() {
     assert!(began.elapsed() < Duration::from_secs(15), "it took {:?}", began.elapsed());
     drop((silent, secure));
 }
+
+#[actix_web::test]
+async fn a_reader_that_takes_nothing_does_not_hold_up_the_end() {
+    let test = TestApp::spawn_with(|config| config.limits.idle_seconds = 600).await;
+    let ada = test.signed_in("ada").await;
+    let document = ada.upload("large.bin", &vec![7; 32 << 20], &[("visibility", "public")]).await;
+    test.settle().await;
+    let id = document["id"].as_str().expect("an id");
+    let ask = format!("GET /api/documents/{id}/download HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    let mut wire = Wire::to(&test).await.says(&ask).await;
+    assert!(wire.answer().await.starts_with("HTTP/1.1 200"));
+    let began = Instant::now();
+    test.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(40), "it took {:?}", began.elapsed());
+    let heard = wire.hears().await;
+    assert!(heard.len() < 32 << 20, "{} bytes", heard.len());
+}

@@ -31,6 +31,9 @@ use super::{
 /// may be on its way to it.
 const QUIET: Duration = Duration::from_millis(300);
 
+/// And for so long it waits for a reader that takes nothing.
+const STUCK: Duration = Duration::from_secs(10);
+
 /// What a request can know of its connection.
 pub struct State {
     pub is_tls: bool,
@@ -122,7 +125,9 @@ impl Connection {
         loop {
             let now = Instant::now();
             let unused = self.unused_until();
-            let stuck = self.stuck_since().map(|since| since + self.state.gate.idle_timeout);
+            let idle = self.state.gate.idle_timeout;
+            let patience = if self.is_draining { idle.min(STUCK) } else { idle };
+            let stuck = self.stuck_since().map(|since| since + patience);
             if stuck.is_some_and(|at| at <= now) {
                 return Poll::Ready(End::Stuck);
             }
