@@ -78,6 +78,7 @@ pub enum Request {
     BackupPlan,
     SetBackupPlan(Box<Plan>),
     CheckStorage,
+    ClaimStorage,
     MigrateStorage {
         to: Backend,
         removes_old: bool,
@@ -141,6 +142,8 @@ pub enum Reply {
     Drilled(Drilled),
     BackupPlan(Box<PlanView>),
     CheckedStorage(StorageCheck),
+    /// Such as `s3://documents/portal`.
+    ClaimedStorage(String),
     MigratedStorage(Box<Moved>),
     ScrubbedStorage(ScrubReport),
     Exported(Exported),
