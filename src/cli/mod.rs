@@ -128,6 +128,8 @@ enum Verb {
     Doctor(doctor::Arguments),
     /// Show or check the configuration; set the domain while the portal runs
     Config(config::Arguments),
+    /// Show how HTTPS stands; fetch certificates now
+    Https(https::Arguments),
     /// For whoever publishes the program: keys, signatures, and their check
     Release(release::Arguments),
     /// Show the version
@@ -170,6 +172,7 @@ pub fn run(command_line: &CommandLine) -> Result<Exit, Failure> {
         Verb::Check(arguments) => check::run(&common.shell()?, arguments),
         Verb::Doctor(arguments) => doctor::run(common, arguments),
         Verb::Config(arguments) => config::run(common, arguments),
+        Verb::Https(arguments) => https::run(&common.shell()?, arguments),
         Verb::Release(arguments) => release::run(arguments),
         Verb::Version(arguments) => version::run(arguments),
         Verb::Completions(arguments) => completions::run(arguments),

@@ -12,7 +12,11 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
-    Common, Exit, Failure, Shell, ask::runtime, doors::Doors, logging, output, status, watchdog,
+    Common, Exit, Failure, Shell,
+    ask::runtime,
+    doors::Doors,
+    logging, output, status,
+    watchdog::{self, Between},
 };
 use crate::{
     app::{App, Demo},
@@ -66,7 +70,10 @@ async fn serve(config: Config, mut demo: bool) -> Result<Exit, Failure> {
     let doors = Doors::open(&config)?;
     owner::become_owner_of(&config.data)?;
     // Once more when a backup has taken the portal's place.
-    while serve_once(&config, &doors, &mut signals, demo).await? == Ended::ToBeginAgain {
+    let mut between = None;
+    while serve_once(&config, &doors, &mut signals, demo, &mut between).await?
+        == Ended::ToBeginAgain
+    {
         demo = false;
     }
     Ok(Exit::Done)
@@ -79,11 +86,13 @@ enum Ended {
     ToBeginAgain,
 }
 
+/// Until somebody wants the portal to end. `between` lasts from its end to when the next one answers.
 async fn serve_once(
     config: &Config,
     doors: &Doors,
     signals: &mut Signals,
     demo: bool,
+    between: &mut Option<Between>,
 ) -> Result<Ended, Failure> {
     let app = open(config.clone()).await?;
     let sample = if demo { Some(app.fill_with_demo().await?) } else { None };
@@ -97,6 +106,7 @@ async fn serve_once(
     announce(&app, &running, sample).await?;
     service::ready(&watchdog::sentence(&app, &running.url).await);
     let watchdog = tokio::spawn(watchdog::run(app.clone(), running.url.clone()));
+    *between = None;
 
     let mut restart = app.watch_restart();
     let ended = tokio::select! {
@@ -107,35 +117,53 @@ async fn serve_once(
         _ = restart.wait_for(|wanted| *wanted) => Ok(Ended::ToBeginAgain),
         ended = &mut server => Err(ended),
     };
-    if matches!(ended, Ok(Ended::ForGood)) {
-        service::stopping();
+    if matches!(ended, Ok(Ended::ToBeginAgain)) {
+        *between = Some(Between::begin());
     }
     watchdog.abort();
     let stopping = async {
         // It ends by being aborted, and lets go of the data.
         let _aborted = watchdog.await;
-        web.stop().await;
-        control.stop().await;
+        tokio::join!(web.stop(), control.stop());
         background.stop().await;
     };
-    tokio::select! {
-        () = stopping => {}
-        name = signals.next() => {
-            eprintln!("{name}: ending at once");
-            std::process::exit(Exit::Failed as i32);
-        }
-    }
-    match ended {
-        Ok(Ended::ToBeginAgain) => {
-            drop((restart, server, web));
-            close(app).await?;
-            Ok(Ended::ToBeginAgain)
-        }
-        Ok(Ended::ForGood) => Ok(Ended::ForGood),
+    let ended = match ended {
+        Ok(ended) => finish(stopping, signals, ended).await,
         Err(ended) => {
+            finish(stopping, signals, Ended::ForGood).await;
             let fault = ended.map_err(anyhow::Error::from).and_then(|end| Ok(end?));
             let chain = fault.err().unwrap_or_else(|| anyhow!("it stopped by itself"));
-            Err(chain.context("the web server has ended").into())
+            return Err(chain.context("the web server has ended").into());
+        }
+    };
+    if ended == Ended::ToBeginAgain {
+        drop((restart, server, web));
+        close(app).await?;
+    }
+    Ok(ended)
+}
+
+/// Lets the portal stop. The first signal, if none has come yet, makes it stay so; the next one ends
+/// the process.
+async fn finish(stopping: impl Future<Output = ()>, signals: &mut Signals, ended: Ended) -> Ended {
+    let mut ended = ended;
+    tokio::pin!(stopping);
+    loop {
+        if ended == Ended::ForGood {
+            service::stopping();
+        }
+        tokio::select! {
+            () = &mut stopping => return ended,
+            name = signals.next() => match ended {
+                Ended::ToBeginAgain => {
+                    tracing::info!("{name}: the portal does not begin again");
+                    ended = Ended::ForGood;
+                }
+                Ended::ForGood => {
+                    eprintln!("{name}: ending at once");
+                    std::process::exit(Exit::Failed as i32);
+                }
+            },
         }
     }
 }

@@ -109,6 +109,7 @@ pub async fn carry_out(
             app.drill_backup(place, key, reporter).await.map(Reply::Drilled)
         }
         Request::Https => standing(app.https_standing().await),
+        Request::FetchCertificates => standing(https::fetch(app, running).await),
         Request::SetHttps(change) => standing(https::change(app, change).await),
         Request::BackupPlan => view(app.backup_plan().await),
         Request::SetBackupPlan(plan) => view(making::set_plan(app, *plan).await),

@@ -50,6 +50,8 @@ pub enum Request {
     /// How HTTPS stands.
     Https,
     SetHttps(HttpsChange),
+    /// Makes the next attempt of what is missing or failed now.
+    FetchCertificates,
     /// Writes, reads and searches once.
     Probe,
     BackUp(BackupWanted),

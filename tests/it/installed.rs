@@ -299,6 +299,13 @@ async fn a_domain_can_come_later_and_brings_https() {
     assert_eq!(answer.status(), 200);
     let status = host.appliance(&["status", "--json"]).expect(0).json();
     assert_eq!(status["https"]["domains"][0], "docs.example.com", "{status}");
+
+    // What was said last counts, also over what was set while the portal ran.
+    host.appliance(&["config", "set", "domain", "old.example.com"]).expect(0);
+    let again = host.appliance(&[&install[..], &["--any-address"]].concat()).expect(0);
+    assert!(again.out.contains("old.example.com, set before, gives way."), "{again:?}");
+    let status = host.appliance(&["status", "--json"]).expect(0).json();
+    assert_eq!(status["https"]["domains"], serde_json::json!(["docs.example.com"]), "{status}");
 }
 
 #[tokio::test]
@@ -308,13 +315,19 @@ async fn a_backup_brings_a_new_machine_up() {
     let api = host.install(&[]).await;
     upload(&api).await;
     until(async || finds_its_text(&api).await).await;
+    host.appliance(&["config", "set", "domain", "docs.example.com", "--no-wait"]).expect(0);
     host.appliance(&["backup", "/root/portal.tar.zst"]).expect(0);
     let archive = fs::read(host.path("/root/portal.tar.zst")).expect("the archive");
     drop(host);
 
     let host = Host::boot("restored");
     fs::write(host.path("/root/portal.tar.zst"), archive).expect("the archive");
-    let installed = host.copied(&["install", "--restore", "/root/portal.tar.zst"]).expect(0);
+    // A trial under another name, without an authority that would issue a certificate for it.
+    let another = ["--domain", "test.example.com", "--any-address"];
+    let restore = ["install", "--restore", "/root/portal.tar.zst"];
+    let installed = host.copied(&[&restore[..], &another].concat()).expect(0);
+    let status = host.appliance(&["status", "--json"]).expect(0).json();
+    assert_eq!(status["https"]["domains"], serde_json::json!(["test.example.com"]), "{status}");
     assert!(!installed.out.contains("/setup/"), "{installed:?}");
     let api = host.sign_in().await;
     until(async || finds_its_text(&api).await).await;

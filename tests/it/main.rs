@@ -31,6 +31,7 @@ mod crash;
 mod drawing;
 mod front;
 mod gallery;
+mod http2;
 mod https;
 mod indexing;
 mod installed;

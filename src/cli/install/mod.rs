@@ -90,6 +90,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     plan.carry_out()?;
     if !wanted.domains.is_empty() {
+        output::print(&portal::prefer_configured(&wanted)?)?;
         output::print("\nWaiting for the certificate …\n")?;
         output::print(&portal::wait_for_certificates()?)?;
     }

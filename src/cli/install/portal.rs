@@ -19,7 +19,7 @@ use super::{
 use crate::{
     app::{App, Reporter},
     cli::{Exit, Failure, ask::runtime, https, logs},
-    control::{AskError, Reply, Request, Status, ask},
+    control::{AskError, Change, HttpsChange, Reply, Request, Status, ask},
     error::{Error, Result},
     host::{
         accounts::Ids,
@@ -143,6 +143,27 @@ pub fn last_words() -> Option<String> {
         Ok(std::ops::ControlFlow::Continue(()))
     });
     read.ok().and(last)
+}
+
+/// Lets the domains of this call count where others were set while the portal ran, or came with a
+/// backup: those would win over the configuration. What failed before is tried again. Says what gave
+/// way.
+pub fn prefer_configured(wanted: &Wanted) -> Result<String> {
+    let Some(Reply::Https(standing)) = asked(&Request::Https)? else { return Ok(String::new()) };
+    let mut change = HttpsChange::default();
+    let mut given_way = String::new();
+    if standing.are_domains_set && standing.domains != wanted.domains {
+        change.domains = Change::Unset;
+        given_way = match standing.domains.as_slice() {
+            [] => "The portal was set to have no domain; that gives way.\n".into(),
+            domains => format!("{}, set before, gives way.\n", domains.join(", ")),
+        };
+    }
+    if standing.is_email_set && wanted.email.as_ref().is_some_and(|new| *new != standing.email) {
+        change.email = Change::Unset;
+    }
+    asked(&Request::SetHttps(change))?;
+    Ok(given_way)
 }
 
 /// Waits until the certificates of the domains are there, or it is clear why not; says which.

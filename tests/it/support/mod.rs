@@ -3,6 +3,7 @@
 pub mod acme;
 mod chromium;
 pub mod host;
+pub mod manager;
 mod person;
 pub mod program;
 pub mod s3;
