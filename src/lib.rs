@@ -19,10 +19,10 @@
 //!           extract              bytes to text and images, in a sandboxed child
 //!           backup               archives and repositories: bytes, hashes, encryption
 //!           tls                  certificates: shown, read, made, and fetched by ACME
-//!           host                 the machine: services, users, firewall, disk space, ports
+//!           host                 the machine: services, users, firewall, ports
 //!           s3                   how S3 is reached, for blobs and backup
 //!           release              signatures of what is published
-//! base      config error id hash size clock blocking glibc
+//! base      config error id hash size space clock blocking glibc
 //! ```
 //!
 //! An engine knows no noun of the domain and no other engine, but for `s3`, which is a client and no
@@ -111,6 +111,7 @@ mod glibc;
 pub mod hash;
 pub mod id;
 pub mod size;
+pub mod space;
 
 // engines
 pub mod backup;

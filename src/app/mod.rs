@@ -76,6 +76,7 @@ pub use self::{
 };
 use crate::{
     blobs::{Blobs, Folders, Limits},
+    blocking::blocking,
     clock::Clock,
     config::Config,
     domain::{
@@ -85,6 +86,7 @@ use crate::{
     error::Result,
     extract::{self, Extractor},
     search::{self, Index},
+    space::{self, Reserve},
     store::{Store, WriteTx},
 };
 pub use crate::{
@@ -109,6 +111,8 @@ pub struct App {
     pub setup_link: SetupLink,
     pub shown_once: ShownOnce,
     pub https: Https,
+    /// What is kept free on the disk of the data folder.
+    pub reserve: Reserve,
     pub started_at: Timestamp,
     /// A copy for where a transaction would be too much; see [`App::refresh_settings`].
     settings: ArcSwap<Settings>,
@@ -158,10 +162,11 @@ impl App {
         // A restore that was cut off while it swapped the folders.
         backup::finish_swap(data)?;
         let cache_bytes = config.store.cache_mb as usize * 1024 * 1024;
-        let store = Store::open(&data.join(App::DATABASE), cache_bytes, clock.clone())?;
+        let reserve = Reserve::of_disk(data, u64::from(config.storage.reserve_mb) << 20)?;
+        let database = data.join(App::DATABASE);
+        let store = Store::open(&database, cache_bytes, clock.clone(), Some(reserve.clone()))?;
         let settings = store.write_blocking(settings::prepare)?;
-        let reserve_bytes = u64::from(config.uploads.reserve_mb) << 20;
-        let limits = Limits { reserve_bytes, ..Limits::default() };
+        let limits = Limits { reserve_bytes: reserve.bytes(), ..Limits::default() };
         let blobs = Blobs::at(Folders::below(data), &config.storage, limits, clock.clone())?;
         // The store has the data folder for this process alone, so nobody is uploading.
         let swept = blobs.sweep_incoming_blocking(Timestamp::MAX)?;
@@ -172,7 +177,8 @@ impl App {
                 "removed what interrupted uploads left behind"
             );
         }
-        let index = Index::open(&data.join("index"), search::Options::default())?;
+        let index = search::Options { reserve: Some(reserve.clone()), ..search::Options::default() };
+        let index = Index::open(&data.join("index"), index)?;
         let limits = extract::Limits {
             memory_bytes: u64::from(config.worker.memory_mb) << 20,
             wall: Duration::from_secs(config.worker.seconds.into()),
@@ -189,6 +195,7 @@ impl App {
             setup_link: SetupLink::new(clock.clone()),
             shown_once: ShownOnce::new(),
             https: Https::default(),
+            reserve,
             started_at: clock.now(),
             throttle: throttle::Throttle::new(clock.clone()),
             unknown_proxy: OnceLock::new(),
@@ -280,6 +287,16 @@ impl App {
         let changed = self.write_as(actor, verb).await?;
         self.wait_for_index().await;
         Ok(changed)
+    }
+
+    /// Makes sure that so many bytes fit on the disk of a folder, and that as much stays free there
+    /// as on that of the data.
+    ///
+    /// # Errors
+    /// `Full`, with the numbers.
+    pub async fn require_room(&self, folder: &std::path::Path, bytes: u64) -> Result<()> {
+        let (folder, reserve_bytes) = (folder.to_owned(), self.reserve.bytes());
+        blocking(move || space::require(&folder, bytes, reserve_bytes)).await
     }
 
     /// Waits until the search index shows everything committed so far, for at most two seconds.

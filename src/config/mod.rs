@@ -89,8 +89,6 @@ pub struct StoreConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UploadsConfig {
-    /// Free disk space that uploads never take.
-    pub reserve_mb: u32,
     /// After so long without a byte an upload is ended.
     pub stall_seconds: u32,
 }
@@ -174,7 +172,7 @@ impl Default for StoreConfig {
 
 impl Default for UploadsConfig {
     fn default() -> Self {
-        UploadsConfig { reserve_mb: 512, stall_seconds: 60 }
+        UploadsConfig { stall_seconds: 60 }
     }
 }
 

@@ -149,6 +149,7 @@ pub fn keep_account(
     email: &str,
     credentials: Hidden,
 ) -> Result<()> {
+    tx.draw_on_reserve();
     let created_at = tx.now();
     let (directory, email) = (directory.to_owned(), email.to_owned());
     tx.put(&AcmeAccount { directory, email, credentials, created_at })
@@ -156,6 +157,7 @@ pub fn keep_account(
 
 /// For when the server knows it no longer.
 pub fn forget_account(tx: &mut WriteTx, directory: &str) -> Result<()> {
+    tx.draw_on_reserve();
     tx.remove::<AcmeAccount>(&directory.to_owned()).map(drop)
 }
 
@@ -164,6 +166,7 @@ pub fn self_signed(tx: &ReadTx) -> Result<Option<SelfSigned>> {
 }
 
 pub fn keep_self_signed(tx: &mut WriteTx, certificate: &SelfSigned) -> Result<()> {
+    tx.draw_on_reserve();
     tx.put(certificate)
 }
 
@@ -194,6 +197,7 @@ pub fn note_issued(
     challenge: &str,
     chance: f64,
 ) -> Result<()> {
+    tx.draw_on_reserve();
     let mut certificate = of_domain(tx, domain)?;
     certificate.next_attempt_at = renewal_of(&issued, chance);
     certificate.attempted_at = Some(tx.now());
@@ -213,6 +217,7 @@ pub fn note_failure(
     remedy: String,
     not_before: Option<Timestamp>,
 ) -> Result<Certificate> {
+    tx.draw_on_reserve();
     let mut certificate = of_domain(tx, domain)?;
     let now = tx.now();
     let wait = WAITS[(certificate.failures as usize).min(WAITS.len() - 1)];
@@ -226,6 +231,7 @@ pub fn note_failure(
 
 /// The authority asks for another time than ours (RFC 9773).
 pub fn move_renewal(tx: &mut WriteTx, domain: &str, at: Timestamp) -> Result<()> {
+    tx.draw_on_reserve();
     let mut certificate = of_domain(tx, domain)?;
     if certificate.fault.is_none() {
         certificate.next_attempt_at = at;

@@ -42,6 +42,7 @@ use crate::{
     blocking::blocking,
     clock::Clock,
     error::{Error, Result},
+    space::Reserve,
 };
 
 /// How many writes may wait. The next one waits for a place, so a flood slows its senders down
@@ -60,9 +61,16 @@ pub struct Store {
 impl Store {
     /// Opens the database file, making it when it is missing.
     ///
+    /// `reserve` is that of its disk, if one is kept: see [`WriteTx::draw_on_reserve`].
+    ///
     /// # Errors
     /// `Busy` when another process has it open.
-    pub fn open(path: &Path, cache_bytes: usize, clock: Clock) -> Result<Self> {
+    pub fn open(
+        path: &Path,
+        cache_bytes: usize,
+        clock: Clock,
+        reserve: Option<Reserve>,
+    ) -> Result<Self> {
         let engine = RedbEngine::open(path, cache_bytes).map_err(|fault| {
             match fault.downcast_ref::<::redb::DatabaseError>() {
                 Some(::redb::DatabaseError::DatabaseAlreadyOpen) => Error::Busy {
@@ -75,19 +83,23 @@ impl Store {
                 _ => Error::Internal(fault),
             }
         })?;
-        Store::over(Arc::new(engine), clock)
+        Store::start(Arc::new(engine), clock, reserve)
     }
 
     /// A store over any engine.
     pub fn over(engine: Arc<dyn Engine>, clock: Clock) -> Result<Self> {
+        Store::start(engine, clock, None)
+    }
+
+    fn start(engine: Arc<dyn Engine>, clock: Clock, reserve: Option<Reserve>) -> Result<Self> {
         let latest = ReadTx::new(&*engine.read()?, clock.now()).latest_change()?;
         let (announce, latest) = watch::channel(latest);
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         let thread = {
-            let (engine, clock) = (engine.clone(), clock.clone());
+            let desk = writer::Desk { engine: engine.clone(), clock: clock.clone(), reserve };
             thread::Builder::new()
                 .name("store-writer".into())
-                .spawn(move || writer::run(engine, clock, waiting, announce))
+                .spawn(move || desk.run(waiting, announce))
                 .context("starting the store's writer")?
         };
         let writer = Arc::new(WriterHandle { queue: Some(queue), thread: Some(thread) });

@@ -111,7 +111,7 @@ fn every_setting_can_come_from_the_environment() {
         ("APPLIANCE_PUBLIC_URL", "https://docs.example.com"),
         ("APPLIANCE_TRUSTED_PROXIES", "10.0.0.7, 10.0.0.8"),
         ("APPLIANCE_STORE_CACHE_MB", "128"),
-        ("APPLIANCE_UPLOADS_RESERVE_MB", "0"),
+        ("APPLIANCE_STORAGE_RESERVE_MB", "0"),
         ("APPLIANCE_UPLOADS_STALL_SECONDS", "20"),
         ("APPLIANCE_STORAGE_BACKEND", "s3"),
         ("APPLIANCE_STORAGE_LINK_MINUTES", "9"),
@@ -132,7 +132,7 @@ fn every_setting_can_come_from_the_environment() {
     assert_eq!(config.data, PathBuf::from("/srv/appliance"));
     assert_eq!(config.public_url.as_deref(), Some("https://docs.example.com"));
     assert_eq!(config.trusted_proxies.len(), 2);
-    assert_eq!((config.store.cache_mb, config.uploads.reserve_mb), (128, 0));
+    assert_eq!((config.store.cache_mb, config.storage.reserve_mb), (128, 0));
     assert_eq!(config.uploads.stall_seconds, 20);
     assert_eq!((config.storage.backend, config.storage.link_minutes), (Backend::S3, 9));
     assert_eq!(config.storage.s3.bucket, "documents");

@@ -28,6 +28,7 @@ mod browser;
 mod cli;
 mod control;
 mod crash;
+mod disk;
 mod drawing;
 mod front;
 mod gallery;

@@ -1097,7 +1097,7 @@ impl Library {
 
     fn with(options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Library { index: Index::open(folder.path(), options).unwrap(), folder, options }
+        Library { index: Index::open(folder.path(), options.clone()).unwrap(), folder, options }
     }
 
     fn reopen(self) -> Self {
@@ -1108,7 +1108,7 @@ impl Library {
         let Library { index, folder, options } = self;
         drop(index);
         meanwhile(folder.path());
-        Library { index: Index::open(folder.path(), options).unwrap(), folder, options }
+        Library { index: Index::open(folder.path(), options.clone()).unwrap(), folder, options }
     }
 
     fn put(&self, entries: impl IntoIterator<Item = Entry>) {

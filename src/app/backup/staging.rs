@@ -49,7 +49,7 @@ impl Staging {
     ) -> Result<Self> {
         let limits = Limits { reserve_bytes: 0, ..Limits::default() };
         let blobs = Blobs::at(Folders::below(files_at), storage, limits, clock.clone())?;
-        let store = Store::open(&portal.join(crate::app::App::DATABASE), CACHE_BYTES, clock)?;
+        let store = Store::open(&portal.join(crate::app::App::DATABASE), CACHE_BYTES, clock, None)?;
         Ok(Staging { store, blobs, damages: Vec::new(), rules })
     }
 

@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 
 pub(super) use self::{
     checking::LastCheck,
-    room::{StorageCache, cache},
+    room::{StorageCache, cache, folder_bytes},
     usage::{UsageCache, usage_cache},
 };
 pub use self::{

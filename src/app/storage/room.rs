@@ -10,7 +10,7 @@ use crate::{
     blocking::blocking,
     domain::access::{Action, Actor, decide},
     error::Result,
-    host::disk,
+    space::space,
 };
 
 /// Room in bytes, each part by itself.
@@ -48,7 +48,7 @@ impl App {
         let beside = blocking(move || {
             let records_bytes = fs::metadata(data.join(App::DATABASE))?.len();
             let index_bytes = folder_bytes(&data.join("index"))?;
-            Ok((records_bytes, index_bytes, disk::space(&data)?.free_bytes))
+            Ok((records_bytes, index_bytes, space(&data)?.free_bytes))
         });
         let (records_bytes, index_bytes, free_bytes) = beside.await?;
         let storage = Storage {
@@ -66,7 +66,7 @@ impl App {
 }
 
 /// The files of the index come and go while they are counted.
-fn folder_bytes(folder: &Path) -> Result<u64> {
+pub(in crate::app) fn folder_bytes(folder: &Path) -> Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
