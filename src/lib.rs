@@ -22,7 +22,7 @@
 //!           host                 the machine: services, users, firewall, ports
 //!           s3                   how S3 is reached, for blobs and backup
 //!           release              signatures of what is published
-//! base      config error id hash size space clock blocking glibc
+//! base      config error id hash size space clock blocking log_tail glibc
 //! ```
 //!
 //! An engine knows no noun of the domain and no other engine, but for `s3`, which is a client and no
@@ -110,6 +110,7 @@ pub mod error;
 mod glibc;
 pub mod hash;
 pub mod id;
+pub mod log_tail;
 pub mod size;
 pub mod space;
 

@@ -30,7 +30,8 @@ impl App {
                       or let files move to S3: [storage] in the configuration.";
         match self.reserve.room()? {
             Room::Critical => {
-                let message = "The disk is full: people can read, sign in and delete, and nothing else.";
+                let message =
+                    "The disk is full: people can read, sign in and delete, and nothing else.";
                 return Ok(Finding::problem(about, message, remedy));
             }
             Room::Low => {

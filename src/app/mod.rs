@@ -19,6 +19,7 @@ mod indexer;
 mod keeper;
 mod library;
 mod logo;
+mod metrics;
 mod probes;
 mod progress;
 mod reading;
@@ -26,6 +27,7 @@ mod setup_link;
 mod shown_once;
 mod sign_in;
 mod storage;
+mod system;
 mod tasks;
 mod throttle;
 mod trash;
@@ -64,12 +66,16 @@ pub use self::{
     export::Exported,
     https::{CertificateSource, Doors, Face, Https, HttpsStanding, host_of, matches},
     library::{Facets, Find, Found, Page, Sort, Statistics, names_of, with_surroundings},
+    metrics::Metrics,
     progress::{Reporter, Step},
     reading::Reading,
     setup_link::{SetupForm, SetupLink},
     shown_once::ShownOnce,
     sign_in::{Credentials, Token},
-    storage::{FaultyFile, LongWork, ScrubReport, Storage, StorageCheck, StorageStanding},
+    storage::{
+        DataFiles, FaultyFile, LongWork, ScrubReport, Storage, StorageCheck, StorageStanding,
+    },
+    system::{JobCounts, LOG_LINES_MAX, System},
     trash::TrashPage,
     users::{FindUsers, UserDetails, UserSummary, UsersFound},
     work::Work,
@@ -85,6 +91,7 @@ use crate::{
     },
     error::Result,
     extract::{self, Extractor},
+    log_tail::LogTail,
     search::{self, Index},
     space::{self, Reserve},
     store::{Store, WriteTx},
@@ -111,6 +118,7 @@ pub struct App {
     pub setup_link: SetupLink,
     pub shown_once: ShownOnce,
     pub https: Https,
+    pub metrics: Metrics,
     /// What is kept free on the disk of the data folder.
     pub reserve: Reserve,
     pub started_at: Timestamp,
@@ -131,6 +139,7 @@ pub struct App {
     first_restores: backup::FirstRestores,
     /// Held by whoever takes the index one step further.
     indexing: Mutex<()>,
+    log: OnceLock<LogTail>,
     unknown_proxy: OnceLock<IpAddr>,
     /// Taken to read the settings anew: who reads last has read the latest.
     refreshing: Mutex<()>,
@@ -177,7 +186,8 @@ impl App {
                 "removed what interrupted uploads left behind"
             );
         }
-        let index = search::Options { reserve: Some(reserve.clone()), ..search::Options::default() };
+        let index =
+            search::Options { reserve: Some(reserve.clone()), ..search::Options::default() };
         let index = Index::open(&data.join("index"), index)?;
         let limits = extract::Limits {
             memory_bytes: u64::from(config.worker.memory_mb) << 20,
@@ -191,13 +201,16 @@ impl App {
             None => Extractor::new(limits, children_max),
         };
         let (indexed, _) = watch::channel(index.cursor());
+        let metrics = Metrics::new(&store, &blobs);
         Ok(Arc::new(App {
             setup_link: SetupLink::new(clock.clone()),
             shown_once: ShownOnce::new(),
             https: Https::default(),
+            metrics,
             reserve,
             started_at: clock.now(),
             throttle: throttle::Throttle::new(clock.clone()),
+            log: OnceLock::new(),
             unknown_proxy: OnceLock::new(),
             refreshing: Mutex::new(()),
             settings: ArcSwap::from_pointee(settings),
@@ -246,6 +259,17 @@ impl App {
         let settings = self.store.read(settings::get).await?;
         self.settings.store(Arc::new(settings));
         Ok(())
+    }
+
+    /// Where the last lines of the log are, for those who look at them from within.
+    pub fn keep_log(&self, log: LogTail) {
+        // Given once, by who started the process.
+        let _given = self.log.set(log);
+    }
+
+    /// The last lines of the log; none in a process that keeps none.
+    pub fn log_tail(&self) -> LogTail {
+        self.log.get().cloned().unwrap_or_default()
     }
 
     /// Remembers, for the log and for [`doctor`](App::doctor), that a proxy which the configuration

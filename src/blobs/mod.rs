@@ -87,7 +87,7 @@ pub use self::{
     inventory::{Listed, Swept, Tally, Usage},
     migrating::{Cleared, Migrated},
     opening::{Opened, Source},
-    remote::{BreakerStatus, CheckStep, LastError, Outcome},
+    remote::{BreakerStatus, CheckStep, LastError, Outcome, S3Requests},
     removal::Removal,
     scrubbing::{Health, Place, Scrubbed},
     status::{RemoteStatus, Status},

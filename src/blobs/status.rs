@@ -8,7 +8,10 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::{Backend, Blobs, BreakerStatus, CacheStatus, CheckStep, Tally, remote::Remote};
+use super::{
+    Backend, Blobs, BreakerStatus, CacheStatus, CheckStep, S3Requests, Tally,
+    remote::{self, Remote},
+};
 use crate::{
     error::{Error, Result},
     size::Size,
@@ -98,6 +101,14 @@ impl Blobs {
             }),
             cache: shared.cache.as_ref().map(|cache| cache.status()),
         })
+    }
+
+    /// How many requests to S3 there were, and how they ended; zeros without S3.
+    pub fn s3_requests(&self) -> S3Requests {
+        match &self.shared.remote {
+            Some(remote) => remote.requests(),
+            None => remote::requests(),
+        }
     }
 
     /// Tries everything that is needed of S3, and names what does not work. Empty when no S3 is

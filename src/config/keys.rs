@@ -318,6 +318,15 @@ pub const KEYS: &[Key] = &[
         is_valid: |config| (1..=36_500).contains(&config.audit.keep_days),
     },
     Key {
+        path: "metrics.token",
+        kind: Kind::Text,
+        expects: "at least 16 letters, digits and signs without a space, or empty",
+        is_valid: |config| {
+            let token = config.metrics.token.reveal();
+            is_word(token) && (token.is_empty() || token.len() >= 16)
+        },
+    },
+    Key {
         path: "log.level",
         kind: Kind::Text,
         expects: "off, error, warn, info, debug or trace, or a list such as info,appliance::store=debug",

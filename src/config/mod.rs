@@ -61,6 +61,7 @@ pub struct Config {
     pub storage: StorageConfig,
     pub worker: WorkerConfig,
     pub audit: AuditConfig,
+    pub metrics: MetricsConfig,
     pub log: LogConfig,
 }
 
@@ -113,6 +114,14 @@ pub struct AuditConfig {
     pub keep_days: u32,
 }
 
+/// Who may read `/metrics`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// Whoever sends it may. When empty: this machine, and nobody else.
+    pub token: Secret,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
@@ -147,6 +156,7 @@ impl Default for Config {
             storage: StorageConfig::default(),
             worker: WorkerConfig::default(),
             audit: AuditConfig::default(),
+            metrics: MetricsConfig::default(),
             log: LogConfig::default(),
         }
     }

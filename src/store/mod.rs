@@ -8,6 +8,7 @@
 
 mod changes;
 mod engine;
+mod figures;
 mod integrity;
 mod key;
 mod memory;
@@ -30,6 +31,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use self::{
     changes::{Change, Changes},
     engine::{Direction, Engine, Pair, Pairs, Reader, Span, Writer},
+    figures::Figures,
     integrity::{Fault, Inspection},
     key::Key,
     memory::MemoryEngine,
@@ -55,6 +57,7 @@ pub struct Store {
     engine: Arc<dyn Engine>,
     clock: Clock,
     latest: watch::Receiver<u64>,
+    figures: Figures,
     writer: Arc<WriterHandle>,
 }
 
@@ -95,15 +98,17 @@ impl Store {
         let latest = ReadTx::new(&*engine.read()?, clock.now()).latest_change()?;
         let (announce, latest) = watch::channel(latest);
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let figures = Figures::default();
         let thread = {
-            let desk = writer::Desk { engine: engine.clone(), clock: clock.clone(), reserve };
+            let (engine, clock, figures) = (engine.clone(), clock.clone(), figures.clone());
+            let desk = writer::Desk { engine, clock, reserve, figures };
             thread::Builder::new()
                 .name("store-writer".into())
                 .spawn(move || desk.run(waiting, announce))
                 .context("starting the store's writer")?
         };
         let writer = Arc::new(WriterHandle { queue: Some(queue), thread: Some(thread) });
-        Ok(Store { engine, clock, latest, writer })
+        Ok(Store { engine, clock, latest, figures, writer })
     }
 
     /// Runs `closure` in a transaction and returns once it is durable. An `Err` from it, or a
@@ -157,6 +162,11 @@ impl Store {
     /// The sequence of the last committed change; wakes whoever follows.
     pub fn latest_change(&self) -> watch::Receiver<u64> {
         self.latest.clone()
+    }
+
+    /// What was written so far, in numbers.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
     }
 
     pub fn clock(&self) -> &Clock {

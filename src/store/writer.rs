@@ -5,6 +5,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Instant,
 };
 
 use anyhow::{Context, anyhow};
@@ -14,6 +15,7 @@ use uuid::ContextV7;
 use super::{
     changes::LATEST,
     engine::{Engine, Writer},
+    figures::Figures,
     tx::{Finished, ReadTx, WriteTx},
 };
 use crate::{
@@ -92,6 +94,7 @@ pub(super) struct Desk {
     pub clock: Clock,
     /// Of the disk that the engine writes to.
     pub reserve: Option<Reserve>,
+    pub figures: Figures,
 }
 
 impl Desk {
@@ -100,16 +103,22 @@ impl Desk {
         let id_context = ContextV7::new().with_additional_precision();
         let mut batch = Vec::new();
         while queue.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
-            let mut after = 0;
+            let (mut after, began) = (0, Instant::now());
             let committed = self.engine.write(&mut |writer| {
                 after = self.run_batch(&mut batch, writer, &id_context)?;
                 Ok(())
             });
+            self.figures.commits.inc();
+            self.figures.writes.inc_by(batch.len() as u64);
+            self.figures.commit_seconds.observe(began.elapsed().as_secs_f64());
             match &committed {
                 Ok(()) => {
                     latest.send_if_modified(|known| std::mem::replace(known, after) != after);
                 }
-                Err(fault) => tracing::error!("a commit failed: {fault:#}"),
+                Err(fault) => {
+                    self.figures.failed_commits.inc();
+                    tracing::error!("a commit failed: {fault:#}");
+                }
             }
             for work in batch.drain(..) {
                 work.answer(&committed);
@@ -134,7 +143,10 @@ impl Desk {
                 Some(finished) if may_add || !finished.only_adds() => {
                     next_sequence = finished.flush(writer, next_sequence)?;
                 }
-                Some(_) => work.refuse(disk_full("is nearly full")),
+                Some(_) => {
+                    self.figures.refused_writes.inc();
+                    work.refuse(disk_full("is nearly full"));
+                }
                 None => {}
             }
         }

@@ -124,6 +124,7 @@ fn every_setting_can_come_from_the_environment() {
         ("APPLIANCE_WORKER_SECONDS", "10"),
         ("APPLIANCE_WORKER_ALLOW_UNSANDBOXED", "true"),
         ("APPLIANCE_AUDIT_KEEP_DAYS", "90"),
+        ("APPLIANCE_METRICS_TOKEN", "a-token-for-prometheus"),
         ("APPLIANCE_LOG_LEVEL", "warn,appliance::store=debug"),
         ("APPLIANCE_LOG_FORMAT", "json"),
     ])
@@ -141,6 +142,7 @@ fn every_setting_can_come_from_the_environment() {
     assert_eq!((config.worker.jobs, config.worker.memory_mb, config.worker.seconds), (3, 512, 10));
     assert!(config.worker.allow_unsandboxed);
     assert_eq!(config.audit.keep_days, 90);
+    assert_eq!(config.metrics.token.reveal(), "a-token-for-prometheus");
     assert_eq!(config.log.level, "warn,appliance::store=debug");
     assert_eq!(config.log.format, LogFormat::Json);
 }

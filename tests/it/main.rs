@@ -37,11 +37,13 @@ mod indexing;
 mod installed;
 mod integrity;
 mod late;
+mod metrics;
 mod oracle;
 mod pages;
 mod public;
 mod service;
 mod sign_in;
+mod system;
 mod upkeep;
 
 // the shape of the code

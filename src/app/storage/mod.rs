@@ -18,7 +18,7 @@ pub(super) use self::{
 };
 pub use self::{
     checking::StorageCheck,
-    room::Storage,
+    room::{DataFiles, Storage},
     scrubbing::{FaultyFile, ScrubReport},
     standing::{LongWork, StorageStanding},
 };

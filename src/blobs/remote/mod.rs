@@ -7,6 +7,7 @@
 mod abandoned;
 mod breaker;
 mod check;
+mod figures;
 mod guarding;
 mod reading;
 mod upload;
@@ -26,6 +27,7 @@ use self::{breaker::Breaker, upload::Journal};
 pub use self::{
     breaker::{BreakerStatus, LastError},
     check::{CheckStep, Outcome},
+    figures::{S3Requests, requests},
 };
 use super::layout::FileName;
 use crate::{
@@ -44,6 +46,7 @@ pub(super) struct Remote {
     journal: Arc<Journal>,
     reads: Breaker,
     writes: Breaker,
+    requests: S3Requests,
     /// Mebibytes of memory for what is on its way there.
     in_flight_mib: Arc<Semaphore>,
     in_flight_mib_max: u32,
@@ -81,6 +84,7 @@ impl Remote {
             journal: Arc::new(journal),
             reads: Breaker::new(clock.clone(), outage_pause_max),
             writes: Breaker::new(clock, outage_pause_max),
+            requests: requests(),
             in_flight_mib: Arc::new(Semaphore::new(in_flight_mib_max as usize)),
             in_flight_mib_max,
         }))

@@ -22,6 +22,7 @@ use crate::{
         client,
         fault::Problem,
         guard::{HEALTH, RequestId},
+        metrics,
     },
 };
 
@@ -81,6 +82,9 @@ impl Asked {
         }
         // By whatever name.
         if HEALTH.contains(&request.path()) && (self.is_proxied || client::is_here(request)) {
+            return None;
+        }
+        if request.path() == metrics::PATH && metrics::is_locked(app) {
             return None;
         }
         let Some(host) = &self.host else {

@@ -32,7 +32,7 @@ const QUIET: Duration = Duration::from_millis(300);
 /// What a request can know of its connection.
 pub struct State {
     pub is_tls: bool,
-    pub(super) gate: Arc<Gate>,
+    pub gate: Arc<Gate>,
     under_way: Cell<u32>,
     has_served: Cell<bool>,
     idle_since: Cell<Instant>,
