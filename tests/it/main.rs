@@ -28,6 +28,7 @@ mod browser;
 mod cli;
 mod control;
 mod crash;
+mod descriptors;
 mod disk;
 mod drawing;
 mod front;

@@ -38,6 +38,7 @@ pub struct SystemView {
 }
 
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SystemProcess")]
 struct ProcessView {
     pid: u32,
     memory_bytes: u64,
@@ -47,6 +48,7 @@ struct ProcessView {
 }
 
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SystemMachine")]
 struct MachineView {
     name: String,
     system: String,
@@ -58,6 +60,7 @@ struct MachineView {
 }
 
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SystemDisk")]
 struct DiskView {
     size_bytes: u64,
     free_bytes: u64,
@@ -72,6 +75,7 @@ struct DiskView {
 }
 
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SystemStore")]
 struct StoreView {
     size_bytes: u64,
     /// The number of the last change.
@@ -84,6 +88,7 @@ struct StoreView {
 }
 
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SystemIndex")]
 struct IndexView {
     size_bytes: u64,
     documents: u64,
@@ -92,6 +97,7 @@ struct IndexView {
 }
 
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SystemJobs")]
 struct JobsView {
     waiting: u64,
     running: u64,
@@ -99,6 +105,7 @@ struct JobsView {
 }
 
 #[derive(Serialize, JsonSchema)]
+#[schemars(rename = "SystemBackups")]
 struct BackupsView {
     /// `ok`, `off` or `failing`.
     state: &'static str,

@@ -32,7 +32,7 @@ fn system() -> SystemPage {
     };
     let text = |text: &str| Fact::Text(text.to_owned());
     let line = |tone, level, target: &str, text: &str| LogRow {
-        at: minutes_ago(3),
+        day: "21 Nov 2026".to_owned(),
         clock: "11:57:03".to_owned(),
         tone,
         level,
@@ -78,19 +78,21 @@ fn system() -> SystemPage {
             FactGroup {
                 id: "data",
                 title: "Data",
-                facts: vec![("Records", text("1.2 GB")), ("Free on the disk", text("412 MB"))],
+                facts: vec![("Records", text("1.2 GB")), ("Search index", text("412 MB"))],
             },
         ],
         disk: Disk {
             used_bytes: 19_600_000_000,
+            free_bytes: 400_000_000,
+            reserve_bytes: 500_000_000,
             total_bytes: 20_000_000_000,
             high_bytes: 19_500_000_000,
             critical_bytes: 19_750_000_000,
         },
         levels: vec![
             Choice::new("", "Everything", true),
-            Choice::new("error", "Errors", false),
-            Choice::new("warn", "Errors and warnings", false),
+            Choice::new("warn", "Warnings", false),
+            Choice::new("error", "Errors only", false),
         ],
         text: String::new(),
         is_filtered: false,

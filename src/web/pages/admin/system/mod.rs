@@ -4,7 +4,6 @@ mod shown;
 
 use actix_web::{HttpRequest, web::Data};
 use askama::Template;
-use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{Sidebar, dashboard::HealthCheck};
@@ -15,11 +14,11 @@ use crate::{
         auth::Member,
         body::Query,
         fault::Result,
-        pages::{Choice, Html, Moment, Page, Place, Tone, filters, page},
+        pages::{Choice, Html, Moment, Page, Place, Tone, filters, format, page},
     },
 };
 
-/// `GET /admin/system` with `level` (`error`, `warn`, `info`) and `text` for the log.
+/// `GET /admin/system` with `level` (`error`, `warn`) and `text` for the log.
 #[derive(Clone, Debug, Template)]
 #[template(path = "admin/system.html")]
 pub struct SystemPage {
@@ -50,10 +49,12 @@ pub enum Fact {
     At(Moment),
 }
 
-/// For the meter.
+/// What is used and free, and where the meter warns.
 #[derive(Clone, Debug, Default)]
 pub struct Disk {
     pub used_bytes: u64,
+    pub free_bytes: u64,
+    pub reserve_bytes: u64,
     pub total_bytes: u64,
     /// From here on the reserve is touched.
     pub high_bytes: u64,
@@ -63,7 +64,8 @@ pub struct Disk {
 
 #[derive(Clone, Debug)]
 pub struct LogRow {
-    pub at: Moment,
+    /// `21 Nov 2026`.
+    pub day: String,
     /// `12:00:03`, in UTC.
     pub clock: String,
     pub tone: Tone,
@@ -103,25 +105,19 @@ pub async fn show(
         levels: levels(level),
         is_filtered: level.is_some() || !wanted.text.is_empty(),
         text: wanted.text,
-        lines: lines.into_iter().map(|line| row(line, now)).collect(),
+        lines: lines.into_iter().map(row).collect(),
     }))
 }
 
 fn levels(chosen: Option<LogLevel>) -> Vec<Choice> {
-    let named = [
-        (LogLevel::Error, "Errors"),
-        (LogLevel::Warning, "Errors and warnings"),
-        (LogLevel::Info, "What happens, too"),
-    ];
-    let named = named
-        .into_iter()
+    let named = [(LogLevel::Warning, "Warnings"), (LogLevel::Error, "Errors only")]
         .map(|(level, label)| Choice::new(level.name(), label, chosen == Some(level)));
     std::iter::once(Choice::new("", "Everything", chosen.is_none())).chain(named).collect()
 }
 
-fn row(line: LogLine, now: Timestamp) -> LogRow {
+fn row(line: LogLine) -> LogRow {
     LogRow {
-        at: Moment::new(line.at, now),
+        day: format::date(line.at),
         clock: line.at.strftime("%H:%M:%S").to_string(),
         tone: match line.level {
             LogLevel::Error => Tone::Bad,

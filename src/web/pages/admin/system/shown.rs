@@ -174,8 +174,6 @@ pub fn facts(system: &System, now: Timestamp) -> Vec<FactGroup> {
                 ("Changes so far", text(number(system.latest_change))),
                 ("Search index", text(bytes(system.files.index_bytes))),
                 ("Documents in it", text(number(system.index_entries))),
-                ("Free on the disk", text(bytes(system.space.free_bytes))),
-                ("Kept in reserve", text(bytes(system.reserve_bytes))),
             ],
         },
     ]
@@ -186,6 +184,8 @@ pub fn disk(system: &System) -> Disk {
     let used_bytes = total_bytes.saturating_sub(system.space.free_bytes);
     Disk {
         used_bytes,
+        free_bytes: system.space.free_bytes,
+        reserve_bytes: system.reserve_bytes,
         total_bytes,
         high_bytes: total_bytes.saturating_sub(system.reserve_bytes),
         critical_bytes: total_bytes.saturating_sub(system.reserve_bytes / 2),
