@@ -1,13 +1,15 @@
 //! A disk that a test can fill.
 
 use std::{
-    fs::{self, File},
+    fs::{self, OpenOptions},
     path::PathBuf,
     process::Command,
 };
 
 use appliance::space::space;
 use tempfile::TempDir;
+
+const BALLAST: &str = "ballast";
 
 /// A file system in memory, which only root may mount.
 pub struct SmallDisk {
@@ -47,17 +49,23 @@ impl Drop for SmallDisk {
 impl SmallDisk {
     /// Takes room until so many bytes are left; what it took before is given back first.
     pub fn leave_free(&self, bytes: u64) {
-        let ballast = self.folder.join("ballast");
-        match fs::remove_file(&ballast) {
+        match fs::remove_file(self.folder.join(BALLAST)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{error}"),
-            _ => {}
+            _ => self.take_all_but(bytes),
         }
+    }
+
+    /// Takes more until so many bytes are left.
+    pub fn take_all_but(&self, bytes: u64) {
         let free_bytes = space(&self.folder).expect("its free space").free_bytes;
         let Some(taken_bytes) = free_bytes.checked_sub(bytes).filter(|bytes| *bytes > 0) else {
             return;
         };
-        let file = File::create(&ballast).expect("a ballast");
-        rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, taken_bytes)
-            .expect("taking room");
+        let ballast = OpenOptions::new().append(true).create(true).open(self.folder.join(BALLAST));
+        let ballast = ballast.expect("a ballast");
+        let held_bytes = ballast.metadata().expect("its size").len();
+        let flags = rustix::fs::FallocateFlags::empty();
+        // Somebody else may have been faster.
+        let _taken = rustix::fs::fallocate(&ballast, flags, held_bytes, taken_bytes);
     }
 }
