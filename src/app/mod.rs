@@ -97,7 +97,7 @@ use crate::{
     store::{Store, WriteTx},
 };
 pub use crate::{
-    blobs::{BreakerStatus, CheckStep, Outcome as CheckOutcome, Status as FilesStatus},
+    blobs::{BreakerStatus, CheckStep, Outcome as CheckOutcome, Ownership, Status as FilesStatus},
     extract::TEXT_BYTES_MAX,
     search::{Snippet, Source as SnippetSource},
     tls::acme::ALPN as ACME_ALPN,
@@ -176,7 +176,9 @@ impl App {
         let store = Store::open(&database, cache_bytes, clock.clone(), Some(reserve.clone()))?;
         let settings = store.write_blocking(settings::prepare)?;
         let limits = Limits { reserve_bytes: reserve.bytes(), ..Limits::default() };
-        let blobs = Blobs::at(Folders::below(data), &config.storage, limits, clock.clone())?;
+        let owner = storage::owner(&store, &config.storage)?;
+        let folders = Folders::below(data);
+        let blobs = Blobs::at(folders, &config.storage, owner, limits, clock.clone())?;
         // The store has the data folder for this process alone, so nobody is uploading.
         let swept = blobs.sweep_incoming_blocking(Timestamp::MAX)?;
         if swept.files > 0 {

@@ -98,9 +98,12 @@ impl Blobs {
     /// has compared the hash when it came).
     ///
     /// # Errors
-    /// As [`Blobs::migrate`].
+    /// As [`Blobs::migrate`], and `Conflict` when the old copies are in a bucket of another portal.
     pub async fn clear_old(&self, after: Option<ContentHash>, limit: usize) -> Result<Cleared> {
         let remote = self.required_remote()?;
+        if self.shared.backend == Backend::Disk {
+            remote.must_be_ours().await?;
+        }
         let page = self.page(after, limit).await?;
         let (last, count, began) = (next(&page, limit), page.len() as u64, Instant::now());
         let mut cleared = Cleared::default();
@@ -128,7 +131,7 @@ impl Blobs {
         Ok(cleared)
     }
 
-    fn required_remote(&self) -> Result<Arc<Remote>> {
+    pub(super) fn required_remote(&self) -> Result<Arc<Remote>> {
         self.shared.remote.clone().ok_or_else(|| {
             Error::invalid("No S3 is configured. Name its bucket with storage.s3.bucket.")
         })

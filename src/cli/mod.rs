@@ -12,6 +12,7 @@ mod backup;
 mod check;
 mod completions;
 mod config;
+mod confirm;
 mod doctor;
 mod doors;
 mod export;

@@ -76,6 +76,7 @@ pub enum Request {
     BackupPlan,
     SetBackupPlan(Box<Plan>),
     CheckStorage,
+    ClaimStorage,
     MigrateStorage {
         to: Backend,
         removes_old: bool,
@@ -139,6 +140,8 @@ pub enum Reply {
     Drilled(Drilled),
     BackupPlan(Box<PlanView>),
     CheckedStorage(StorageCheck),
+    /// Such as `s3://documents/portal`.
+    ClaimedStorage(String),
     MigratedStorage(Box<Moved>),
     ScrubbedStorage(ScrubReport),
     Exported(Exported),

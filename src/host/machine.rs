@@ -1,6 +1,9 @@
-//! What machine this is, without /proc/meminfo and its like, which a service in a sandbox does not see.
+//! Which machine this is, and how it is: without /proc/meminfo and its like, which a service in a
+//! sandbox does not see.
 
-use std::{ffi::CStr, mem, thread};
+use std::{ffi::CStr, fs, mem, thread};
+
+use crate::hash::Digest;
 
 /// A fixed point number of the kernel: so many make one.
 const LOAD_UNIT: f64 = 65_536.0;
@@ -44,4 +47,14 @@ pub fn look() -> Machine {
         }
     }
     machine
+}
+
+/// A name of this machine that no other one has and that stays over restarts: the hash of its id in
+/// `/etc/machine-id`, which itself must not leave it (machine-id(5)). Empty where there is none, such
+/// as in some containers: they are then all the same one.
+pub fn id() -> String {
+    match fs::read_to_string("/etc/machine-id") {
+        Ok(id) => Digest::of(id.trim().as_bytes()).to_string(),
+        Err(_) => String::new(),
+    }
 }

@@ -1,14 +1,17 @@
 //! Jobs: durable work for later, written in the transaction of its cause.
 
+mod state;
 mod task;
 
 use std::cmp::Reverse;
 
 use jiff::{SignedDuration, Timestamp};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::task::{Lane, Task};
+pub use self::{
+    state::{Progress, State},
+    task::{Lane, Task},
+};
 use super::{
     access::{Action, Actor, decide},
     blobs,
@@ -16,7 +19,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     id::Id,
-    store::{Index, IndexEntries, Key, ReadTx, Record, Table, WriteTx},
+    store::{Index, IndexEntries, ReadTx, Record, Table, WriteTx},
 };
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,56 +54,6 @@ impl Job {
             _ => false,
         }
     }
-}
-
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    Queued,
-    Running,
-    Done,
-    Failed,
-    Cancelled,
-}
-
-impl State {
-    pub const ALL: [State; 5] =
-        [State::Queued, State::Running, State::Failed, State::Done, State::Cancelled];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            State::Queued => "queued",
-            State::Running => "running",
-            State::Done => "done",
-            State::Failed => "failed",
-            State::Cancelled => "cancelled",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        State::ALL.into_iter().find(|state| state.name() == name)
-    }
-}
-
-impl Key for State {
-    fn encode(&self, out: &mut Vec<u8>) {
-        (*self as u8).encode(out);
-    }
-
-    fn decode(input: &mut &[u8]) -> Option<Self> {
-        let number = u8::decode(input)?;
-        State::ALL.into_iter().find(|state| *state as u8 == number)
-    }
-}
-
-/// How far a long job has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Progress {
-    pub done: u64,
-    /// Unknown while it is still counting.
-    pub total: Option<u64>,
 }
 
 impl Record for Job {

@@ -1,8 +1,9 @@
 //! Deleting an account: first it is locked, then its documents are handed over, then it is gone.
 
 use super::{
-    BY_HEIR, User, get,
-    keeping::{require_governance, require_replaceable},
+    BY_HEIR, User,
+    keeping::{kept, require_replaceable},
+    shut_out,
 };
 use crate::{
     domain::{
@@ -13,7 +14,6 @@ use crate::{
         jobs::{self, Task},
         memberships,
         organizations::Organization,
-        sessions, tokens,
     },
     error::{Error, Result},
     id::Id,
@@ -35,8 +35,7 @@ pub fn delete(
     heir: Id<User>,
 ) -> Result<()> {
     tx.draw_on_reserve();
-    let mut user = get(tx, id)?;
-    require_governance(tx, actor, organization, &user)?;
+    let mut user = kept(tx, actor, organization, id)?;
     require_replaceable(tx, &user)?;
     if actor.user == Some(id) {
         return Err(Error::conflict(
@@ -61,8 +60,7 @@ pub fn delete(
     user.is_leaving = true;
     user.heir = Some(heir);
     tx.put(&user)?;
-    sessions::end_all(tx, id, None)?;
-    tokens::revoke_all(tx, id)?;
+    shut_out(tx, id)?;
     jobs::enqueue(tx, Task::HandOver { from: id, to: heir })?;
     events::record(tx, actor, organization, Verb::PersonDeleted, id, user.display_name(), None)
 }
@@ -100,8 +98,7 @@ pub fn finish_leaving(tx: &mut WriteTx, id: Id<User>) -> Result<()> {
         groups::leave_all(tx, membership.organization, id)?;
         tx.remove::<memberships::Membership>(&membership.key())?;
     }
-    sessions::end_all(tx, id, None)?;
-    tokens::revoke_all(tx, id)?;
+    shut_out(tx, id)?;
     tx.remove::<User>(&id)?;
     Ok(())
 }
