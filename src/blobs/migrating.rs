@@ -54,7 +54,8 @@ impl Blobs {
     /// home by its own job.
     ///
     /// # Errors
-    /// `Invalid` when no S3 is configured; `Busy` while it is away: do the same step again later.
+    /// `Invalid` when no S3 is configured; `Busy` while it is away and `Full` when the
+    /// disk is: do the same step again later.
     pub async fn migrate(
         &self,
         to: Backend,
@@ -86,9 +87,7 @@ impl Blobs {
             match copied {
                 Ok(true) => migrated.copied.count(bytes),
                 Ok(false) => migrated.known.count(bytes),
-                Err(Error::Busy { message, retry_after_s }) => {
-                    return Err(Error::Busy { message, retry_after_s });
-                }
+                Err(fault @ (Error::Busy { .. } | Error::Full(_))) => return Err(fault),
                 Err(fault) => migrated.failed.push((blob.hash, fault.chain())),
             }
         }
@@ -122,9 +121,7 @@ impl Blobs {
             };
             match outcome {
                 Ok(()) => cleared.removed.count(old_bytes),
-                Err(Error::Busy { message, retry_after_s }) => {
-                    return Err(Error::Busy { message, retry_after_s });
-                }
+                Err(fault @ (Error::Busy { .. } | Error::Full(_))) => return Err(fault),
                 Err(fault) => cleared.kept.push((blob.hash, fault.chain())),
             }
             if began.elapsed() >= STEP_LASTS {

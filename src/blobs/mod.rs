@@ -94,7 +94,7 @@ pub use self::{
     inventory::{Listed, Swept, Tally, Usage},
     migrating::{Cleared, Migrated},
     opening::{Opened, Source},
-    remote::{BreakerStatus, CheckStep, LastError, Outcome, Ownership},
+    remote::{BreakerStatus, CheckStep, LastError, Outcome, Ownership, S3Requests},
     removal::Removal,
     scrubbing::{Health, Place, Scrubbed},
     status::{RemoteStatus, Status},

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
-    Backend, Blobs, BreakerStatus, CacheStatus, CheckStep, Ownership, Tally, remote::Remote,
+    Backend, Blobs, BreakerStatus, CacheStatus, CheckStep, Ownership, S3Requests, Tally,
+    remote::{self, Remote},
 };
 use crate::{
     error::{Error, Result},
@@ -115,6 +116,14 @@ impl Blobs {
             }),
             cache: shared.cache.as_ref().map(|cache| cache.status()),
         })
+    }
+
+    /// How many requests to S3 there were, and how they ended; zeros without S3.
+    pub fn s3_requests(&self) -> S3Requests {
+        match &self.shared.remote {
+            Some(remote) => remote.requests(),
+            None => remote::requests(),
+        }
     }
 
     /// Tries everything that is needed of S3, and names what does not work. Empty when no S3 is

@@ -18,6 +18,7 @@ mod doors;
 mod export;
 mod failure;
 mod findings;
+mod grafana;
 mod https;
 mod install;
 mod keys;
@@ -134,6 +135,8 @@ enum Verb {
     Release(release::Arguments),
     /// Show the version
     Version(version::Arguments),
+    /// Print a board for Grafana, for what /metrics tells
+    Grafana,
     /// Print completions for a shell
     Completions(completions::Arguments),
     /// Print the manual page, or write those of all verbs into a folder
@@ -175,6 +178,7 @@ pub fn run(command_line: &CommandLine) -> Result<Exit, Failure> {
         Verb::Https(arguments) => https::run(&common.shell()?, arguments),
         Verb::Release(arguments) => release::run(arguments),
         Verb::Version(arguments) => version::run(arguments),
+        Verb::Grafana => grafana::run(),
         Verb::Completions(arguments) => completions::run(arguments),
         Verb::Man(arguments) => manual::run(arguments),
     }

@@ -26,9 +26,12 @@ use crate::{
     control::{self, Running, setup_url},
     error::Error,
     host::{limits, owner, service},
+    log_tail::LogTail,
     web,
 };
 
+/// Descriptors for everything that is no connection.
+const FILES_KEPT: u64 = 512;
 /// For what still holds on to the data after everything was stopped.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -55,23 +58,40 @@ impl Arguments {
     }
 }
 
-pub fn run(config: Config, common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
-    logging::start_for_server(&config.log, common.verbose);
+pub fn run(mut config: Config, common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
+    let log = logging::start_for_server(&config.log, common.verbose);
     limits::raise_open_files();
+    fit_connections(&mut config);
     let runtime = runtime()?;
-    let exit = runtime.block_on(serve(config, arguments.demo));
+    let exit = runtime.block_on(serve(config, log, arguments.demo));
     tracing::info!("the portal has stopped");
     exit
 }
 
-async fn serve(config: Config, mut demo: bool) -> Result<Exit, Failure> {
+/// Each connection takes a descriptor, and files, the index and S3 need some as well: so many people
+/// are refused in words, instead of by a system that has none left.
+fn fit_connections(config: &mut Config) {
+    let Some(open_files) = limits::open_files() else { return };
+    let fitting = open_files.saturating_sub(FILES_KEPT).max(open_files / 2);
+    let fitting = u32::try_from(fitting).unwrap_or(u32::MAX);
+    if config.limits.connections > fitting {
+        tracing::warn!(
+            open_files,
+            connections = fitting,
+            "fewer connections than limits.connections are taken: the system allows too few open files"
+        );
+        config.limits.connections = fitting;
+    }
+}
+
+async fn serve(config: Config, log: LogTail, mut demo: bool) -> Result<Exit, Failure> {
     // From here on a signal is noted; one that comes early must not kill us half-way.
     let mut signals = Signals::listen()?;
     let doors = Doors::open(&config)?;
     owner::become_owner_of(&config.data)?;
     // Once more when a backup has taken the portal's place.
     let mut between = None;
-    while serve_once(&config, &doors, &mut signals, demo, &mut between).await?
+    while serve_once(&config, &log, &doors, &mut signals, demo, &mut between).await?
         == Ended::ToBeginAgain
     {
         demo = false;
@@ -89,12 +109,14 @@ enum Ended {
 /// Until somebody wants the portal to end. `between` lasts from its end to when the next one answers.
 async fn serve_once(
     config: &Config,
+    log: &LogTail,
     doors: &Doors,
     signals: &mut Signals,
     demo: bool,
     between: &mut Option<Between>,
 ) -> Result<Ended, Failure> {
     let app = open(config.clone()).await?;
+    app.keep_log(log.clone());
     let sample = if demo { Some(app.fill_with_demo().await?) } else { None };
     let running = running(&app, config, doors)?;
     let tls = app.open_doors(doors.addresses()?).await?;

@@ -61,6 +61,7 @@ pub struct Config {
     pub storage: StorageConfig,
     pub worker: WorkerConfig,
     pub audit: AuditConfig,
+    pub metrics: MetricsConfig,
     pub log: LogConfig,
 }
 
@@ -89,8 +90,6 @@ pub struct StoreConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UploadsConfig {
-    /// Free disk space that uploads never take.
-    pub reserve_mb: u32,
     /// After so long without a byte an upload is ended.
     pub stall_seconds: u32,
 }
@@ -113,6 +112,14 @@ pub struct WorkerConfig {
 pub struct AuditConfig {
     /// How long the audit log remembers what happened.
     pub keep_days: u32,
+}
+
+/// Who may read `/metrics`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// Whoever sends it may. When empty: this machine, and nobody else.
+    pub token: Secret,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -149,6 +156,7 @@ impl Default for Config {
             storage: StorageConfig::default(),
             worker: WorkerConfig::default(),
             audit: AuditConfig::default(),
+            metrics: MetricsConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -174,7 +182,7 @@ impl Default for StoreConfig {
 
 impl Default for UploadsConfig {
     fn default() -> Self {
-        UploadsConfig { reserve_mb: 512, stall_seconds: 60 }
+        UploadsConfig { stall_seconds: 60 }
     }
 }
 

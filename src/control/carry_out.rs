@@ -15,7 +15,8 @@ use crate::{
         jobs, users,
     },
     error::{Error, Result},
-    host::{disk, processes},
+    host::processes,
+    space::space,
 };
 
 /// The server that carries a request out, when it is one.
@@ -153,7 +154,7 @@ async fn status(app: &App, running: &Running) -> Result<Status> {
         .await?;
     let backups = app.store.read(backups::standing).await?;
     let storage = app.blobs.status().await?;
-    let space = disk::space(&app.config.data)?;
+    let space = space(&app.config.data)?;
     let count = |state| jobs.iter().find(|(of, _)| *of == state).map_or(0, |(_, count)| *count);
     Ok(Status {
         version: env!("CARGO_PKG_VERSION").into(),

@@ -5,7 +5,6 @@ pub mod addresses;
 pub mod clock;
 pub mod cloud;
 pub mod commands;
-pub mod disk;
 pub mod files;
 pub mod firewall;
 pub mod journal;

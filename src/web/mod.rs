@@ -16,6 +16,7 @@ mod fault;
 mod front;
 mod guard;
 mod health;
+mod metrics;
 
 pub mod api;
 pub mod assets;

@@ -300,7 +300,7 @@ async fn a_certificate_of_ones_own_is_read_again_when_its_files_change() {
 }
 
 /// Writes a certificate and its key; the root that it is trusted by.
-fn write_own(chain: &Path, key: &Path) -> Certificate {
+pub fn write_own(chain: &Path, key: &Path) -> Certificate {
     write_own_until(chain, key, 2100)
 }
 

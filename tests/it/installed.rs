@@ -2,6 +2,8 @@
 //! `tests/host/host.sh`. Needs root and a few packages; `tests/run.sh` runs these where they are
 //! there, and says so where they are not.
 
+mod disk;
+
 use std::{
     fs,
     sync::{

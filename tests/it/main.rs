@@ -28,6 +28,8 @@ mod browser;
 mod cli;
 mod control;
 mod crash;
+mod descriptors;
+mod disk;
 mod drawing;
 mod front;
 mod gallery;
@@ -37,11 +39,13 @@ mod indexing;
 mod installed;
 mod integrity;
 mod late;
+mod metrics;
 mod oracle;
 mod pages;
 mod public;
 mod service;
 mod sign_in;
+mod system;
 mod upkeep;
 
 // the shape of the code

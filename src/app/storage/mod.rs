@@ -15,12 +15,12 @@ use tokio::sync::Mutex;
 pub(super) use self::{
     checking::LastCheck,
     claiming::owner,
-    room::{StorageCache, cache},
+    room::{StorageCache, cache, folder_bytes},
     usage::{UsageCache, usage_cache},
 };
 pub use self::{
     checking::StorageCheck,
-    room::Storage,
+    room::{DataFiles, Storage},
     scrubbing::{FaultyFile, ScrubReport},
     standing::{LongWork, StorageStanding},
 };

@@ -8,6 +8,7 @@ use object_store::{ObjectStoreExt, PutPayload};
 use super::{
     Direction, Remote,
     breaker::{Breaker, IsOpen, Pass},
+    figures::{S3Request, S3Requests},
     owner::OWNER,
 };
 use crate::{
@@ -38,10 +39,14 @@ impl Remote {
         outcome: object_store::Result<T>,
     ) -> Result<Result<T, Fault>> {
         let fault = match outcome {
-            Ok(value) => return Ok(Ok(value)),
+            Ok(value) => {
+                self.count(direction, true);
+                return Ok(Ok(value));
+            }
             Err(error) => Fault::of(&error),
         };
         if !fault.is_outage() || (direction == Direction::Delete && fault.is_refusal()) {
+            self.count(direction, true);
             return Ok(Err(fault));
         }
         // It may be this one object that is broken or locked: then the others can still be read.
@@ -49,6 +54,7 @@ impl Remote {
             && fault.may_be_of_one_object()
             && self.probe(Direction::Read).await.is_ok()
         {
+            self.count(direction, false);
             return Ok(Err(fault));
         }
         self.note_outage(direction, pass, &fault);
@@ -56,7 +62,16 @@ impl Remote {
         Err(unavailable(direction, open.unwrap_or(IsOpen { retry_after_s: 1 })))
     }
 
+    pub fn requests(&self) -> S3Requests {
+        self.requests.clone()
+    }
+
+    fn count(&self, direction: Direction, went_well: bool) {
+        self.requests.get_or_create(&S3Request::of(direction, went_well)).inc();
+    }
+
     pub(super) fn note_outage(self: &Arc<Self>, direction: Direction, pass: Pass, fault: &Fault) {
+        self.count(direction, false);
         if self.breaker(direction).failed(pass, fault.text.clone()) {
             let store = self.name();
             match direction {

@@ -7,6 +7,7 @@
 mod abandoned;
 mod breaker;
 mod check;
+mod figures;
 mod guarding;
 mod owner;
 mod reading;
@@ -32,6 +33,7 @@ use self::{breaker::Breaker, upload::Journal};
 pub use self::{
     breaker::{BreakerStatus, LastError},
     check::{CheckStep, Outcome},
+    figures::{S3Requests, requests},
     owner::Ownership,
 };
 use super::layout::FileName;
@@ -54,6 +56,7 @@ pub(super) struct Remote {
     journal: Arc<Journal>,
     reads: Breaker,
     writes: Breaker,
+    requests: S3Requests,
     /// Mebibytes of memory for what is on its way there.
     in_flight_mib: Arc<Semaphore>,
     in_flight_mib_max: u32,
@@ -94,6 +97,7 @@ impl Remote {
             journal: Arc::new(journal),
             reads: Breaker::new(clock.clone(), outage_pause_max),
             writes: Breaker::new(clock, outage_pause_max),
+            requests: requests(),
             in_flight_mib: Arc::new(Semaphore::new(in_flight_mib_max as usize)),
             in_flight_mib_max,
         }))

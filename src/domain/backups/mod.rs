@@ -251,6 +251,7 @@ fn drill_after(plan: &Plan, now: Timestamp) -> Timestamp {
 
 /// Remembers a run, and forgets the oldest ones.
 pub fn note_run(tx: &mut WriteTx, run: Run) -> Result<()> {
+    tx.draw_on_reserve();
     tx.put(&run)?;
     let old: Vec<Run> =
         tx.records::<Run>().backward().iter()?.skip(RUNS_KEPT).collect::<Result<_>>()?;

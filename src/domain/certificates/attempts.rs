@@ -27,6 +27,7 @@ const PATIENCE: SignedDuration = SignedDuration::from_secs(20);
 /// authority whatever becomes of it here, so there must be a pause also when nothing more can be
 /// noted.
 pub fn begin_attempt(tx: &mut WriteTx, domain: &str, terms: Terms) -> Result<()> {
+    tx.draw_on_reserve();
     let mut certificate = of_domain(tx, domain)?;
     if certificate.attempted_with.as_ref() != Some(&terms) {
         certificate.failures = 0;
@@ -48,6 +49,7 @@ pub fn note_issued(
     challenge: &str,
     chance: f64,
 ) -> Result<()> {
+    tx.draw_on_reserve();
     let mut certificate = of_domain(tx, domain)?;
     certificate.next_attempt_at = renewal_of(&issued, chance);
     certificate.attempted_at = Some(tx.now());
@@ -67,6 +69,7 @@ pub fn note_failure(
     remedy: String,
     not_before: Option<Timestamp>,
 ) -> Result<Certificate> {
+    tx.draw_on_reserve();
     let mut certificate = of_domain(tx, domain)?;
     let now = tx.now();
     let wait = certificate.wait();
@@ -80,6 +83,7 @@ pub fn note_failure(
 
 /// The authority asks for another time than ours (RFC 9773).
 pub fn move_renewal(tx: &mut WriteTx, domain: &str, at: Timestamp) -> Result<()> {
+    tx.draw_on_reserve();
     let mut certificate = of_domain(tx, domain)?;
     if certificate.fault.is_none() {
         certificate.next_attempt_at = at;

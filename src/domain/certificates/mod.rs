@@ -154,6 +154,7 @@ pub fn keep_account(
     email: &str,
     credentials: Hidden,
 ) -> Result<()> {
+    tx.draw_on_reserve();
     let created_at = tx.now();
     let (directory, email) = (directory.to_owned(), email.to_owned());
     tx.put(&AcmeAccount { directory, email, credentials, created_at })
@@ -161,6 +162,7 @@ pub fn keep_account(
 
 /// For when the server knows it no longer.
 pub fn forget_account(tx: &mut WriteTx, directory: &str) -> Result<()> {
+    tx.draw_on_reserve();
     tx.remove::<AcmeAccount>(&directory.to_owned()).map(drop)
 }
 
@@ -169,6 +171,7 @@ pub fn self_signed(tx: &ReadTx) -> Result<Option<SelfSigned>> {
 }
 
 pub fn keep_self_signed(tx: &mut WriteTx, certificate: &SelfSigned) -> Result<()> {
+    tx.draw_on_reserve();
     tx.put(certificate)
 }
 

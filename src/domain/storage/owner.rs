@@ -33,6 +33,8 @@ impl Record for Owner {
 
 /// The id under which this portal owns what is in `place`, given out at the first time.
 pub fn owner(tx: &mut WriteTx, place: &str, machine: &str) -> Result<Id<Owner>> {
+    // Asked at each start, which a full disk must not prevent.
+    tx.draw_on_reserve();
     let known = tx.get::<Owner>(&())?;
     if let Some(owner) = known.filter(|it| it.place == place && it.machine == machine) {
         return Ok(owner.id);

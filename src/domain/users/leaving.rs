@@ -34,6 +34,7 @@ pub fn delete(
     id: Id<User>,
     heir: Id<User>,
 ) -> Result<()> {
+    tx.draw_on_reserve();
     let mut user = kept(tx, actor, organization, id)?;
     require_replaceable(tx, &user)?;
     if actor.user == Some(id) {
@@ -88,6 +89,7 @@ fn may_inherit(
 /// `Conflict` when the account is not leaving, or a late upload has left a document with it: hand
 /// that over too and try again.
 pub fn finish_leaving(tx: &mut WriteTx, id: Id<User>) -> Result<()> {
+    tx.draw_on_reserve();
     let Some(user) = tx.get::<User>(&id)? else { return Ok(()) };
     if !user.is_leaving || !documents::created_by(tx, id, None, 1)?.is_empty() {
         return Err(Error::conflict("This account is in use or still has documents."));

@@ -232,6 +232,7 @@ pub fn disable(
     organization: Id<Organization>,
     id: Id<User>,
 ) -> Result<User> {
+    tx.draw_on_reserve();
     let mut user = kept(tx, actor, organization, id)?;
     if user.is_disabled {
         return Ok(user);
@@ -272,6 +273,7 @@ pub fn set_password(
     id: Id<User>,
     password: PasswordHash,
 ) -> Result<()> {
+    tx.draw_on_reserve();
     let mut user = get(tx, id)?;
     if actor.user != Some(id) {
         require_governance(tx, actor, organization, &user)?;
@@ -296,6 +298,7 @@ pub fn change_own_password(
     proven: &PasswordHash,
     password: PasswordHash,
 ) -> Result<()> {
+    tx.draw_on_reserve();
     let id = actor.person()?;
     if get(tx, id)?.password != *proven {
         return Err(Error::conflict(
@@ -312,6 +315,7 @@ pub fn sign_out_everywhere(
     organization: Id<Organization>,
     id: Id<User>,
 ) -> Result<()> {
+    tx.draw_on_reserve();
     let user = kept(tx, actor, organization, id)?;
     shut_out(tx, id)?;
     let name = user.display_name();
@@ -346,6 +350,7 @@ fn free_email(tx: &ReadTx, email: &str, own: Option<Id<User>>) -> Result<String>
 
 /// Notes that somebody signed in.
 pub fn note_sign_in(tx: &mut WriteTx, id: Id<User>) -> Result<()> {
+    tx.draw_on_reserve();
     let mut user: User = tx.get(&id)?.ok_or_else(|| {
         Error::Internal(anyhow!("user {id} vanished between the password check and the session"))
     })?;

@@ -22,6 +22,7 @@ use crate::{
         client,
         fault::Problem,
         guard::{HEALTH, RequestId},
+        metrics,
     },
 };
 
@@ -82,6 +83,9 @@ impl Asked {
         // By whatever name.
         let is_proxied = client::is_proxied(request, &app.config);
         if HEALTH.contains(&request.path()) && (is_proxied || client::is_here(request)) {
+            return None;
+        }
+        if request.path() == metrics::PATH && metrics::is_locked(app) {
             return None;
         }
         let Some(host) = &self.host else {

@@ -39,7 +39,7 @@ pub struct State {
     pub is_tls: bool,
     /// What the proxy said that passes it on, where the PROXY protocol is spoken.
     pub proxy: Option<Header>,
-    pub(super) gate: Arc<Gate>,
+    pub gate: Arc<Gate>,
     under_way: Cell<u32>,
     has_served: Cell<bool>,
     idle_since: Cell<Instant>,

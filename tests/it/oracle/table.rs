@@ -161,6 +161,7 @@ fn files() -> Vec<Row> {
         row("GET /logo/{hash}", Open).nothing(),
         row("GET /healthz", Open),
         row("GET /readyz", Open),
+        row("GET /metrics", Open),
         row("GET /media/{id}/{filename}", Media),
     ]
 }
@@ -258,6 +259,8 @@ fn administration_api() -> Vec<Row> {
         row("GET /api/admin/jobs/{id}", May(operate)),
         row("POST /api/admin/jobs/{id}/retry", May(operate)),
         row("POST /api/admin/jobs/{id}/cancel", May(operate)),
+        row("GET /api/admin/system", May(operate)),
+        row("GET /api/admin/system/log", May(operate)),
         row("GET /api/admin/storage", May(operate)),
         row("POST /api/admin/storage/check", May(operate)),
         row("POST /api/admin/storage/claim", May(operate)),
@@ -352,6 +355,7 @@ fn admin_pages() -> Vec<Row> {
         row("POST /admin/jobs/retry-failed", May(operate)).form(""),
         row("POST /admin/jobs/{id}/retry", May(operate)).form(""),
         row("POST /admin/jobs/{id}/cancel", May(operate)).form(""),
+        row("GET /admin/system", May(operate)),
         row("GET /admin/storage", May(operate)),
         row("GET /admin/storage/work", May(operate)),
         row("POST /admin/storage/check", May(operate)).form(""),

@@ -24,7 +24,7 @@ impl Library {
 
     pub fn with(options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Library { index: Index::open(folder.path(), options).unwrap(), folder, options }
+        Library { index: Index::open(folder.path(), options.clone()).unwrap(), folder, options }
     }
 
     pub fn reopen(self) -> Self {
@@ -35,7 +35,7 @@ impl Library {
         let Library { index, folder, options } = self;
         drop(index);
         meanwhile(folder.path());
-        Library { index: Index::open(folder.path(), options).unwrap(), folder, options }
+        Library { index: Index::open(folder.path(), options.clone()).unwrap(), folder, options }
     }
 
     pub fn put(&self, entries: impl IntoIterator<Item = Entry>) {

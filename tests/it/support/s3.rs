@@ -71,7 +71,13 @@ impl S3Server {
             secret_access_key: SECRET_KEY.into(),
             ..S3Config::default()
         };
-        StorageConfig { backend: Backend::S3, cache_mb: 0, s3, ..StorageConfig::default() }
+        StorageConfig {
+            backend: Backend::S3,
+            reserve_mb: 0,
+            cache_mb: 0,
+            s3,
+            ..StorageConfig::default()
+        }
     }
 
     /// The same settings, as a configuration file has them.
@@ -97,7 +103,7 @@ impl S3Server {
     pub fn for_backups(&self, through: Option<&FaultProxy>) -> StorageConfig {
         let s3 = self.storage(through).s3;
         let s3 = S3Config { bucket: String::new(), prefix: String::new(), ..s3 };
-        StorageConfig { s3, ..StorageConfig::default() }
+        StorageConfig { reserve_mb: 0, s3, ..StorageConfig::default() }
     }
 
     /// A file below the bucket.
