@@ -3,7 +3,13 @@
 
 use std::{fs, path::Path};
 
-use appliance::{domain::access::Role, space::Room};
+use appliance::{
+    app::{BackupWanted, Reporter, Target},
+    backup::{Key, Lock},
+    domain::access::Role,
+    error::Error,
+    space::Room,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -60,6 +66,14 @@ async fn the_reserve_stops_what_adds_and_leaves_room_for_what_makes_room() {
     refusal.says("disk is full");
     assert_eq!(describe(&ada, &path_of(&report), "small").await.status(), 200);
     assert_eq!(ada.get("/readyz").await["disk"], "nearly full");
+    let repository = disk.folder.join("repository").display().to_string();
+    for target in [Target::Folder, Target::Repository(repository)] {
+        let (lock, key) = (Lock::Open, Key::None);
+        let wanted = BackupWanted { target, lock, key, is_records_only: false };
+        let backed_up = app.app.back_up(wanted, &Reporter::unheard()).await;
+        assert!(matches!(backed_up, Err(Error::Full(_))), "{backed_up:?}");
+    }
+    assert!(matches!(app.app.reindex(&|_, _| {}).await, Err(Error::Full(_))));
 
     // Half of it is gone: only what makes room, ends rights or lets people in.
     disk.leave_free(RESERVE / 2 - MIB);
@@ -105,7 +119,8 @@ async fn a_disk_full_to_the_last_byte_loses_nothing_that_was_acknowledged() {
     app.settle().await;
     for _ in 0..2 {
         disk.leave_free(0);
-        refused(ada.try_upload("late.bin", &content(2, 200_000), &[("title", "Late")]).await).await;
+        let late = content(2, 8 << 20);
+        refused(ada.try_upload("late.bin", &late, &[("title", "Late")]).await).await;
         // Records have room in the file of the database for a while, then none.
         let mut acknowledged = vec![String::new(); documents.len()];
         let mut has_been_refused = false;
@@ -137,7 +152,7 @@ async fn a_disk_full_to_the_last_byte_loses_nothing_that_was_acknowledged() {
         let trash = format!("{}/trash", path_of(&new));
         assert_eq!(ada.status("POST", &trash, None).await, 200);
     }
-    let report = app.app.check(true, &appliance::app::Reporter::unheard()).await.expect("a check");
+    let report = app.app.check(true, &Reporter::unheard()).await.expect("a check");
     assert_eq!(report.damages_total, 0, "{report:?}");
     app.stop().await;
 }

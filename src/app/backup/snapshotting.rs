@@ -78,7 +78,8 @@ impl App {
         let repository = {
             let settings = &self.config.storage.s3;
             Repository::open_or_begin(&place, settings, lock, &key, self.clock.now()).await?
-        };
+        }
+        .leaving(self.reserve.bytes());
         if let Key::Identities(own) = repository.own_key()
             && let [secret] = own.as_slice()
         {
@@ -177,7 +178,8 @@ pub(super) async fn add_file(
         Err(fault) if is_missing(&fault) => return Ok(Err(hash)),
         Err(fault) => return Err(fault),
     };
-    let added = adding.file(hash, move || Ok(stopped.reader(reader(opened)))).await?;
+    let size_bytes = opened.size_bytes;
+    let added = adding.file(hash, size_bytes, move || Ok(stopped.reader(reader(opened)))).await?;
     Ok(added.ok_or(hash))
 }
 

@@ -152,6 +152,12 @@ impl Repository {
         Ok(Repository { objects, id: config.id })
     }
 
+    /// The same repository; in a folder, so many bytes stay free on its disk.
+    pub fn leaving(mut self, reserve_bytes: u64) -> Self {
+        self.objects.reserve_bytes = reserve_bytes;
+        self
+    }
+
     pub fn id(&self) -> Uuid {
         self.id
     }

@@ -26,6 +26,7 @@ use crate::{
     error::{Error, Result},
     hash::{ContentHash, Digest},
     s3,
+    space::require,
 };
 
 /// What is larger goes to a bucket in pieces of this size, so many of them at a time.
@@ -39,6 +40,8 @@ pub(super) struct Objects {
     bucket: Option<Arc<str>>,
     /// The folder, when it is one.
     root: Option<Arc<FilePath>>,
+    /// What a folder must keep free.
+    pub reserve_bytes: u64,
     pub lock: Lock,
     /// `None` in an encrypted repository: it can be written, not read.
     pub key: Key,
@@ -79,7 +82,17 @@ impl Objects {
             Place::Folder(folder) => (Some(folder.as_path().into()), None),
             Place::Bucket { .. } => (None, Some(place.to_string().into())),
         };
-        Objects { store, bucket, root, lock: Lock::Open, key: Key::None }
+        Objects { store, bucket, root, reserve_bytes: 0, lock: Lock::Open, key: Key::None }
+    }
+
+    /// Makes sure that so many bytes more fit into a folder and leave its reserve free.
+    ///
+    /// # Errors
+    /// `Full`, with the numbers.
+    pub async fn require_room(&self, bytes: u64) -> Result<()> {
+        let Some(root) = self.root.clone() else { return Ok(()) };
+        let reserve_bytes = self.reserve_bytes;
+        blocking(move || require(&root, bytes, reserve_bytes)).await
     }
 
     /// Writes an object; `fill` brings its content, and an error of it leaves no object.

@@ -122,6 +122,7 @@ impl Adding {
         if !self.known_parts.insert(part.sha256) {
             return Ok((part, Written::default()));
         }
+        self.repository.objects.require_room(chunk.bytes.len() as u64).await?;
         let path = objects::path("parts", part.sha256);
         let fill = move |out: &mut dyn io::Write| Ok(out.write_all(&chunk.bytes)?);
         let written = self.repository.objects.write(&path, fill).await?;
@@ -132,13 +133,18 @@ impl Adding {
         self.known_files.lock().unwrap_or_else(PoisonError::into_inner).contains(&hash)
     }
 
-    /// Adds a file; `open` is called on a thread that may wait. `None` when its bytes are not those
-    /// that its name says: then nothing was added.
+    /// Adds a file of this size; `open` is called on a thread that may wait. `None` when its bytes are
+    /// not those that its name says: then nothing was added.
+    ///
+    /// # Errors
+    /// `Full` when the disk of a folder has no room for it.
     pub async fn file<R: Read>(
         &self,
         hash: ContentHash,
+        size_bytes: u64,
         open: impl FnOnce() -> Result<R> + Send + 'static,
     ) -> Result<Option<Written>> {
+        self.repository.objects.require_room(size_bytes).await?;
         let path = objects::path("files", hash);
         let fill = move |out: &mut dyn io::Write| copy_hashed(&mut open()?, out, hash).map(drop);
         match self.repository.objects.write(&path, fill).await {
