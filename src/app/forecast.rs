@@ -5,13 +5,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{App, Finding, Reporter};
-use crate::{
-    config::Backend,
-    domain::{backups, versions},
-    error::Result,
-    host::disk,
-    size::Size,
-};
+use crate::{config::Backend, domain::versions, error::Result, host::disk, size::Size};
 
 /// What was uploaded in so many days tells how it goes on.
 const DAYS_LOOKED_AT: i64 = 30;
@@ -54,10 +48,11 @@ impl App {
 
     pub(super) async fn backup_finding(&self) -> Result<Finding> {
         let about = "backups";
-        let standing = self.store.read(backups::standing).await?;
-        if let Some(fault) = standing.faults.first() {
-            let remedy = "Look at “appliance backup plan”, and make one now: appliance backup";
-            return Ok(Finding::problem(about, fault, remedy));
+        let standing = self.backup_standing().await?;
+        if !standing.faults.is_empty() {
+            let remedy = "See “Backups” in the administration for the runs, mend the cause, and make \
+                          one by hand: appliance backup";
+            return Ok(Finding::problem(about, standing.faults.join(" "), remedy));
         }
         let day = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();
         Ok(match (standing.is_on, standing.last_success) {

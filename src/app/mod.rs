@@ -53,7 +53,7 @@ pub use self::{
         Arriving, BackupWanted, Drilled, FOLDER as BACKUPS, FirstRestore, Found as FoundBackups,
         Listed as ListedBackup, Made, PlanView, Restore, Restored, Shipped, Source as BackupSource,
         Target, list as list_backups, place_of as place_of_backups, prune as prune_backups,
-        restore, verify as verify_backups,
+        restore, unlock as unlock_backups, verify as verify_backups,
     },
     bulk::{BULK_MAX, BulkChange},
     check::{Damage, Report},
@@ -157,6 +157,7 @@ impl App {
             .with_context(|| format!("making the data folder {}", data.display()))?;
         // A restore that was cut off while it swapped the folders.
         backup::finish_swap(data)?;
+        backup::sweep(data)?;
         let cache_bytes = config.store.cache_mb as usize * 1024 * 1024;
         let store = Store::open(&data.join(App::DATABASE), cache_bytes, clock.clone())?;
         let settings = store.write_blocking(settings::prepare)?;
