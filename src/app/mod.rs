@@ -88,7 +88,7 @@ use crate::{
     store::{Store, WriteTx},
 };
 pub use crate::{
-    blobs::{BreakerStatus, CheckStep, Outcome as CheckOutcome, Status as FilesStatus},
+    blobs::{BreakerStatus, CheckStep, Outcome as CheckOutcome, Ownership, Status as FilesStatus},
     extract::TEXT_BYTES_MAX,
     search::{Snippet, Source as SnippetSource},
     tls::acme::ALPN as ACME_ALPN,
@@ -157,13 +157,16 @@ impl App {
             .with_context(|| format!("making the data folder {}", data.display()))?;
         // A restore that was cut off while it swapped the folders.
         backup::finish_swap(data)?;
-        backup::sweep(data)?;
         let cache_bytes = config.store.cache_mb as usize * 1024 * 1024;
         let store = Store::open(&data.join(App::DATABASE), cache_bytes, clock.clone())?;
+        // From here on the data are this process's alone.
+        backup::sweep(data)?;
         let settings = store.write_blocking(settings::prepare)?;
         let reserve_bytes = u64::from(config.uploads.reserve_mb) << 20;
         let limits = Limits { reserve_bytes, ..Limits::default() };
-        let blobs = Blobs::at(Folders::below(data), &config.storage, limits, clock.clone())?;
+        let owner = storage::owner(&store, &config.storage)?;
+        let folders = Folders::below(data);
+        let blobs = Blobs::at(folders, &config.storage, owner, limits, clock.clone())?;
         // The store has the data folder for this process alone, so nobody is uploading.
         let swept = blobs.sweep_incoming_blocking(Timestamp::MAX)?;
         if swept.files > 0 {

@@ -12,6 +12,7 @@ mod backup;
 mod check;
 mod completions;
 mod config;
+mod confirm;
 mod doctor;
 mod doors;
 mod export;
@@ -35,6 +36,7 @@ mod setup_link;
 mod status;
 mod storage;
 mod user;
+mod variables;
 mod version;
 mod visits;
 mod watchdog;
@@ -196,7 +198,9 @@ impl Common {
 
     /// Reads the configuration; `flags` are those of the verb itself.
     fn load(&self, flags: Flags) -> Result<Loaded, Failure> {
-        crate::config::load(&self.sources(flags)).map_err(Failure::from)
+        let loaded = crate::config::load(&self.sources(flags))?;
+        variables::adopt(&loaded.config.data)?;
+        Ok(loaded)
     }
 
     fn sources(&self, mut flags: Flags) -> Sources {

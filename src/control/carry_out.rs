@@ -119,6 +119,7 @@ pub async fn carry_out(
         Request::BackupPlan => view(app.backup_plan().await),
         Request::SetBackupPlan(plan) => view(making::set_plan(app, *plan).await),
         Request::CheckStorage => storage::check(app).await.map(Reply::CheckedStorage),
+        Request::ClaimStorage => storage::claim(app).await.map(Reply::ClaimedStorage),
         Request::MigrateStorage { to, removes_old } => {
             let moved = storage::migrate(app, running, (to, removes_old), reporter).await;
             moved.map(|moved| Reply::MigratedStorage(Box::new(moved)))

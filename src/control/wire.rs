@@ -84,6 +84,7 @@ pub enum Request {
     BackupPlan,
     SetBackupPlan(Box<Plan>),
     CheckStorage,
+    ClaimStorage,
     MigrateStorage {
         to: Backend,
         removes_old: bool,
@@ -151,6 +152,8 @@ pub enum Reply {
     Drilled(Drilled),
     BackupPlan(Box<PlanView>),
     CheckedStorage(StorageCheck),
+    /// Such as `s3://documents/portal`.
+    ClaimedStorage(String),
     MigratedStorage(Box<Moved>),
     ScrubbedStorage(ScrubReport),
     Exported(Exported),

@@ -10,6 +10,7 @@ pub mod files;
 pub mod firewall;
 pub mod journal;
 pub mod limits;
+pub mod machine;
 pub mod owner;
 pub mod places;
 pub mod ports;

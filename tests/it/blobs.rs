@@ -20,6 +20,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use crate::support::s3::S3Server;
 
@@ -94,7 +95,7 @@ impl Room {
             cache: folder.join("cache"),
         };
         let limits = Limits { reserve_bytes, ..Limits::default() };
-        let blobs = Blobs::at(folders, &storage, limits, clock.clone()).unwrap();
+        let blobs = Blobs::at(folders, &storage, Uuid::nil(), limits, clock.clone()).unwrap();
         let (folder, objects) = (folder.to_owned(), objects.to_owned());
         Room { folder, objects, clock, blobs, storage, s3: None, _temporary: None }
     }

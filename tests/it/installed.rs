@@ -238,9 +238,30 @@ async fn what_is_not_right_is_said_in_a_sentence_and_nothing_is_half_done() {
     assert!(!host.has("/etc/appliance/appliance.env"));
     host.run(&["systemctl", "cat", "appliance.service"]).expect(1);
 
-    host.write("/etc/appliance/appliance.toml", "data = \"/var/lib/appliance\"\n");
+    // Another data folder than the service may write to, somebody else's user, and a folder that a
+    // failed restore would empty.
+    host.write("/etc/appliance/appliance.toml", "data = \"/srv/portal\"\n");
+    let elsewhere = host.copied(&["install"]).expect(1);
+    assert!(elsewhere.err.contains("names /srv/portal as the data folder"), "{elsewhere:?}");
+    fs::remove_dir_all(host.path("/etc/appliance")).expect("no folder");
+    host.run(&["useradd", "--home-dir", "/home/appliance", "appliance"]).expect(0);
+    let person = host.copied(&["install"]).expect(1);
+    assert!(person.err.contains("with the home /home/appliance"), "{person:?}");
+    host.run(&["userdel", "appliance"]).expect(0);
+    fs::create_dir_all(host.path("/var/lib/appliance/backups")).expect("a folder");
+    let full = host.copied(&["install", "--restore", "/var/lib/appliance/backups"]).expect(1);
+    assert!(full.err.contains("is not empty: it holds backups"), "{full:?}");
+    assert!(host.has("/var/lib/appliance/backups"));
+    fs::remove_dir_all(host.path("/var/lib/appliance")).expect("no folder");
+    untouched(&host);
+
+    // A file that is there is kept, and gets what the service cannot do without.
+    fs::create_dir(host.path("/etc/appliance")).expect("a folder");
+    host.write("/etc/appliance/appliance.toml", "# ours\nlog.level = \"debug\"\n");
     host.copied(&["install"]).expect(0);
-    assert_eq!(host.read("/etc/appliance/appliance.toml"), "data = \"/var/lib/appliance\"\n");
+    let configuration = host.read("/etc/appliance/appliance.toml");
+    assert!(configuration.starts_with("# ours\n"), "{configuration}");
+    assert!(configuration.contains("data = \"/var/lib/appliance\""), "{configuration}");
 
     // What worked before goes on when a change of it fails.
     let before = host.read("/etc/systemd/system/appliance.service");
@@ -249,6 +270,9 @@ async fn what_is_not_right_is_said_in_a_sentence_and_nothing_is_half_done() {
     let failed = host.copied(&["install"]).expect(1);
     assert!(failed.err.contains("APPLIANCE_LISEN"), "{failed:?}");
     assert!(host.read("/etc/systemd/system/appliance.service").contains("31s"), "as it was");
+    // A verb at a shell has the variables of the service, with their faults.
+    let checked = host.appliance(&["config", "check"]).expect(2);
+    assert!(checked.err.contains("APPLIANCE_LISEN"), "{checked:?}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! noted in [`domain::storage`](crate::domain::storage), so that it goes on after a restart.
 
 mod checking;
+mod claiming;
 mod migrating;
 mod room;
 mod scrubbing;
@@ -13,6 +14,7 @@ use tokio::sync::Mutex;
 
 pub(super) use self::{
     checking::LastCheck,
+    claiming::owner,
     room::{StorageCache, cache},
     usage::{UsageCache, usage_cache},
 };

@@ -114,6 +114,12 @@ fn wanted(arguments: &Arguments) -> Result<Wanted, Failure> {
     };
     let restore = match &arguments.restore {
         Some(source) => {
+            if arguments.opening.reads_standard_input() {
+                return Err(Failure::usage(
+                    "An installation asks for the passphrase more than once. Put it into a file and \
+                     name that.",
+                ));
+            }
             BackupSource::named(source)?;
             // Opens the files of keys, so that a wrong name is told now.
             arguments.opening.key()?;

@@ -2,6 +2,7 @@
 //! it.
 
 use std::{
+    fs, io,
     net::IpAddr,
     path::Path,
     process::Command,
@@ -29,6 +30,8 @@ use crate::{
 };
 
 const PAUSE: Duration = Duration::from_millis(50);
+/// What a disk of its own has, however empty it is.
+pub(super) const LOST_AND_FOUND: &str = "lost+found";
 /// So far back the reason for a failed start is looked for.
 const LAST_LINES: u32 = 50;
 
@@ -90,6 +93,22 @@ fn asked(request: &Request) -> Result<Option<Reply>> {
 /// True where a portal has its records.
 pub fn has_data() -> bool {
     Path::new(DATA).join(App::DATABASE).exists()
+}
+
+/// Something that lies in the data folder; `None` when it is empty, or not there.
+pub fn found_in_data() -> Result<Option<String>> {
+    let entries = match fs::read_dir(DATA) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    for entry in entries {
+        let name = entry?.file_name();
+        if name != LOST_AND_FOUND {
+            return Ok(Some(name.to_string_lossy().into_owned()));
+        }
+    }
+    Ok(None)
 }
 
 pub fn wait_until_it_answers(patience: Duration) -> Result<()> {

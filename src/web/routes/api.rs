@@ -348,6 +348,12 @@ fn administration_api() -> Vec<Endpoint> {
             .about(GROUP, "Try everything that is needed of S3")
             .detail("Writes, reads, lists and deletes a file of its own.")
             .gives::<storage::CheckView>(200),
+        post("/api/admin/storage/claim", storage::claim)
+            .about(GROUP, "Make this portal the owner of the files in its bucket")
+            .detail(
+                "Only the owner removes files there. Make sure that no other portal uses the same \
+                 bucket and prefix.",
+            ),
         post("/api/admin/storage/scrub", storage::scrub)
             .about(GROUP, "Read files again, and heal what is damaged")
             .json::<storage::ScrubForm>()

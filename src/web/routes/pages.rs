@@ -106,6 +106,7 @@ fn admin_pages() -> Vec<Endpoint> {
         get("/admin/storage", storage::show),
         get("/admin/storage/work", storage::work),
         post("/admin/storage/check", storage::acts::check),
+        post("/admin/storage/claim", storage::acts::claim),
         post("/admin/storage/scrub", storage::acts::scrub),
         post("/admin/storage/migrate", storage::acts::migrate),
         get("/admin/backups", backups::show),

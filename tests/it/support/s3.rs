@@ -137,6 +137,8 @@ pub enum Disturbance {
     Answer(u16, &'static str),
     /// As long as it says so, to requests with this method only.
     Only(&'static str, Box<Disturbance>),
+    /// As long as it says so, to requests whose target contains this text only.
+    About(String, Box<Disturbance>),
     /// The request arrives and is carried out; its answer gets lost.
     LoseAnswer,
     /// After so many requests, counted from now, nothing is answered any more; `true` when the last
@@ -253,7 +255,8 @@ async fn pass_on(
     state.log.lock().unwrap().push(format!("{method} {target}"));
     let disturbance = match disturbance {
         Disturbance::Only(wanted, inner) if wanted == method => *inner,
-        Disturbance::Only(..) => Disturbance::None,
+        Disturbance::About(wanted, inner) if target.contains(&wanted) => *inner,
+        Disturbance::Only(..) | Disturbance::About(..) => Disturbance::None,
         Disturbance::StopAfter(last, _) if number > last => Disturbance::Silence,
         Disturbance::BreakAfter(last, _) if number > last => Disturbance::Refuse,
         Disturbance::StopAfter(last, true) | Disturbance::BreakAfter(last, true)
