@@ -54,6 +54,9 @@ fn read_archive(
     reporter: &Reporter,
 ) -> Result<Restored> {
     let runtime = Handle::current();
+    let is_own = |bytes: &[u8]| {
+        listed.as_ref().is_none_or(|own: &HashSet<_>| own.contains(&Digest::of(bytes)))
+    };
     let mut restored = Restored::default();
     let mut tally = Tally::default();
     let mut was_damaged = false;
@@ -64,15 +67,15 @@ fn read_archive(
     let is_whole = loop {
         match archive.next_item()? {
             Item::Records { table, bytes } => {
-                let is_own = |own: &HashSet<_>| own.contains(&Digest::of(&bytes));
-                if !listed.as_ref().is_none_or(is_own) || !tally.part(&bytes) {
+                if !is_own(&bytes) || !tally.part(&bytes) {
                     continue;
                 }
                 let records = staging.records(&table, bytes)?;
                 restored.records += records;
                 reporter.advance(records);
             }
-            Item::List { bytes } => tally.list(&bytes),
+            Item::List { bytes } if is_own(&bytes) => tally.list(&bytes),
+            Item::List { .. } => {}
             Item::File { hash, size_bytes } => {
                 if restored.files == 0 {
                     reporter.begin("Restoring files", None);

@@ -153,7 +153,6 @@ impl ArchiveReader {
             return Item::Damage;
         }
         loop {
-            let is_at_begin = self.at == self.piece.len();
             let Ok(block) = self.block() else { return Item::Damage };
             let Some(block) = block else {
                 return match self.manifest.take() {
@@ -166,7 +165,7 @@ impl ArchiveReader {
             self.left = size_bytes;
             self.padding = padding(size_bytes);
             match self.item(&path, size_bytes) {
-                Ok(Some(item)) => match self.judged(item, is_at_begin) {
+                Ok(Some(item)) => match self.judged(item) {
                     Some(item) => return item,
                     None => continue,
                 },
@@ -176,19 +175,19 @@ impl ArchiveReader {
         }
     }
 
-    /// Holds a manifest of format 1 back until it is known to be the last entry, and one that does not
-    /// fill its frames is none: the real one does.
-    fn judged(&mut self, item: Item, is_at_begin: bool) -> Option<Item> {
+    /// Holds a manifest of format 1 back until it is known to be the last entry.
+    fn judged(&mut self, item: Item) -> Option<Item> {
         if self.is_marked() {
             return Some(item);
         }
         self.manifest = None;
-        let Item::Manifest(manifest) = item else { return Some(item) };
-        let fills_frames = is_at_begin && self.skip_rest().is_ok() && self.at == self.piece.len();
-        if fills_frames {
-            self.manifest = Some(manifest);
+        match item {
+            Item::Manifest(manifest) => {
+                self.manifest = Some(manifest);
+                None
+            }
+            other => Some(other),
         }
-        None
     }
 
     fn is_whole(&self) -> bool {

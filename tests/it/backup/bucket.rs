@@ -271,14 +271,14 @@ async fn a_restore_that_loses_its_connection_changes_nothing() {
     let folder = folder();
     let data = folder.path().join("data");
     for target in ["portal/parts/", "portal/segments/", "portal/files/"] {
-        // Something on the way answers in the place of the bucket.
-        proxy.can(target, "Sign in to this network.".into());
+        let denied = Disturbance::Answer(403, "AccessDenied");
+        proxy.disturb(Disturbance::About(target.into(), Box::new(denied)));
         let fault = restored_with(storage.clone(), &data, from(source())).await;
         let Err(Error::Internal(chain)) = fault else { panic!("{target}: {fault:?}") };
         assert!(chain.to_string().contains("does not answer"), "{target}: {chain:#}");
         super::assert_empty(&data);
     }
-    proxy.can("nothing of the kind", String::new());
+    proxy.disturb(Disturbance::None);
     let done = restored_with(storage, &data, from(source())).await.expect("a restore");
     assert_eq!((done.files, done.damages), (2, Vec::new()));
     assert_eq!(dump(&sound(&data).await.store), dump(&still.app.store));
