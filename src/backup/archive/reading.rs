@@ -165,12 +165,15 @@ impl ArchiveReader {
             self.left = size_bytes;
             self.padding = padding(size_bytes);
             match self.item(&path, size_bytes) {
-                Ok(Some(item)) => match self.judged(item) {
-                    Some(item) => return item,
-                    None => continue,
-                },
-                Ok(None) if self.skip_rest().is_ok() => {}
-                _ => return Item::Damage,
+                Ok(item) => {
+                    if let Some(item) = item.and_then(|item| self.judged(item)) {
+                        return item;
+                    }
+                }
+                Err(Gap) => return Item::Damage,
+            }
+            if self.skip_rest().is_err() {
+                return Item::Damage;
             }
         }
     }
