@@ -3,14 +3,13 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{App, FaultyFile};
 use crate::{
     blobs::{Backend, Status},
     domain::{
-        backups::{self, Standing},
         events::Event,
         jobs::{self, State},
         users,
@@ -183,50 +182,7 @@ fn damage_finding(faulty: &[FaultyFile]) -> Option<Finding> {
 }
 
 fn from_records(tx: &ReadTx, is_serving: bool) -> Result<Vec<Finding>> {
-    Ok(vec![
-        administrator_finding(tx)?,
-        backups_finding(&backups::standing(tx)?),
-        jobs_finding(tx, is_serving)?,
-        time_finding(tx)?,
-    ])
-}
-
-fn backups_finding(standing: &Standing) -> Finding {
-    let about = "backups";
-    let moment = |at: Timestamp| at.strftime("%Y-%m-%d %H:%M UTC").to_string();
-    if !standing.faults.is_empty() {
-        return Finding::problem(
-            about,
-            standing.faults.join(" "),
-            "See “Backups” in the administration for the runs, mend the cause, and make one by hand: \
-             appliance backup",
-        );
-    }
-    let last = standing.last_success.map(moment);
-    match (standing.is_on, last) {
-        (false, last) => Finding::warning(
-            about,
-            match last {
-                None => "There is no backup, and none is planned.".into(),
-                Some(last) => format!("No backups are planned. The last one is of {last}."),
-            },
-            "Plan them under “Backups” in the administration, or: appliance backup plan --on",
-        ),
-        (true, last) => Finding::fine(
-            about,
-            format!(
-                "{} {}",
-                match last {
-                    None => "No backup yet.".into(),
-                    Some(last) => format!("The last backup is of {last}."),
-                },
-                match standing.next_run {
-                    None => "None is due.".into(),
-                    Some(next) => format!("The next is due at {}.", moment(next)),
-                }
-            ),
-        ),
-    }
+    Ok(vec![administrator_finding(tx)?, jobs_finding(tx, is_serving)?, time_finding(tx)?])
 }
 
 fn administrator_finding(tx: &ReadTx) -> Result<Finding> {

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{App, Finding, Reporter};
 use crate::{
     config::Backend,
-    domain::{backups, versions},
+    domain::versions,
     error::Result,
     size::Size,
     space::{Room, space},
@@ -67,10 +67,11 @@ impl App {
 
     pub(super) async fn backup_finding(&self) -> Result<Finding> {
         let about = "backups";
-        let standing = self.store.read(backups::standing).await?;
-        if let Some(fault) = standing.faults.first() {
-            let remedy = "Look at “appliance backup plan”, and make one now: appliance backup";
-            return Ok(Finding::problem(about, fault, remedy));
+        let standing = self.backup_standing().await?;
+        if !standing.faults.is_empty() {
+            let remedy = "See “Backups” in the administration for the runs, mend the cause, and make \
+                          one by hand: appliance backup";
+            return Ok(Finding::problem(about, standing.faults.join(" "), remedy));
         }
         let day = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();
         Ok(match (standing.is_on, standing.last_success) {

@@ -55,7 +55,7 @@ pub use self::{
         Arriving, BackupWanted, Drilled, FOLDER as BACKUPS, FirstRestore, Found as FoundBackups,
         Listed as ListedBackup, Made, PlanView, Restore, Restored, Shipped, Source as BackupSource,
         Target, list as list_backups, place_of as place_of_backups, prune as prune_backups,
-        restore, verify as verify_backups,
+        restore, unlock as unlock_backups, verify as verify_backups,
     },
     bulk::{BULK_MAX, BulkChange},
     check::{Damage, Report},
@@ -174,6 +174,8 @@ impl App {
         let reserve = Reserve::of_disk(data, u64::from(config.storage.reserve_mb) << 20)?;
         let database = data.join(App::DATABASE);
         let store = Store::open(&database, cache_bytes, clock.clone(), Some(reserve.clone()))?;
+        // From here on the data are this process's alone.
+        backup::sweep(data)?;
         let settings = store.write_blocking(settings::prepare)?;
         let limits = Limits { reserve_bytes: reserve.bytes(), ..Limits::default() };
         let owner = storage::owner(&store, &config.storage)?;

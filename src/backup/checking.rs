@@ -1,6 +1,9 @@
 //! What was found in an archive, held against its manifest.
 
-use std::{collections::HashSet, io};
+use std::{
+    collections::{BTreeSet, HashSet},
+    io,
+};
 
 use super::{ArchiveReader, Fault, Item, Manifest, repository::listed};
 use crate::{
@@ -12,14 +15,15 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Tally {
     parts: HashSet<ContentHash>,
-    listed: Vec<ContentHash>,
+    listed: BTreeSet<ContentHash>,
     files: HashSet<ContentHash>,
     was_damaged: bool,
 }
 
 impl Tally {
-    pub fn part(&mut self, bytes: &[u8]) {
-        self.parts.insert(Digest::of(bytes));
+    /// Records; `false` when they came before.
+    pub fn part(&mut self, bytes: &[u8]) -> bool {
+        self.parts.insert(Digest::of(bytes))
     }
 
     pub fn list(&mut self, bytes: &[u8]) {
@@ -35,6 +39,19 @@ impl Tally {
 
     pub fn damage(&mut self) {
         self.was_damaged = true;
+    }
+
+    /// Whether something came out that the manifest does not name: not the backup's own.
+    pub fn is_foreign(&self, manifest: &Manifest) -> bool {
+        let parts = manifest.parts.iter().chain(&manifest.lists);
+        let own: HashSet<_> = parts.map(|part| part.sha256).collect();
+        !self.parts.is_subset(&own)
+    }
+
+    /// The tables of which records are lost.
+    pub fn lost_tables(&self, manifest: &Manifest) -> BTreeSet<String> {
+        let lost = manifest.parts.iter().filter(|part| !self.parts.contains(&part.sha256));
+        lost.map(|part| part.table.clone()).collect()
     }
 
     /// What the manifest names and is not there; sentences.
@@ -63,6 +80,10 @@ impl Tally {
                 damages.push(format!("The file {hash} is damaged."));
             }
         }
+        if self.is_foreign(manifest) {
+            damages
+                .push("Behind the damage stands what looks like records and is a user's.".into());
+        }
         if damages.is_empty() && (self.was_damaged || !is_whole) {
             damages.push("Some bytes have changed that nothing depends on.".into());
         }
@@ -84,7 +105,9 @@ pub fn check(
     let mut manifest = None;
     loop {
         match archive.next_item()? {
-            Item::Records { bytes, .. } => tally.part(&bytes),
+            Item::Records { bytes, .. } => {
+                tally.part(&bytes);
+            }
             Item::List { bytes } => tally.list(&bytes),
             Item::File { hash, size_bytes } => {
                 let mut digest = Hashing(Digest::new());

@@ -9,7 +9,10 @@ pub enum Fault {
     /// It does not begin like one.
     NotABackup,
     /// Its format is of a later version.
-    Future(u32),
+    Future {
+        found: u32,
+        known: u32,
+    },
     /// Encrypted, and no key was given.
     Locked,
     WrongKey,
@@ -18,6 +21,14 @@ pub enum Fault {
     CutOff,
     /// Its manifest is damaged, and without it nobody knows what should be there.
     NoManifest,
+    /// It is damaged, and something came out of it that its manifest does not name.
+    Foreign,
+}
+
+impl Fault {
+    pub fn if_later(found: u32, known: u32) -> Result<(), Self> {
+        if found > known { Err(Fault::Future { found, known }) } else { Ok(()) }
+    }
 }
 
 impl fmt::Display for Fault {
@@ -26,12 +37,11 @@ impl fmt::Display for Fault {
             Fault::NotABackup => {
                 f.write_str("This is no backup of a portal, or its beginning is damaged.")
             }
-            Fault::Future(format) => write!(
+            Fault::Future { found, known } => write!(
                 f,
-                "This backup has format {format}, which a later version wrote. This is version {} \
-                 and reads formats up to {}: update it first.",
+                "This backup has format {found}, which a later version wrote. This is version {} \
+                 and reads formats up to {known}: update it first.",
                 env!("CARGO_PKG_VERSION"),
-                super::FORMAT
             ),
             Fault::Locked => f.write_str(
                 "This backup is encrypted. Give its passphrase (--passphrase-file) or its key \
@@ -45,6 +55,10 @@ impl fmt::Display for Fault {
             Fault::NoManifest => {
                 f.write_str("The manifest of this backup is damaged. Use another one.")
             }
+            Fault::Foreign => f.write_str(
+                "This backup is damaged, and what was read behind the damage is not all of the \
+                 backup itself. Save it as a file and restore that, or use another one.",
+            ),
         }
     }
 }

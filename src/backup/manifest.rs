@@ -7,8 +7,11 @@ use uuid::Uuid;
 use super::Fault;
 use crate::{error::Result, hash::ContentHash};
 
-/// The format that is written. What is added to it and may be missing does not change it.
-pub const FORMAT: u32 = 1;
+/// The formats that are written. What is added to one and may be missing does not change it.
+///
+/// Archives of format 1 had frames without marks.
+pub const ARCHIVE_FORMAT: u32 = 2;
+pub const REPOSITORY_FORMAT: u32 = 1;
 
 /// Known at the beginning.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,7 +36,12 @@ impl Head {
     /// # Errors
     /// [`Fault::Future`] for what this program cannot read.
     pub fn check(&self) -> Result<(), Fault> {
-        if self.format > FORMAT { Err(Fault::Future(self.format)) } else { Ok(()) }
+        Fault::if_later(self.format, ARCHIVE_FORMAT)
+    }
+
+    /// Of an archive: whether its frames have marks.
+    pub fn is_of_marked_archive(&self) -> bool {
+        self.format >= 2
     }
 }
 

@@ -3,16 +3,14 @@
 //! It knows no noun. Whoever calls it brings *records* (lines of JSON in tables, in the order of
 //! their keys) and *files* (named by their SHA-256), and gets them back.
 //!
-//! - [`ArchiveWriter`], [`ArchiveReader`]: `backup.json`, `records/<table>-0001.jsonl`,
-//!   `files/<2 hex>/<hash>`, `lists/files-0001.txt` and at the end `manifest.json`, as a tar file
-//!   compressed by zstd. `tar --zstd -xf` opens it.
+//! - [`ArchiveWriter`], [`ArchiveReader`]: one file, which `tar --zstd -xf` opens.
 //! - [`Repository`]: the same parts and files as objects in a folder or a bucket, each once, under
 //!   the name of its content. See there for its layout, and why nothing can damage it.
 //! - [`frames`]: compression in pieces that stand alone, so that one flipped byte costs one piece.
 //! - [`sealing`]: encryption by age (<https://age-encryption.org/v1>), so that `age` opens it too.
 //!
-//! What is written here can be read by every later version: [`FORMAT`] grows with a change that an
-//! older program cannot read, and `tests/fixtures/backup` holds a backup of every format.
+//! What is written here can be read by every later version: [`ARCHIVE_FORMAT`] and
+//! [`REPOSITORY_FORMAT`] grow with a change that an older program cannot read, and `tests/fixtures/backup` holds a backup of every format.
 
 mod archive;
 mod checking;
@@ -26,15 +24,15 @@ mod repository;
 pub mod sealing;
 
 pub use self::{
-    archive::{ArchiveReader, ArchiveWriter, Item, Kept},
+    archive::{ArchiveReader, ArchiveWriter, Item, Kept, Layout, Survey},
     checking::{Tally, check},
     cutting::{Chunk, Cutter},
     fault::Fault,
-    manifest::{FORMAT, Head, Manifest, Part, Totals},
+    manifest::{ARCHIVE_FORMAT, Head, Manifest, Part, REPOSITORY_FORMAT, Totals},
     place::{Place, object_store},
     repository::{
         Adding, Kind, Lease, Pruned, Repository, Retention, Segment, SegmentLine, Snapshot,
-        Verified, Written,
+        Verified, Written, is_unreachable,
     },
     sealing::{Key, Lock, Passphrase},
 };

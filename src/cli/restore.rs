@@ -1,5 +1,7 @@
 //! `appliance restore`: from a backup to a data folder. No server runs on it meanwhile.
 
+use std::{fs, io};
+
 use clap::Args;
 use jiff::Timestamp;
 
@@ -13,6 +15,7 @@ use super::{
 };
 use crate::{
     app::{BackupSource, Reporter, Restore, Restored, restore},
+    backup::Place,
     clock::Clock,
     host::owner,
     size::Size,
@@ -28,9 +31,9 @@ pub struct Arguments {
     #[arg(long)]
     replace: bool,
     /// The state of a moment, such as 2026-11-21T10:00:00Z (repositories only)
-    #[arg(long, value_name = "TIME", conflicts_with = "snapshot")]
+    #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
-    /// A snapshot as “backup list” names it (repositories only)
+    /// A snapshot as “backup list” names it; with --at also what changed after it (repositories only)
     #[arg(long, value_name = "ID")]
     snapshot: Option<String>,
     /// Let people stay signed in
@@ -46,11 +49,13 @@ pub struct Arguments {
 pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
     let wanted = Restore {
         key: arguments.opening.key()?,
-        source: BackupSource::named(&arguments.source)?,
+        // Root may read what the user who owns the data may not.
+        source: BackupSource::named(&arguments.source)?.opened()?,
         replaces: arguments.replace,
         keeps_sessions: arguments.keep_sessions,
         at: arguments.at,
         snapshot: arguments.snapshot.clone(),
+        lineage: None,
     };
     let restored = runtime()?.block_on(async {
         if let Some(status) = status::of_server(shell).await? {
@@ -61,6 +66,7 @@ pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
             )));
         }
         owner::become_owner_of(&shell.config.data)?;
+        require_readable(&wanted.source)?;
         let (reporter, steps) = Reporter::new();
         let bar = tokio::spawn(super::ask::show(steps));
         let restored = restore(&shell.config, Clock::system(), wanted, &reporter).await;
@@ -73,6 +79,21 @@ pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
         false => output::print(&shown(shell, &restored))?,
     }
     Ok(if restored.damages.is_empty() { Exit::Done } else { Exit::Partly })
+}
+
+/// A repository is many files, which the user who owns the data reads by himself.
+fn require_readable(source: &BackupSource) -> Result<(), Failure> {
+    let BackupSource::Repository(Place::Folder(folder)) = source else { return Ok(()) };
+    match fs::read_dir(folder) {
+        Err(fault) if fault.kind() == io::ErrorKind::PermissionDenied => {
+            Err(Failure::usage(format!(
+                "The user who owns the data cannot read {}. Copy it to where that user can, or let it \
+                 be theirs: chown -R USER: FOLDER",
+                folder.display()
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn shown(shell: &Shell, restored: &Restored) -> String {
@@ -91,6 +112,12 @@ fn shown(shell: &Shell, restored: &Restored) -> String {
         ));
     }
     push_damages(&mut text, &restored.damages);
+    if restored.holds_plan {
+        text.push_str(
+            "Its plan of backups is off, so that two portals do not write to one place. When this is \
+             the one that stays: appliance backup plan --on\n",
+        );
+    }
     text.push_str(&format!(
         "Start it: appliance serve --data {}. The search fills itself in the first minutes.\n",
         shell.config.data.display()

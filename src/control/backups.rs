@@ -2,7 +2,10 @@
 
 use super::{Reply, Request};
 use crate::{
-    app::{App, PlanView, Reporter, list_backups, place_of_backups, prune_backups, verify_backups},
+    app::{
+        App, PlanView, Reporter, list_backups, place_of_backups, prune_backups, unlock_backups,
+        verify_backups,
+    },
     clock::Clock,
     config::Config,
     domain::{
@@ -22,6 +25,10 @@ pub async fn set_plan(app: &App, plan: Plan) -> Result<PlanView> {
     app.backup_plan().await
 }
 
+pub async fn trust(app: &App, place: String) -> Result<()> {
+    app.trust_repository(Actor::system("Command line", None), place).await
+}
+
 /// What can be done where no portal is: on a fresh host, before a restore. `None` for the rest.
 pub async fn without_portal(
     config: &Config,
@@ -37,6 +44,10 @@ pub async fn without_portal(
             verify_backups(config, &named(place), key, *all_data, *mends, reporter)
                 .await
                 .map(Reply::VerifiedBackups)
+        }
+        Request::UnlockRepository { place } => {
+            let leases = unlock_backups(config, &named(place)).await;
+            leases.map(|leases| Reply::Unlocked { leases })
         }
         Request::PruneBackups { place, key, retention } => {
             prune_backups(config, &named(place), key, *retention, &Clock::system())

@@ -106,6 +106,12 @@ pub async fn carry_out(
         Request::PruneBackups { place, key, retention } => {
             app.prune_backups(place, key, retention).await.map(Reply::PrunedBackups)
         }
+        Request::TrustRepository { place } => {
+            making::trust(app, place).await.map(|()| Reply::Trusted)
+        }
+        Request::UnlockRepository { place } => {
+            app.unlock_backups(place).await.map(|leases| Reply::Unlocked { leases })
+        }
         Request::Drill { place, key } => {
             app.drill_backup(place, key, reporter).await.map(Reply::Drilled)
         }

@@ -71,6 +71,14 @@ pub enum Request {
         key: Key,
         retention: Retention,
     },
+    /// Takes the repository at a place for the right one.
+    TrustRepository {
+        place: String,
+    },
+    /// Takes the leases of others in a repository away.
+    UnlockRepository {
+        place: Option<String>,
+    },
     Drill {
         place: Option<String>,
         key: Key,
@@ -139,6 +147,10 @@ pub enum Reply {
     Backups(Vec<ListedBackup>),
     VerifiedBackups(FoundBackups),
     PrunedBackups(Pruned),
+    Trusted,
+    Unlocked {
+        leases: u64,
+    },
     Drilled(Drilled),
     BackupPlan(Box<PlanView>),
     CheckedStorage(StorageCheck),

@@ -1,6 +1,8 @@
 //! Records that come back from a backup: put one by one, so that indexes and the change log are
 //! built anew, whatever version wrote them.
 
+use std::collections::BTreeSet;
+
 use super::{
     backups::{Plan, Run},
     blobs::{self, Blob, Extraction, Place},
@@ -16,13 +18,13 @@ use super::{
     settings::Settings,
     storage::{FileFault, Migration, Owner, Scrubbing},
     tokens::ApiToken,
-    users::User,
+    users::{self, User},
     versions::Version,
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     hash::ContentHash,
-    store::{Record, WriteTx},
+    store::{ReadTx, Record, Table, WriteTx},
 };
 
 /// How records come back.
@@ -50,7 +52,6 @@ impl Restored for Document {}
 impl Restored for Version {}
 impl Restored for ApiToken {}
 impl Restored for Event {}
-impl Restored for Plan {}
 impl Restored for Run {}
 impl Restored for AcmeAccount {}
 impl Restored for Certificate {}
@@ -63,6 +64,15 @@ impl Restored for Blob {
         if let Extraction::Done(_) = self.extraction {
             self.extraction = Extraction::Pending;
         }
+        Some(self)
+    }
+}
+
+/// Two portals must not write to the same place, and look after it, unless somebody wants that.
+impl Restored for Plan {
+    fn restored(mut self, _rules: Rules) -> Option<Self> {
+        self.is_held |= self.is_on;
+        (self.is_on, self.on_since, self.next_run, self.next_drill) = (false, None, None, None);
         Some(self)
     }
 }
@@ -119,6 +129,27 @@ impl Restored for Job {
         let is_over = !matches!(self.state, State::Queued | State::Running);
         (is_over || !is_done_anew).then_some(self)
     }
+}
+
+/// Looks whether people can work in what came back, although records of these tables are lost.
+///
+/// # Errors
+/// `Invalid` when they cannot: then what is there should not take the place of anything.
+pub fn require_usable(tx: &ReadTx, lost: &BTreeSet<String>) -> Result<()> {
+    let is_lost = |table: Table| lost.contains(table.name);
+    let what = if is_lost(Organization::TABLE) {
+        "the organizations"
+    } else if is_lost(Settings::TABLE) {
+        "the settings"
+    } else if is_lost(User::TABLE) && !users::has_administrator(tx)? {
+        "the accounts of those who administer the portal"
+    } else {
+        return Ok(());
+    };
+    Err(Error::invalid(format!(
+        "In this backup {what} are damaged, and without them nobody could work in the portal. Nothing \
+         was changed. Use another one: “appliance backup list” shows those there are."
+    )))
 }
 
 /// Queues the reading of files after `after`, at most `limit` of them; the last one looked at.

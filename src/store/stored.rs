@@ -41,6 +41,12 @@ impl WriteTx<'_> {
         if let Some(known) = self.lineage()? {
             return Ok(known);
         }
+        self.renew_lineage()
+    }
+
+    /// Another [`lineage`](ReadTx::lineage), for a store that went back to an earlier state: what was
+    /// said of it since then is of another one.
+    pub fn renew_lineage(&mut self) -> Result<Uuid> {
         let lineage = Uuid::new_v4();
         self.set_meta(LINEAGE, &lineage).context("naming the store")?;
         Ok(lineage)

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
 use serde::Serialize;
 
 use super::{client, fault::Result};
-use crate::{app::App, domain::backups, space::Room};
+use crate::{app::App, space::Room};
 
 /// The process answers.
 pub async fn alive() -> HttpResponse {
@@ -29,7 +29,10 @@ struct Readiness {
 
 /// The store answers, too.
 pub async fn ready(app: Data<App>, request: HttpRequest) -> Result<HttpResponse> {
-    let looked = app.store.read(|tx| Ok((tx.latest_change()?, backups::standing(tx)?))).await;
+    let looked = match app.store.read(|tx| tx.latest_change()).await {
+        Ok(latest) => app.backup_standing().await.map(|standing| (latest, standing)),
+        Err(fault) => Err(fault),
+    };
     let storage = storage(&app, client::is_local(&request, &app.config)).await;
     let disk = app.reserve.room().map_or("unknown", Room::word);
     let (status, readiness) = match looked {

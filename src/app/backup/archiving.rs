@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     app::{App, Reporter},
-    backup::{self, ArchiveReader, ArchiveWriter, Kept, Key, Lock, Manifest, Written},
+    backup::{self, ArchiveReader, ArchiveWriter, Head, Kept, Key, Lock, Manifest, Written},
     blobs::Blobs,
     blocking::blocking,
     error::{Error, Result},
@@ -83,12 +83,18 @@ impl App {
     ) -> Result<(ContentHash, Made)> {
         let (store, blobs) = (self.store.clone(), self.blobs.clone());
         let (lock, records_only) = (wanted.lock.clone(), wanted.is_records_only);
+        let data = self.config.data.clone();
         let stop = StopOnDrop::default();
         let (stopped, reporter) = (stop.stopped(), reporter.clone());
         blocking(move || {
             let hashed = Hashed { out, digest: Digest::new(), bytes: 0 };
+            let begin = |head| {
+                // One core is left to those who work meanwhile.
+                let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+                ArchiveWriter::begin(hashed, &lock, head, cores / 2, scratch(&data)?)
+            };
             let (hashed, manifest) =
-                write_archive(hashed, &store, &blobs, &lock, records_only, &reporter, &stopped)?;
+                write_archive(begin, &store, &blobs, records_only, &reporter, &stopped)?;
             // A pipe cannot be synced, and need not be.
             if hashed.out.metadata()?.is_file() {
                 hashed.out.sync_all().context("writing the archive")?;
@@ -101,18 +107,15 @@ impl App {
 }
 
 fn write_archive<W: Write>(
-    out: W,
+    begin: impl FnOnce(Head) -> Result<ArchiveWriter<W>>,
     store: &Store,
     blobs: &Blobs,
-    lock: &Lock,
     records_only: bool,
     reporter: &Reporter,
     stopped: &Stopped,
 ) -> Result<(W, Manifest)> {
-    // One core is left to those who work meanwhile.
-    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get() / 2).max(1);
     let (mut archive, files) = store.read_blocking(|tx| {
-        let mut archive = ArchiveWriter::begin(out, lock, head(tx, records_only)?, threads)?;
+        let mut archive = begin(head(tx, records_only)?)?;
         let each = |table, chunk| archive.records(table, &chunk);
         records(tx, reporter, stopped, each)?;
         Ok((archive, files(tx)?))
@@ -134,6 +137,16 @@ fn write_archive<W: Write>(
         reporter.advance(1);
     }
     archive.finish()
+}
+
+/// A file without a name, which is gone when nobody needs it any more, however that comes.
+fn scratch(data: &Path) -> Result<File> {
+    let path = data.join(format!(".scratch-{}", Uuid::new_v4()));
+    let mut options = OpenOptions::new();
+    let opened = options.read(true).write(true).create_new(true).mode(0o600).open(&path);
+    let file = opened.with_context(|| format!("making {}", path.display()))?;
+    fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+    Ok(file)
 }
 
 /// `appliance-northlight-20261121T100000Z.tar.zst`.
@@ -176,7 +189,10 @@ const UNFINISHED: &str = ".unfinished-";
 
 /// Archives that a run which was cut off left behind. Another one may be under way: only what was
 /// not touched for an hour goes.
-fn remove_unfinished(folder: &Path) -> Result<()> {
+pub(super) fn remove_unfinished(folder: &Path) -> Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let is_ours = entry.file_name().to_string_lossy().starts_with(UNFINISHED);

@@ -1,19 +1,18 @@
 //! Restoring from a repository: a snapshot, what changed after it, and the files that are named then.
 
-use std::io;
+use std::{collections::BTreeSet, io, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
 use super::{
     Restore, Restored,
-    restore::{look_for_files, next_blobs},
-    staging::{self, Staging, moment},
+    restore::{is_there, next_blobs},
+    staging::{Files, Staging, moment},
 };
 use crate::{
     app::Reporter,
-    backup::{Fault, Key, Manifest, Repository, Segment, Snapshot},
-    blobs::Blobs,
+    backup::{Fault, Head, Key, Manifest, Repository, Segment, Snapshot, is_unreachable},
     blocking::blocking,
     domain::blobs::Blob,
     error::{Error, Result},
@@ -22,6 +21,8 @@ use crate::{
 
 /// Files that are fetched at a time.
 const TOGETHER: usize = 8;
+/// Between two tries. What reaches S3 has tried for a while by itself, each time.
+const PAUSES_MS: [u64; 2] = [1_000, 5_000];
 
 pub(super) async fn of_repository(
     repository: Repository,
@@ -39,8 +40,9 @@ pub(super) async fn of_repository(
     let mut restored = Restored { at: manifest.head.created_at, ..Restored::default() };
 
     reporter.begin("Restoring records", Some(manifest.records()));
+    let mut lost = BTreeSet::new();
     for part in &manifest.parts {
-        match repository.part(part).await {
+        match patiently(|| repository.part(part)).await? {
             Ok(bytes) => {
                 let table = part.table.clone();
                 let (came_back, records) = blocking(move || {
@@ -54,11 +56,12 @@ pub(super) async fn of_repository(
             Err(fault) => {
                 let (table, lines) = (part.table.replace('_', " "), part.lines);
                 staging.note(format!("{lines} records of {table} are damaged: {}", fault.chain()));
+                lost.insert(part.table.clone());
             }
         }
         reporter.advance(part.lines);
     }
-    if wanted.snapshot.is_none() {
+    if wanted.snapshot.is_none() || wanted.at.is_some() {
         let segments = following(&repository, &manifest, wanted.at).await?;
         reporter.begin("Restoring changes", Some(segments.len() as u64));
         for segment in segments {
@@ -77,26 +80,22 @@ pub(super) async fn of_repository(
             reporter.advance(1);
         }
     }
-    match is_records_only {
-        true => look_for_files(&mut staging, &mut restored).await?,
-        false => fetch_files(&repository, &mut staging, &mut restored, reporter).await?,
-    }
+    fetch_files(&repository, &mut staging, is_records_only, &mut restored, reporter).await?;
     let reporter = reporter.clone();
-    let damages = blocking(move || {
-        staging.finish(&reporter)?;
-        Ok(std::mem::take(&mut staging.damages))
+    let restored = blocking(move || {
+        staging.require_usable(&lost)?;
+        staging.finish(restored, &reporter)
     })
     .await?;
-    restored.damages = damages;
     Ok((restored, is_records_only))
 }
 
 /// The snapshot that was named, or the newest before the moment that is wanted.
 async fn chosen(repository: &Repository, wanted: &Restore) -> Result<Snapshot> {
     let snapshots = repository.snapshots().await?;
-    if snapshots.is_empty() {
+    let Some(oldest) = snapshots.first().map(|snapshot| snapshot.created_at) else {
         return Err(Error::NotFound("There is no snapshot in this repository yet.".into()));
-    }
+    };
     if let Some(id) = &wanted.snapshot {
         let named = snapshots.into_iter().find(|snapshot| snapshot.id == *id);
         return named.ok_or_else(|| {
@@ -105,12 +104,39 @@ async fn chosen(repository: &Repository, wanted: &Restore) -> Result<Snapshot> {
             ))
         });
     }
-    let oldest = snapshots[0].created_at;
-    let at = wanted.at.unwrap_or(Timestamp::MAX);
-    snapshots
-        .into_iter()
-        .rfind(|snapshot| snapshot.created_at <= at)
-        .ok_or_else(|| Error::NotFound(format!("The oldest snapshot is of {}.", moment(oldest))))
+    let mut heads = repository.heads().await?;
+    heads.retain(|(snapshot, _)| wanted.at.is_none_or(|at| snapshot.created_at <= at));
+    if let Some(own) = wanted.lineage
+        && heads.iter().any(|(_, head)| head.as_ref().is_some_and(|head| head.lineage == own))
+    {
+        heads.retain(|(_, head)| head.as_ref().is_some_and(|head| head.lineage == own));
+    }
+    require_one_portal(&heads)?;
+    let newest = heads.pop().map(|(snapshot, _)| snapshot);
+    newest.ok_or_else(|| Error::NotFound(format!("The oldest snapshot is of {}.", moment(oldest))))
+}
+
+/// One portal after the other may have written to a repository, as after a restore. When two did so at
+/// the same time, nobody but a person knows which one is meant.
+fn require_one_portal(heads: &[(Snapshot, Option<Head>)]) -> Result<()> {
+    let known = || heads.iter().filter_map(|(one, head)| Some((one, head.as_ref()?)));
+    let Some((newest, own)) = known().next_back() else { return Ok(()) };
+    let begin =
+        known().find(|(_, head)| head.lineage == own.lineage).map(|(one, _)| one.created_at);
+    let other = known().rfind(|(one, head)| {
+        head.lineage != own.lineage && begin.is_some_and(|at| one.created_at > at)
+    });
+    let Some((other, head)) = other else { return Ok(()) };
+    Err(Error::conflict(format!(
+        "Two portals make backups in this repository, such as one that was restored for a test and its \
+         original. Say which one you want with --snapshot: {} of {} ({}) or {} of {} ({}).",
+        newest.id,
+        moment(newest.created_at),
+        own.instance,
+        other.id,
+        moment(other.created_at),
+        head.instance,
+    )))
 }
 
 /// The segments that go on from a snapshot without a gap, up to a moment.
@@ -140,7 +166,7 @@ async fn apply(
     segment: &Segment,
     mut staging: Staging,
 ) -> Result<(Staging, bool)> {
-    let lines = match repository.changes(segment).await {
+    let lines = match patiently(|| repository.changes(segment)).await? {
         Ok(lines) => lines,
         Err(fault) => {
             tracing::warn!("a segment: {}", fault.chain());
@@ -154,10 +180,11 @@ async fn apply(
     .await
 }
 
-/// Fetches the file of every blob that came back.
+/// Fetches the file of every blob that came back; with `may_be_there`, only what is not there.
 async fn fetch_files(
     repository: &Repository,
     staging: &mut Staging,
+    may_be_there: bool,
     restored: &mut Restored,
     reporter: &Reporter,
 ) -> Result<()> {
@@ -168,9 +195,9 @@ async fn fetch_files(
         let page = next_blobs(staging, after).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.hash);
-        let blobs = staging.blobs.clone();
+        let files = staging.files.clone();
         let mut fetched = stream::iter(page)
-            .map(|blob| fetch(repository.clone(), blobs.clone(), blob))
+            .map(|blob| fetch(repository.clone(), files.clone(), blob, may_be_there))
             .buffer_unordered(TOGETHER);
         let mut lost = Vec::new();
         while let Some(outcome) = fetched.next().await {
@@ -192,19 +219,54 @@ async fn fetch_files(
 /// Fetches one file; `Err` with its hash when it is not there or not what it was.
 async fn fetch(
     repository: Repository,
-    blobs: Blobs,
+    files: Files,
     blob: Blob,
+    may_be_there: bool,
 ) -> Result<Result<u64, ContentHash>> {
-    let (hash, size_bytes, into) = (blob.hash, blob.size_bytes, blobs.clone());
-    let read = move |input: &mut dyn io::Read| staging::take(&into, hash, size_bytes, input);
-    match repository.file(hash, read).await {
+    let (hash, size_bytes) = (blob.hash, blob.size_bytes);
+    if may_be_there && is_there(&files.blobs, hash).await? {
+        return Ok(Ok(size_bytes));
+    }
+    let fetched = patiently(|| {
+        let into = files.clone();
+        repository.file(hash, move |input: &mut dyn io::Read| into.take(hash, size_bytes, input))
+    });
+    match fetched.await? {
         Ok(Some(Some(incoming))) => {
-            staging::keep(&blobs, incoming).await?;
+            files.keep(incoming).await?;
             Ok(Ok(size_bytes))
         }
-        Ok(_) => Ok(Err(hash)),
         // The beginning of it is damaged.
-        Err(Error::Invalid { .. }) => Ok(Err(hash)),
+        Ok(_) | Err(Error::Invalid { .. }) => Ok(Err(hash)),
         Err(fault) => Err(fault),
+    }
+}
+
+/// Reads from a repository; while the way to it is out of order, again and again for a while. The inner
+/// error is one of what was read.
+///
+/// # Errors
+/// When the way stays out of order: of what is behind it nothing is known, least of all that it is
+/// damaged.
+async fn patiently<T, F: Future<Output = Result<T>>>(
+    mut read: impl FnMut() -> F,
+) -> Result<Result<T>> {
+    let mut pauses = PAUSES_MS.into_iter();
+    loop {
+        match read().await {
+            Err(fault) if is_unreachable(&fault) => match pauses.next() {
+                Some(pause_ms) => {
+                    tracing::warn!("the repository does not answer: {}", fault.chain());
+                    tokio::time::sleep(Duration::from_millis(pause_ms)).await;
+                }
+                None => {
+                    let Error::Internal(chain) = fault else { return Err(fault) };
+                    return Err(Error::Internal(chain.context(
+                        "the repository does not answer, so nothing was changed; try again later",
+                    )));
+                }
+            },
+            done => return Ok(done),
+        }
     }
 }

@@ -15,11 +15,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::{fs::File, io::AsyncWriteExt, sync::watch};
 
-use super::{
-    Restore, Restored, Source,
-    restore::{in_place_of_upload, restore_into},
-    swap::Site,
-};
+use super::{Restore, Restored, Source, restore::restore_into, staging::Keeping, swap::Site};
 use crate::{
     app::{App, Reporter, Step},
     backup::{Key, Passphrase},
@@ -161,12 +157,18 @@ impl App {
             keeps_sessions: false,
             at: None,
             snapshot: None,
+            lineage: None,
         };
         let (begin, portal) = (self.clock.now(), site.portal());
-        let (restored, keeps_files) =
-            restore_into(&portal, &self.config, self.clock.clone(), &wanted, reporter)
-                .await
-                .map_err(|fault| in_place_of_upload(fault, &self.config))?;
+        let (restored, keeps_files) = restore_into(
+            &portal,
+            &self.config,
+            self.clock.clone(),
+            &wanted,
+            Keeping::All,
+            reporter,
+        )
+        .await?;
         let (clock, noted) = (self.clock.clone(), restored.clone());
         blocking(move || {
             let store = Store::open(&portal.join(App::DATABASE), CACHE_BYTES, clock, None)?;

@@ -2,18 +2,22 @@
 //! plan, every few seconds, the new files first. What the disk of the portal takes with it is then
 //! the last few seconds and no more.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{self, Arc, PoisonError},
+    time::Duration,
+};
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Mutex, MutexGuard, watch};
 use uuid::Uuid;
 
-use super::{plan::lock, snapshotting::add_file, stopping::StopOnDrop};
+use super::{plan::lock, snapshotting::add_file, staging::moment, stopping::StopOnDrop};
 use crate::{
     app::{App, stops_within},
-    backup::{Key, Repository, Segment, SegmentLine},
+    backup::{Key, Repository, Segment, SegmentLine, is_unreachable},
     domain::{
         TABLES,
-        backups::{self, Plan},
+        backups::{self, Plan, Standing},
         blobs::Blob,
         jobs::Task,
     },
@@ -27,10 +31,21 @@ const CHANGES_MAX: usize = 200_000;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(30);
 
+/// So long it may fail without anybody being told.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+
 /// How far changes have been shipped.
 #[derive(Default)]
 pub(in crate::app) struct Following {
     place: Mutex<Option<Place>>,
+    failing: sync::Mutex<Option<Failing>>,
+}
+
+/// Nothing is shipped, since when and why.
+#[derive(Clone)]
+struct Failing {
+    since: Timestamp,
+    reason: String,
 }
 
 /// Where it goes on.
@@ -45,6 +60,29 @@ impl Following {
     /// Nothing is shipped while this is held.
     pub async fn pause(&self) -> MutexGuard<'_, Option<Place>> {
         self.place.lock().await
+    }
+
+    fn note(&self, outcome: &Result<Shipped>, now: Timestamp) {
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        *failing = match outcome {
+            Ok(_) => None,
+            Err(fault) => {
+                let since = failing.as_ref().map_or(now, |failing| failing.since);
+                Some(Failing { since, reason: fault.chain() })
+            }
+        };
+    }
+
+    /// What is wrong, when it has been for a while; a sentence.
+    fn fault(&self, now: Timestamp) -> Option<String> {
+        let failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        (now.duration_since(failing.since) > PATIENCE).then(|| {
+            format!(
+                "Changes have not reached the repository since {}: {}.",
+                moment(failing.since),
+                failing.reason.trim_end_matches('.')
+            )
+        })
     }
 }
 
@@ -73,9 +111,9 @@ pub(in crate::app) async fn follow(app: Arc<App>, mut stopped: watch::Receiver<b
         };
         let mut patience =
             if seconds == 0 { LOOK_EVERY * 10 } else { Duration::from_secs(seconds) };
-        if seconds > 0
-            && let Err(fault) = app.ship_changes().await
-        {
+        if seconds == 0 {
+            app.following.note(&Ok(Shipped::Off), app.clock.now());
+        } else if let Err(fault) = app.ship_changes().await {
             tracing::error!("shipping changes to the repository: {}", fault.chain());
             patience = PAUSE_AFTER_FAULT;
         }
@@ -86,8 +124,21 @@ pub(in crate::app) async fn follow(app: Arc<App>, mut stopped: watch::Receiver<b
 }
 
 impl App {
+    /// How backups stand, the shipping of changes with them.
+    pub async fn backup_standing(&self) -> Result<Standing> {
+        let mut standing = self.store.read(backups::standing).await?;
+        standing.faults.extend(self.following.fault(self.clock.now()));
+        Ok(standing)
+    }
+
     /// Ships everything that has changed since the last time.
     pub async fn ship_changes(&self) -> Result<Shipped> {
+        let outcome = self.ship_what_changed().await;
+        self.following.note(&outcome, self.clock.now());
+        outcome
+    }
+
+    async fn ship_what_changed(&self) -> Result<Shipped> {
         let plan = self.store.read(backups::plan).await?;
         let Some(name) = plan.repository.clone().filter(|_| plan.is_on) else {
             return Ok(Shipped::Off);
@@ -138,10 +189,15 @@ impl App {
         let Some(lineage) = self.store.read(|tx| tx.lineage()).await? else { return Ok(None) };
         let mut shipped = None;
         for snapshot in repository.snapshots().await?.iter().rev() {
-            let head = repository.manifest(snapshot).await?.head;
-            if head.lineage == lineage {
-                shipped = Some(head.sequence);
-                break;
+            match repository.manifest(snapshot).await {
+                Ok(manifest) if manifest.head.lineage == lineage => {
+                    shipped = Some(manifest.head.sequence);
+                    break;
+                }
+                Ok(_) => {}
+                Err(fault) if is_unreachable(&fault) => return Err(fault),
+                // Verifying tells of it; from an older one it goes on as well.
+                Err(fault) => tracing::warn!("passing over a snapshot: {}", fault.chain()),
             }
         }
         let Some(mut shipped) = shipped else { return Ok(None) };
@@ -150,7 +206,31 @@ impl App {
                 shipped = shipped.max(segment.to);
             }
         }
+        if self.store.read(|tx| tx.latest_change()).await? < shipped {
+            self.leave_timeline().await?;
+            return Ok(None);
+        }
         Ok(Some(Place { repository, name, lineage, shipped }))
+    }
+
+    /// Before a snapshot: looks whether changes were shipped that this store does not know.
+    pub(super) async fn leave_abandoned_timeline(&self, repository: &Repository) -> Result<()> {
+        let Some(lineage) = self.store.read(|tx| tx.lineage()).await? else { return Ok(()) };
+        let segments = repository.segments(Some(lineage)).await?;
+        let shipped = segments.iter().map(|segment| segment.to).max().unwrap_or(0);
+        if self.store.read(|tx| tx.latest_change()).await? < shipped {
+            self.leave_timeline().await?;
+        }
+        Ok(())
+    }
+
+    /// The data folder was put back to an earlier state, such as that of a volume's snapshot. What was
+    /// shipped after that must not be laid over what happens from now on.
+    async fn leave_timeline(&self) -> Result<()> {
+        tracing::warn!(
+            "the repository is ahead of this store: from now on it counts as another one"
+        );
+        self.store.write(|tx| tx.renew_lineage()).await.map(drop)
     }
 
     async fn order_snapshot(&self) -> Result<Shipped> {
@@ -161,7 +241,7 @@ impl App {
 
 struct Gathered {
     to: u64,
-    now: jiff::Timestamp,
+    now: Timestamp,
     lines: Vec<SegmentLine>,
     files: Vec<(ContentHash, u64)>,
 }

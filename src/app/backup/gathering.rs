@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use super::stopping::Stopped;
 use crate::{
     app::Reporter,
-    backup::{Chunk, Cutter, FORMAT, Head},
+    backup::{Chunk, Cutter, Head, REPOSITORY_FORMAT},
     domain::{TABLES, blobs::Blob, organizations, text},
     error::Result,
     hash::ContentHash,
@@ -37,11 +37,12 @@ pub(super) fn records(
     Ok(())
 }
 
+/// As a repository has it; an archive has a format of its own.
 pub(super) fn head(tx: &ReadTx, is_records_only: bool) -> Result<Head> {
     let name = organizations::first(tx)?.map(|first| first.name).unwrap_or_default();
     let lineage = tx.lineage()?.ok_or_else(|| anyhow!("the store has no name yet"))?;
     Ok(Head {
-        format: FORMAT,
+        format: REPOSITORY_FORMAT,
         application: env!("CARGO_PKG_VERSION").into(),
         instance: slug(&name),
         created_at: tx.now(),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Drilled, FOLDER, Found, Listed, Source,
-    looking::{archives, list, prune, remove, verify},
+    looking::{archives, list, prune, remove, unlock, verify},
     source,
 };
 use crate::{
@@ -40,14 +40,15 @@ impl PlanView {
             self.plan.passphrase = "(set)".into();
         }
         self.plan.keys.clear();
+        self.plan.seals.clear();
         self
     }
 }
 
 impl App {
     pub async fn backup_plan(&self) -> Result<PlanView> {
-        let (plan, standing) =
-            self.store.read(|tx| Ok((backups::plan(tx)?, backups::standing(tx)?))).await?;
+        let plan = self.store.read(backups::plan).await?;
+        let standing = self.backup_standing().await?;
         let place = place_of(&self.config, plan.repository.as_deref());
         Ok(PlanView { plan, place, standing })
     }
@@ -77,6 +78,20 @@ impl App {
     ) -> Result<Pruned> {
         let (place, key) = self.known_backups(place, key).await?;
         prune(&self.config, &place, &key, retention, &self.clock).await
+    }
+
+    pub async fn unlock_backups(&self, place: Option<String>) -> Result<u64> {
+        let (place, _) = self.known_backups(place, Key::None).await?;
+        unlock(&self.config, &place).await
+    }
+
+    /// Takes whatever repository is at a place from now on for the right one.
+    pub async fn trust_repository(&self, actor: Actor, named: String) -> Result<()> {
+        let place = source::place(&named)?.to_string();
+        self.store.write(move |tx| backups::trust(tx, &actor, &place)).await?;
+        // It is opened anew.
+        *self.following.pause().await = None;
+        Ok(())
     }
 
     pub async fn drill_backup(

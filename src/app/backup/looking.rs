@@ -120,7 +120,7 @@ pub async fn verify(
         return verify_folder(folder.clone(), key.clone(), reporter.clone()).await;
     }
     match Source::named(named)? {
-        Source::Input => Err(Error::invalid("Name a file or a repository.")),
+        Source::Input | Source::Opened(_) => Err(Error::invalid("Name a file or a repository.")),
         Source::Archive(path) => {
             let (key, reporter) = (key.clone(), reporter.clone());
             reporter.begin("Verifying", None);
@@ -201,6 +201,12 @@ fn verify_archive(path: &Path, key: &Key, reporter: &Reporter) -> Result<Found> 
         locked: 0,
         damages,
     })
+}
+
+/// Takes the leases of others in a repository away; how many there were.
+pub async fn unlock(config: &Config, named: &str) -> Result<u64> {
+    let place = source::place(named)?;
+    Repository::open(&place, &config.storage.s3, &Key::None).await?.unlock().await
 }
 
 /// Removes one snapshot of a repository, and what no other needs.

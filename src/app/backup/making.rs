@@ -12,6 +12,7 @@ use crate::{
     app::{App, Reporter},
     backup::{Manifest, Written},
     blobs::{Missing, Opened, Source},
+    blocking::blocking,
     error::{Error, Result},
 };
 
@@ -29,7 +30,13 @@ impl App {
         let mut made = match &wanted.target {
             Target::Folder => self.archive_to_folder(&wanted, reporter).await?,
             Target::Pipe(path) => {
-                let pipe = OpenOptions::new().write(true).open(path).context("opening a pipe")?;
+                let path = path.clone();
+                // Until somebody reads, it does not open.
+                let open = move || {
+                    let opened = OpenOptions::new().write(true).open(&path);
+                    Ok(opened.context("opening a pipe")?)
+                };
+                let pipe = blocking(open).await?;
                 let (_, made) = self.archive(pipe, &wanted, reporter).await?;
                 Made { place: "-".into(), ..made }
             }

@@ -28,7 +28,7 @@ mod stopping;
 mod swap;
 mod unpacking;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -38,7 +38,7 @@ pub use self::{
     first_run::{Arriving, FirstRestore},
     following::Shipped,
     known::{PlanView, place_of},
-    looking::{Found, Listed, list, prune, verify},
+    looking::{Found, Listed, list, prune, unlock, verify},
     restore::{Restore, Restored, restore},
     source::Source,
 };
@@ -49,7 +49,17 @@ pub(super) use self::{
     pins::Pins,
     swap::finish_swap,
 };
-use crate::backup::{Key, Lock};
+use crate::{
+    backup::{Key, Lock},
+    error::Result,
+};
+
+/// Removes from a data folder what backups and drills left behind that were killed. Called at each start,
+/// by whoever has the data.
+pub(super) fn sweep(data: &Path) -> Result<()> {
+    archiving::remove_unfinished(&data.join(FOLDER))?;
+    drill::remove_old_drills(data)
+}
 
 /// The folder of archives, in the data folder.
 pub const FOLDER: &str = "backups";

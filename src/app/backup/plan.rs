@@ -43,42 +43,64 @@ impl App {
         let place = place(self, &plan);
         let begin = self.clock.now();
         let (reporter, steps) = Reporter::new();
-        let outcome = self.watched(job, steps, self.planned(plan, reporter)).await;
-        self.note_run(Kind::Backup, place, begin, outcome).await
+        let outcome = self.watched(job, steps, self.planned(&plan, reporter)).await;
+        self.note_run(Kind::Backup, place.clone(), begin, Some(outcome)).await?;
+        // A step of its own: whatever becomes of it, the backup is made and need not be made again.
+        let begin = self.clock.now();
+        let outcome = self.prune_as_planned(&plan).await;
+        match self.note_run(Kind::Prune, place, begin, outcome.transpose()).await {
+            Err(fault) => {
+                tracing::warn!("removing old backups, left for the next time: {}", fault.chain());
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
-    async fn planned(&self, plan: Plan, reporter: Reporter) -> Result<Outcome> {
+    async fn planned(&self, plan: &Plan, reporter: Reporter) -> Result<Outcome> {
         let target = match &plan.repository {
             Some(place) => Target::Repository(place.clone()),
             None => Target::Folder,
         };
         let wanted =
-            BackupWanted { target, lock: lock(&plan), key: Key::None, is_records_only: false };
+            BackupWanted { target, lock: lock(plan), key: Key::None, is_records_only: false };
         let made = self.back_up(wanted, &reporter).boxed().await?;
+        let summary = format!(
+            "{} records and {} files; {} written",
+            made.records,
+            made.files,
+            Size(made.written_bytes)
+        );
+        Ok(Outcome { summary, size_bytes: made.written_bytes, damages: made.damages })
+    }
+
+    /// `None` when there was nothing to remove.
+    async fn prune_as_planned(&self, plan: &Plan) -> Result<Option<Outcome>> {
         let retention = Retention {
             last: plan.keep_last,
             daily: plan.keep_daily,
             weekly: plan.keep_weekly,
             monthly: plan.keep_monthly,
         };
-        let mut summary = format!(
-            "{} records and {} files; {} written",
-            made.records,
-            made.files,
-            Size(made.written_bytes)
-        );
-        if !retention.is_empty() {
-            let key = self.repository_keys().await?;
-            let _turn = self.following.pause().await;
-            let pruned =
-                looking::prune(&self.config, &place(self, &plan), &key, retention, &self.clock)
-                    .boxed()
-                    .await?;
-            if pruned.snapshots_removed > 0 {
-                summary.push_str(&format!("; {} old removed", pruned.snapshots_removed));
-            }
+        if retention.is_empty() {
+            return Ok(None);
         }
-        Ok(Outcome { summary, size_bytes: made.written_bytes, damages: made.damages })
+        let key = self.repository_keys().await?;
+        let _turn = self.following.pause().await;
+        let place = place(self, plan);
+        let pruned = looking::prune(&self.config, &place, &key, retention, &self.clock);
+        let pruned = pruned.boxed().await?;
+        let summary =
+            format!("{} removed, {} kept", pruned.snapshots_removed, pruned.snapshots_kept);
+        // One that failed before is over with the first that does not.
+        let is_told = pruned.snapshots_removed > 0 || self.last_prune_failed().await?;
+        Ok(is_told.then_some(Outcome { summary, size_bytes: 0, damages: Vec::new() }))
+    }
+
+    async fn last_prune_failed(&self) -> Result<bool> {
+        self.store
+            .read(|tx| Ok(backups::last(tx, Kind::Prune)?.is_some_and(|run| run.fault.is_some())))
+            .await
     }
 
     pub(in crate::app) async fn drill_as_planned(&self, job: Id<Job>) -> Result<()> {
@@ -87,7 +109,7 @@ impl App {
         let begin = self.clock.now();
         let (reporter, steps) = Reporter::new();
         let outcome = self.watched(job, steps, self.planned_drill(plan, reporter)).await;
-        self.note_run(Kind::Drill, place, begin, outcome).await
+        self.note_run(Kind::Drill, place, begin, Some(outcome)).await
     }
 
     async fn planned_drill(&self, plan: Plan, reporter: Reporter) -> Result<Outcome> {
@@ -96,7 +118,7 @@ impl App {
             Some(_) => self.repository_keys().await?,
             None => Key::of(&lock(&plan)),
         };
-        let drilled = self.drill(source, key, &reporter).await?;
+        let drilled = self.drill(source, key, &reporter).await.map_err(for_good)?;
         Ok(Outcome {
             summary: format!(
                 "{} records and {} files came back, {} searches",
@@ -122,7 +144,7 @@ impl App {
         let (reporter, steps) = Reporter::new();
         let work = self.planned_look(place.clone(), reporter);
         let outcome = self.watched(job, steps, work).await;
-        self.note_run(Kind::Verify, place, begin, outcome).await
+        self.note_run(Kind::Verify, place, begin, Some(outcome)).await
     }
 
     async fn planned_look(&self, place: String, reporter: Reporter) -> Result<Outcome> {
@@ -164,13 +186,20 @@ impl App {
         }
     }
 
+    /// Remembers what came of a run, unless it was none.
     async fn note_run(
         &self,
         kind: Kind,
         place: String,
         started_at: Timestamp,
-        outcome: Result<Outcome>,
+        outcome: Option<Result<Outcome>>,
     ) -> Result<()> {
+        // What was put off comes again, and is told then.
+        let outcome = match outcome {
+            None => return Ok(()),
+            Some(Err(fault @ Error::Busy { .. })) => return Err(fault),
+            Some(outcome) => outcome,
+        };
         let (summary, size_bytes, fault) = match &outcome {
             Ok(outcome) => {
                 let fault = outcome.damages.first().map(|first| match outcome.damages.len() {
@@ -190,6 +219,16 @@ impl App {
             })
             .await?;
         outcome.map(drop)
+    }
+}
+
+/// A drill that has no room, or meets another one, comes again when it is due: it must not try all day.
+fn for_good(fault: Error) -> Error {
+    match fault {
+        Error::Busy { message, .. } | Error::Full(message) => {
+            Error::Invalid { field: None, message }
+        }
+        other => other,
     }
 }
 

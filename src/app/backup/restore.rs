@@ -10,13 +10,20 @@ use std::{
 use anyhow::Context;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{
-    Source, fetching::of_repository, source, staging::Staging, swap::Site, unpacking::of_archive,
+    Source,
+    fetching::of_repository,
+    source,
+    staging::{Keeping, Staging},
+    swap::{FILES, Site},
+    unpacking::of_archive,
 };
 use crate::{
     app::{App, Reporter},
     backup::{Key, Repository},
+    blobs::Blobs,
     blocking::blocking,
     clock::Clock,
     config::Config,
@@ -40,8 +47,10 @@ pub struct Restore {
     pub keeps_sessions: bool,
     /// The state of this moment; else the latest that there is.
     pub at: Option<Timestamp>,
-    /// A snapshot of a repository by its id, without what changed after it.
+    /// A snapshot of a repository by its id; without a moment, without what changed after it.
     pub snapshot: Option<String>,
+    /// The store whose backup is meant, when several write to the repository.
+    pub lineage: Option<Uuid>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -53,6 +62,9 @@ pub struct Restored {
     pub files_bytes: u64,
     /// Where the old portal is now.
     pub replaced: Option<PathBuf>,
+    /// Its plan of backups is off until somebody decides.
+    #[serde(default)]
+    pub holds_plan: bool,
     /// What could not be restored; sentences.
     pub damages: Vec<String>,
 }
@@ -84,53 +96,48 @@ pub async fn restore(
     }
     let site = Site::claim(&data)?;
     let (restored, keeps_files) =
-        restore_into(&site.portal(), config, clock.clone(), &wanted, reporter)
-            .await
-            .map_err(|fault| in_place_of_upload(fault, config))?;
+        restore_into(&site.portal(), config, clock.clone(), &wanted, Keeping::All, reporter)
+            .await?;
     let replaced = blocking(move || site.swap(clock.now(), keeps_files)).await?;
     Ok(Restored { replaced, ..restored })
 }
 
-/// What is said to somebody who uploads a file helps nobody here.
-pub(super) fn in_place_of_upload(fault: Error, config: &Config) -> Error {
-    match fault {
-        Error::Full(_) => Error::Full(format!(
-            "There is not enough room on the disk of {} for what is in the backup. Make room, or \
-             restore into another folder. Nothing was changed.",
-            config.data.display()
-        )),
-        other => other,
-    }
-}
-
-/// Builds a portal in the folder `portal`. Its files go where `config` says; of a backup without files
-/// they are there already, and the second result says whether it is such a one.
+/// Builds a portal in the folder `portal`. Its files go where `config` says; the second result says
+/// whether those that are there stay, as they do for a backup without files.
 pub(super) async fn restore_into(
     portal: &Path,
     config: &Config,
     clock: Clock,
     wanted: &Restore,
+    keeping: Keeping,
     reporter: &Reporter,
 ) -> Result<(Restored, bool)> {
     let rules = Rules { keeps_sessions: wanted.keeps_sessions };
     let (portal, data, storage) = (portal.to_owned(), config.data.clone(), config.storage.clone());
+    // A backup without files leaves those of a portal that is there where they are.
+    let has_files = FILES.iter().any(|name| data.join(name).exists());
     let begin = move |is_records_only: bool| {
-        let files_at = if is_records_only { &data } else { &portal };
-        Staging::begin(&portal, files_at, &storage, clock, rules)
+        let files_at = if is_records_only && has_files { &data } else { &portal };
+        Staging::begin(&portal, files_at, &storage, clock, (rules, keeping))
     };
-    match &wanted.source {
+    let (restored, is_records_only) = match &wanted.source {
+        Source::Opened(archive) => {
+            let archive = archive.clone();
+            of_archive(move || Ok(archive.from_start()), true, begin, wanted, reporter).await?
+        }
         Source::Archive(path) => {
             let path = path.clone();
             let file =
                 move || File::open(&path).with_context(|| format!("opening {}", path.display()));
-            of_archive(file, begin, wanted, reporter).await
+            of_archive(file, true, begin, wanted, reporter).await?
         }
-        Source::Input => of_archive(|| Ok(io::stdin()), begin, wanted, reporter).await,
+        Source::Input => of_archive(|| Ok(io::stdin()), false, begin, wanted, reporter).await?,
         Source::Repository(place) => {
             let repository = Repository::open(place, &config.storage.s3, &wanted.key).await?;
-            of_repository(repository, begin, wanted, reporter).await
+            of_repository(repository, begin, wanted, reporter).await?
         }
-    }
+    };
+    Ok((restored, is_records_only && has_files))
 }
 
 /// The files of a backup without files must be where they were.
@@ -141,17 +148,21 @@ pub(super) async fn look_for_files(staging: &mut Staging, restored: &mut Restore
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.hash);
         for blob in page {
-            match staging.blobs.open(blob.hash, None).await {
-                Ok(_) => {
-                    restored.files += 1;
-                    restored.files_bytes += blob.size_bytes;
-                }
-                Err(fault) if super::making::is_missing(&fault) => {
-                    staging.note(format!("The file {} is not there.", blob.hash));
-                }
-                Err(fault) => return Err(fault),
+            if is_there(&staging.files.blobs, blob.hash).await? {
+                restored.files += 1;
+                restored.files_bytes += blob.size_bytes;
+            } else {
+                staging.note(format!("The file {} is not there.", blob.hash));
             }
         }
+    }
+}
+
+pub(super) async fn is_there(blobs: &Blobs, hash: ContentHash) -> Result<bool> {
+    match blobs.open(hash, None).await {
+        Ok(_) => Ok(true),
+        Err(fault) if super::making::is_missing(&fault) => Ok(false),
+        Err(fault) => Err(fault),
     }
 }
 

@@ -8,14 +8,15 @@ use super::{
     BackupWanted, Made,
     gathering::{files, head, records},
     making::{is_missing, made, reader},
+    restore::is_there,
     stopping::{StopOnDrop, Stopped},
 };
 use crate::{
     app::{App, Reporter},
-    backup::{self, Adding, Head, Key, Lock, Manifest, Repository, Written},
+    backup::{self, Adding, Head, Key, Lock, Manifest, Passphrase, Place, Repository, Written},
     blobs::Blobs,
     blocking,
-    domain::backups,
+    domain::backups::{self, Plan, Seal},
     error::{Error, Result},
     hash::ContentHash,
 };
@@ -39,6 +40,7 @@ impl App {
         reporter: &Reporter,
     ) -> Result<Made> {
         let repository = self.open_repository(place, &wanted.lock, &wanted.key).await?;
+        self.leave_abandoned_timeline(&repository).await?;
         let mut adding = repository.add(&self.clock).await?;
         let (manifest, files, written) = match self.fill(&mut adding, wanted, reporter).await {
             Ok(filled) => filled,
@@ -65,35 +67,78 @@ impl App {
     }
 
     /// Opens a repository to write to, with the key that this portal keeps for it; keeps the key of a
-    /// new one.
+    /// new one, and what it is known by.
+    ///
+    /// # Errors
+    /// `Conflict` when it is not the one that this portal has written to: whoever owns the place could
+    /// have put one there that he can read.
     pub(super) async fn open_repository(
         &self,
-        place: &str,
+        named: &str,
         lock: &Lock,
         key: &Key,
     ) -> Result<Repository> {
-        let place = super::source::place(place)?;
-        let known = self.repository_keys().await?;
-        let key = if *key == Key::None { known } else { key.clone() };
-        let repository = {
-            let settings = &self.config.storage.s3;
-            Repository::open_or_begin(&place, settings, lock, &key, self.clock.now()).await?
+        let place = super::source::place(named)?;
+        let plan = self.store.read(backups::plan).await?;
+        let settings = &self.config.storage.s3;
+        let repository = match plan.seals.get(&place.to_string()) {
+            None => {
+                let (kept, now) = (keys_of(&plan), self.clock.now());
+                Repository::open_or_begin(&place, settings, lock, (key, &kept), now).await?
+            }
+            Some(known) => {
+                let kept = plan.keys.get(&known.id).map(|secret| Passphrase(secret.clone()));
+                let key = match (key, kept) {
+                    (Key::None, Some(secret)) => Key::Identities(vec![secret]),
+                    (Key::None, None) => Key::of(lock),
+                    (given, _) => given.clone(),
+                };
+                // Looked at before the key is tried: on another one it would not fit.
+                self.open_known(&place, &Key::None, known).await?;
+                let repository = self.open_known(&place, &key, known).await?;
+                repository.require_lock(lock)?;
+                repository
+            }
+        };
+        self.remember(&place, &plan, &repository).await?;
+        Ok(repository.leaving(self.reserve.bytes()))
+    }
+
+    async fn open_known(&self, place: &Place, key: &Key, known: &Seal) -> Result<Repository> {
+        let settings = &self.config.storage.s3;
+        match Repository::open(place, settings, key).await {
+            Ok(repository) if seal(&repository) == *known => Ok(repository),
+            Ok(_) => Err(exchanged(place, "is another one now")),
+            Err(Error::NotFound(_)) => Err(exchanged(place, "is gone")),
+            Err(fault) => Err(fault),
         }
-        .leaving(self.reserve.bytes());
-        if let Key::Identities(own) = repository.own_key()
-            && let [secret] = own.as_slice()
+    }
+
+    async fn remember(&self, place: &Place, plan: &Plan, repository: &Repository) -> Result<()> {
+        let name = place.to_string();
+        let seal = seal(repository);
+        let kept = plan.keys.get(&seal.id);
+        if let (Some(kept), Some(public)) = (kept, &seal.public)
+            && backup::sealing::public(&Passphrase(kept.clone()))? != *public
         {
-            let (id, secret) = (repository.id(), secret.0.clone());
-            self.store.write(move |tx| backups::keep_key(tx, id, &secret)).await?;
+            return Err(exchanged(place, "has another key now"));
         }
-        Ok(repository)
+        // Of several that open it, the one that belongs to what is public.
+        let own = match repository.own_key() {
+            Key::Identities(own) => own,
+            Key::None | Key::Passphrase(_) => Vec::new(),
+        };
+        let fits = |one: &Passphrase| backup::sealing::public(one).ok() == seal.public;
+        let secret = own.into_iter().find(fits).map(|Passphrase(secret)| secret);
+        if plan.seals.get(&name) == Some(&seal) && (secret.is_none() || kept.is_some()) {
+            return Ok(());
+        }
+        self.store.write(move |tx| backups::remember(tx, name, seal, secret)).await
     }
 
     /// The keys of the repositories that this portal has written to.
     pub(super) async fn repository_keys(&self) -> Result<Key> {
-        let keys = self.store.read(backups::plan).await?.keys;
-        let keys: Vec<_> = keys.into_values().map(backup::Passphrase).collect();
-        Ok(if keys.is_empty() { Key::None } else { Key::Identities(keys) })
+        Ok(keys_of(&self.store.read(backups::plan).await?))
     }
 
     async fn fill(
@@ -163,6 +208,22 @@ impl App {
     }
 }
 
+fn keys_of(plan: &Plan) -> Key {
+    let keys: Vec<_> = plan.keys.values().cloned().map(Passphrase).collect();
+    if keys.is_empty() { Key::None } else { Key::Identities(keys) }
+}
+
+fn seal(repository: &Repository) -> Seal {
+    Seal { id: repository.id(), public: repository.public_key() }
+}
+
+fn exchanged(place: &Place, what: &str) -> Error {
+    Error::conflict(format!(
+        "The repository in {place} {what}. If somebody has exchanged it, they could read what is \
+         written there, so nothing was. If you did this yourself: appliance backup trust {place}"
+    ))
+}
+
 /// Adds a file to a repository; `Err` with its hash when it cannot be read.
 pub(super) async fn add_file(
     adding: &Adding,
@@ -181,12 +242,4 @@ pub(super) async fn add_file(
     let size_bytes = opened.size_bytes;
     let added = adding.file(hash, size_bytes, move || Ok(stopped.reader(reader(opened)))).await?;
     Ok(added.ok_or(hash))
-}
-
-async fn is_there(blobs: &Blobs, hash: ContentHash) -> Result<bool> {
-    match blobs.open(hash, None).await {
-        Ok(_) => Ok(true),
-        Err(fault) if is_missing(&fault) => Ok(false),
-        Err(fault) => Err(fault),
-    }
 }

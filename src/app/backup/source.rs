@@ -1,8 +1,12 @@
 //! Where a backup comes from: an archive, the standard input, a repository, or a folder of archives.
 
 use std::{
-    fmt, fs,
+    fmt,
+    fs::{self, File},
+    io::{self, Read},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::Context;
@@ -12,15 +16,25 @@ use crate::{
     error::{Error, Result},
 };
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Source {
     Archive(PathBuf),
+    /// An archive that was opened by somebody who may do what this process may not any more.
+    Opened(OpenArchive),
     /// An archive on the standard input.
     Input,
     Repository(Place),
 }
 
 impl Source {
+    /// Opens an archive now, before this process becomes somebody who may not. A pipe is read where it
+    /// is.
+    pub fn opened(self) -> Result<Self> {
+        let Source::Archive(path) = self else { return Ok(self) };
+        let file = File::open(&path).with_context(|| format!("opening {}", path.display()))?;
+        Ok(Source::Opened(OpenArchive { path, file: Arc::new(file) }))
+    }
+
     /// What a person names. A folder without a repository stands for its newest archive.
     ///
     /// # Errors
@@ -47,10 +61,38 @@ impl Source {
     }
 }
 
+#[derive(Clone, Debug)]
+pub struct OpenArchive {
+    path: PathBuf,
+    file: Arc<File>,
+}
+
+impl OpenArchive {
+    /// Reads from the beginning, whoever else reads it too.
+    pub(super) fn from_start(&self) -> impl Read + Send + use<> {
+        FromStart { file: self.file.clone(), at: 0 }
+    }
+}
+
+struct FromStart {
+    file: Arc<File>,
+    at: u64,
+}
+
+impl Read for FromStart {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Source::Archive(path) => path.display().fmt(f),
+            Source::Archive(path) | Source::Opened(OpenArchive { path, .. }) => {
+                path.display().fmt(f)
+            }
             Source::Input => f.write_str("-"),
             Source::Repository(place) => place.fmt(f),
         }

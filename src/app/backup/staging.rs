@@ -1,23 +1,24 @@
 //! A portal in the making: records come in from a backup part by part, files one by one.
 
-use std::{io::Read, path::Path, time::Duration};
+use std::{collections::BTreeSet, io::Read, path::Path, time::Duration};
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 
+use super::Restored;
 use crate::{
     app::Reporter,
-    backup::SegmentLine,
+    backup::{SegmentLine, is_unreachable},
     blobs::{Blobs, Folders, Incoming, Limits},
     clock::Clock,
     config::StorageConfig,
     domain::{
-        TableAccess,
+        TableAccess, backups,
         restoring::{self, Rules},
     },
     error::{Error, Result},
-    hash::ContentHash,
+    hash::{ContentHash, Digest},
     store::Store,
 };
 
@@ -30,9 +31,32 @@ const TRIES_MAX: u32 = 10;
 /// More would only hide what is wrong.
 const DAMAGES_MAX: usize = 1_000;
 
+/// What of a backup is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keeping {
+    All,
+    /// Files are read and their hashes looked at, and that is all.
+    Records,
+}
+
+/// Where the files of a backup go.
+#[derive(Clone)]
+pub(super) struct Files {
+    pub blobs: Blobs,
+    keeping: Keeping,
+}
+
+/// A file whose bytes are those of its hash.
+pub(super) enum Taken {
+    /// It rests on the spool.
+    Incoming(Box<Incoming>),
+    /// It was looked at, and that is all.
+    Proven,
+}
+
 pub(super) struct Staging {
     pub store: Store,
-    pub blobs: Blobs,
+    pub files: Files,
     pub damages: Vec<String>,
     rules: Rules,
 }
@@ -45,14 +69,15 @@ impl Staging {
         files_at: &Path,
         storage: &StorageConfig,
         clock: Clock,
-        rules: Rules,
+        (rules, keeping): (Rules, Keeping),
     ) -> Result<Self> {
         let limits = Limits { reserve_bytes: 0, ..Limits::default() };
         let database = portal.join(crate::app::App::DATABASE);
         let store = Store::open(&database, CACHE_BYTES, clock.clone(), None)?;
         let owner = crate::app::storage::owner(&store, storage)?;
         let blobs = Blobs::at(Folders::below(files_at), storage, owner, limits, clock)?;
-        Ok(Staging { store, blobs, damages: Vec::new(), rules })
+        let files = Files { blobs, keeping };
+        Ok(Staging { store, files, damages: Vec::new(), rules })
     }
 
     pub fn note(&mut self, damage: String) {
@@ -123,8 +148,15 @@ impl Staging {
         Ok(())
     }
 
-    /// Queues what is computed anew from the files. Blocks.
-    pub fn finish(&mut self, reporter: &Reporter) -> Result<()> {
+    /// # Errors
+    /// `Invalid` when without what is lost nobody could work in the portal.
+    pub fn require_usable(&self, lost: &BTreeSet<String>) -> Result<()> {
+        let lost = lost.clone();
+        self.store.read_blocking(move |tx| restoring::require_usable(tx, &lost))
+    }
+
+    /// Queues what is computed anew from the files, and tells what became of the whole. Blocks.
+    pub fn finish(&mut self, restored: Restored, reporter: &Reporter) -> Result<Restored> {
         reporter.begin("Finishing", None);
         let mut after = None;
         loop {
@@ -132,51 +164,89 @@ impl Staging {
             after =
                 self.store.write_blocking(move |tx| restoring::await_reading(tx, from, STEP))?;
             if after.is_none() {
-                return Ok(());
+                let holds_plan = self.store.read_blocking(backups::plan)?.is_held;
+                let damages = std::mem::take(&mut self.damages);
+                return Ok(Restored { damages, holds_plan, ..restored });
             }
         }
     }
 }
 
-/// Takes the bytes of a file in; `None` when they are not those of its hash, or cannot be read. They
-/// rest on the spool then; [`keep`] moves them on. Blocks, on a thread that may.
-pub(super) fn take(
-    blobs: &Blobs,
-    hash: ContentHash,
-    size_bytes: u64,
-    bytes: &mut dyn Read,
-) -> Result<Option<Incoming>> {
-    let runtime = Handle::current();
-    let mut incoming = runtime.block_on(blobs.begin(u64::MAX, Some(size_bytes)))?;
-    let mut digest = crate::hash::Digest::new();
-    let mut buffer = vec![0; PIECE_BYTES];
-    loop {
-        let read = match bytes.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(read) => read,
-            Err(fault) => {
-                tracing::warn!(%hash, "a file of the backup cannot be read: {fault}");
-                return Ok(None);
+impl Files {
+    /// Takes the bytes of a file in; `None` when they are not those of its hash, or are damaged.
+    /// [`keep`](Self::keep) moves them on. Blocks, on a thread that may.
+    ///
+    /// # Errors
+    /// When they do not come any more: nothing is known of them then.
+    pub fn take(
+        &self,
+        hash: ContentHash,
+        size_bytes: u64,
+        bytes: &mut dyn Read,
+    ) -> Result<Option<Taken>> {
+        let runtime = Handle::current();
+        let mut incoming = match self.keeping {
+            Keeping::All => {
+                let begun = runtime.block_on(self.blobs.begin(u64::MAX, Some(size_bytes)));
+                Some(begun.map_err(in_place_of_upload)?)
             }
+            Keeping::Records => None,
         };
-        digest.update(&buffer[..read]);
-        runtime.block_on(incoming.write(&Bytes::copy_from_slice(&buffer[..read])))?;
+        let mut digest = Digest::new();
+        let mut buffer = vec![0; PIECE_BYTES];
+        loop {
+            let read = match bytes.read(&mut buffer).map_err(Error::from) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(fault) if is_unreachable(&fault) => return Err(fault),
+                Err(fault) => {
+                    tracing::warn!(%hash, "a file of the backup is damaged: {}", fault.chain());
+                    return Ok(None);
+                }
+            };
+            digest.update(&buffer[..read]);
+            if let Some(incoming) = &mut incoming {
+                let piece = Bytes::copy_from_slice(&buffer[..read]);
+                runtime.block_on(incoming.write(&piece)).map_err(in_place_of_upload)?;
+            }
+        }
+        let taken = incoming.map_or(Taken::Proven, |one| Taken::Incoming(Box::new(one)));
+        Ok((digest.finish() == hash).then_some(taken))
     }
-    Ok((digest.finish() == hash).then_some(incoming))
+
+    /// Makes a file durable and moves it to where it rests; while that is out of order, a restore of
+    /// many hours waits for a while.
+    pub async fn keep(&self, taken: Taken) -> Result<()> {
+        let Taken::Incoming(incoming) = taken else { return Ok(()) };
+        let spooled = incoming.finish().await?;
+        let mut tries = 0..TRIES_MAX;
+        loop {
+            match self.blobs.store(spooled.hash).await {
+                Err(Error::Busy { retry_after_s, .. }) if tries.next().is_some() => {
+                    tokio::time::sleep(Duration::from_secs(retry_after_s.clamp(1, 30))).await;
+                }
+                done => return done,
+            }
+        }
+    }
 }
 
-/// Makes a file durable and moves it to where it rests; while that is out of order, a restore of many
-/// hours waits for a while.
-pub(super) async fn keep(blobs: &Blobs, incoming: Incoming) -> Result<()> {
-    let spooled = incoming.finish().await?;
-    let mut tries = 0..TRIES_MAX;
-    loop {
-        match blobs.store(spooled.hash).await {
-            Err(Error::Busy { retry_after_s, .. }) if tries.next().is_some() => {
-                tokio::time::sleep(Duration::from_secs(retry_after_s.clamp(1, 30))).await;
-            }
-            done => return done,
-        }
+/// What is said to somebody who uploads a file helps nobody here: the disk is full, or what waits for S3
+/// has reached its limit.
+fn in_place_of_upload(fault: Error) -> Error {
+    match fault {
+        Error::Busy { .. } => Error::Full(
+            "There is not enough room on the disk for what is in the backup. Make room, or restore into \
+             another folder. Nothing was changed."
+                .into(),
+        ),
+        Error::Full(_) => Error::Busy {
+            message: "The files of the backup go to S3, which does not take them at the moment, and no \
+                      more of them may wait on the disk. Nothing was changed. Try again when S3 answers."
+                .into(),
+            retry_after_s: 60,
+        },
+        other => other,
     }
 }
 

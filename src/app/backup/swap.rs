@@ -28,7 +28,7 @@ const LOCK: &str = "lock";
 
 /// Everything that makes a portal.
 const RECORDS: [&str; 2] = [App::DATABASE, "index"];
-const FILES: [&str; 2] = ["objects", "spool"];
+pub(super) const FILES: [&str; 2] = ["objects", "spool"];
 
 #[derive(Serialize, Deserialize)]
 struct Note {

@@ -1,26 +1,26 @@
 //! Restoring an archive: item by item as they come, so that it can come through a pipe.
 
-use std::io;
+use std::{collections::HashSet, io};
 
 use tokio::{runtime::Handle, task::JoinSet};
 
-use super::{
-    Restore, Restored,
-    restore::look_for_files,
-    staging::{self, Staging},
-};
+use super::{Restore, Restored, restore::look_for_files, staging::Staging};
 use crate::{
     app::Reporter,
-    backup::{ArchiveReader, Fault, Item, Manifest, Tally},
+    backup::{ArchiveReader, Fault, Item, Layout, Manifest, Survey, Tally},
     blocking::blocking,
     error::{Error, Result},
+    hash::{ContentHash, Digest},
 };
 
 /// Files that are being made durable at a time.
 const TOGETHER: usize = 8;
 
+/// Restores from what `open` opens. `is_file` says that it begins anew each time, which the standard
+/// input does not.
 pub(super) async fn of_archive<R: io::Read + Send + 'static>(
     open: impl Fn() -> anyhow::Result<R> + Send + 'static,
+    is_file: bool,
     begin: impl FnOnce(bool) -> Result<Staging> + Send + 'static,
     wanted: &Restore,
     reporter: &Reporter,
@@ -28,29 +28,35 @@ pub(super) async fn of_archive<R: io::Read + Send + 'static>(
     let (key, reporter) = (wanted.key.clone(), reporter.clone());
     blocking(move || {
         let mut archive = ArchiveReader::open(open()?, &key)?;
-        let head = match archive.head_if_whole()? {
-            Some(head) => head,
-            None => {
-                // The rest may be whole, and at its end stands the same. (Of the standard input nothing
-                // is left then, and it is refused.)
-                let head = archive.head_at_end()?.ok_or(Fault::NotABackup)?;
-                archive = ArchiveReader::open(open()?, &key)?;
-                head
+        let (head, listed) = match archive.head_if_whole()? {
+            Some(head) if head.is_of_marked_archive() || !is_file => (head, None),
+            None if !is_file => return Err(Fault::NotABackup.into()),
+            head => {
+                // Its beginning is lost, or what its end says must be known first.
+                let known = head.map(|_| Layout::Plain);
+                let survey = Survey::of(&open, &key, known)?;
+                archive = ArchiveReader::open_as(survey.layout, open()?, &key)?;
+                (survey.head, Some(survey.parts))
             }
         };
         let mut staging = begin(head.is_records_only)?;
-        let restored = read_archive(&mut archive, &mut staging, &reporter)?;
+        let restored = read_archive(&mut archive, listed, &mut staging, &reporter)?;
         Ok((restored, head.is_records_only))
     })
     .await
 }
 
+/// `listed` are the parts that belong to the backup, when that is known already.
 fn read_archive(
     archive: &mut ArchiveReader,
+    listed: Option<HashSet<ContentHash>>,
     staging: &mut Staging,
     reporter: &Reporter,
 ) -> Result<Restored> {
     let runtime = Handle::current();
+    let is_own = |bytes: &[u8]| {
+        listed.as_ref().is_none_or(|own: &HashSet<_>| own.contains(&Digest::of(bytes)))
+    };
     let mut restored = Restored::default();
     let mut tally = Tally::default();
     let mut was_damaged = false;
@@ -61,20 +67,22 @@ fn read_archive(
     let is_whole = loop {
         match archive.next_item()? {
             Item::Records { table, bytes } => {
-                tally.part(&bytes);
+                if !is_own(&bytes) || !tally.part(&bytes) {
+                    continue;
+                }
                 let records = staging.records(&table, bytes)?;
                 restored.records += records;
                 reporter.advance(records);
             }
-            Item::List { bytes } => tally.list(&bytes),
+            Item::List { bytes } if is_own(&bytes) => tally.list(&bytes),
+            Item::List { .. } => {}
             Item::File { hash, size_bytes } => {
                 if restored.files == 0 {
                     reporter.begin("Restoring files", None);
                 }
-                if let Some(incoming) = staging::take(&staging.blobs, hash, size_bytes, archive)? {
-                    let blobs = staging.blobs.clone();
-                    keeping
-                        .spawn_on(async move { staging::keep(&blobs, incoming).await }, &runtime);
+                if let Some(taken) = staging.files.take(hash, size_bytes, archive)? {
+                    let files = staging.files.clone();
+                    keeping.spawn_on(async move { files.keep(taken).await }, &runtime);
                     tally.file(hash);
                     restored.files += 1;
                     restored.files_bytes += size_bytes;
@@ -101,11 +109,13 @@ fn read_archive(
     if manifest.head.is_records_only {
         runtime.block_on(look_for_files(staging, &mut restored))?;
     }
+    if tally.is_foreign(&manifest) {
+        return Err(Fault::Foreign.into());
+    }
+    staging.require_usable(&tally.lost_tables(&manifest))?;
     tally.damages(&manifest, is_whole).into_iter().for_each(|damage| staging.note(damage));
-    staging.finish(reporter)?;
     restored.at = manifest.head.created_at;
-    restored.damages = std::mem::take(&mut staging.damages);
-    Ok(restored)
+    staging.finish(restored, reporter)
 }
 
 async fn kept(keeping: &mut JoinSet<Result<()>>) -> Result<()> {

@@ -6,16 +6,13 @@ use jiff::SignedDuration;
 
 use crate::{
     app::App,
-    domain::{
-        blobs,
-        jobs::{self, Task},
-    },
-    error::Result,
+    domain::blobs,
+    error::{Error, Result},
     hash::ContentHash,
 };
 
 /// How long a removal is put off while a backup needs the bytes.
-const PUT_OFF: SignedDuration = SignedDuration::from_mins(1);
+const PUT_OFF_S: u64 = 60;
 
 /// How long an upload may take from its last byte to its record; a form with many files takes a
 /// while.
@@ -23,8 +20,10 @@ pub(in crate::app) const GRACE: SignedDuration = SignedDuration::from_hours(24);
 
 pub async fn run(app: &App, hash: ContentHash) -> Result<()> {
     let Some(_removal) = app.pins.removal().await else {
-        let later = Task::RemoveBlob { blob: hash };
-        return app.store.write(|tx| jobs::enqueue_after(tx, later, PUT_OFF).map(drop)).await;
+        return Err(Error::Busy {
+            message: "A backup is being made, which may need this file.".into(),
+            retry_after_s: PUT_OFF_S,
+        });
     };
     let cutoff = app.clock.now() - GRACE;
     if app.store.write(move |tx| blobs::forget(tx, hash)).await? {

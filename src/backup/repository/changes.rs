@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Repository, Written};
+use super::{Repository, Written, objects::bounded};
 use crate::{
     error::{Error, Result},
     hash::ContentHash,
@@ -93,7 +93,7 @@ impl Repository {
     /// The changes of a segment.
     pub async fn changes(&self, segment: &Segment) -> Result<Vec<SegmentLine>> {
         let read = |input: &mut dyn Read| {
-            let mut lines = BufReader::new(input).lines();
+            let mut lines = BufReader::new(bounded(input)).lines();
             opening(&mut lines)?;
             let parse = |line: io::Result<String>| -> Result<SegmentLine> {
                 Ok(serde_json::from_str(&line?).context("reading a change")?)
@@ -105,7 +105,7 @@ impl Repository {
 
     pub async fn segment_files(&self, segment: &Segment) -> Result<Vec<(ContentHash, u64)>> {
         let read = |input: &mut dyn Read| {
-            let mut lines = BufReader::new(input).lines();
+            let mut lines = BufReader::new(bounded(input)).lines();
             let files = opening(&mut lines)?;
             // To the end, where the checksum is.
             lines.try_for_each(|line| line.map(drop))?;

@@ -19,6 +19,9 @@ const RENEWED_EVERY: Duration = Duration::from_secs(60);
 /// A machine that sleeps for longer has lost its lease.
 const STALE_AFTER: SignedDuration = SignedDuration::from_mins(30);
 
+/// The same for a process of this machine, of which it can be seen that it lives.
+const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -125,7 +128,34 @@ impl Repository {
     }
 }
 
+impl Repository {
+    /// Takes the leases of all others away, for somebody who knows that none of them is at work; how
+    /// many there were. Who is at work all the same notices, and ends without harm.
+    pub async fn unlock(&self) -> Result<u64> {
+        let leases = self.objects.list("locks").await?;
+        for lease in &leases {
+            self.objects.remove(&lease.path).await?;
+        }
+        Ok(leases.len() as u64)
+    }
+}
+
 impl Lease {
+    /// # Errors
+    /// `Busy` when somebody has taken it away.
+    pub(super) async fn require(&self) -> Result<()> {
+        match self.is_held().await? {
+            true => Ok(()),
+            false => Err(Error::Busy {
+                message:
+                    "This work took so long without a sign of life that another one has begun. \
+                          Start it again."
+                        .into(),
+                retry_after_s: 60,
+            }),
+        }
+    }
+
     /// Whether nobody has taken it for dead meanwhile.
     pub async fn is_held(&self) -> Result<bool> {
         Ok(self.held.objects.read_plain(&self.held.path).await?.is_some())
@@ -169,8 +199,14 @@ impl Held {
 }
 
 impl Note {
+    /// What is dated far ahead comes from a clock that was wrong, and is as dead as what is old.
     fn counts(&self, now: Timestamp) -> bool {
-        now.duration_since(self.renewed_at) < STALE_AFTER && !self.owner.is_gone()
+        let away = now.duration_since(self.renewed_at).abs();
+        match self.owner.lives() {
+            // Its clock may have jumped; and a lease that could not be given up must end some time.
+            Some(lives) => lives && away < FORGOTTEN_AFTER,
+            None => away < STALE_AFTER,
+        }
     }
 }
 
@@ -182,9 +218,9 @@ impl Owner {
         Owner { machine, pid: std::process::id() }
     }
 
-    /// Only of a process of this machine one can know it.
-    fn is_gone(&self) -> bool {
-        self.machine == Owner::this_process().machine
-            && !Path::new("/proc").join(self.pid.to_string()).exists()
+    /// `None` when nobody here can know: of processes of other machines.
+    fn lives(&self) -> Option<bool> {
+        let is_here = self.machine == Owner::this_process().machine;
+        is_here.then(|| Path::new("/proc").join(self.pid.to_string()).exists())
     }
 }

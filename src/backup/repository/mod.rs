@@ -28,6 +28,7 @@
 //! they are and when they came, and the hashes that are their names.
 
 mod changes;
+mod folder;
 mod leases;
 mod objects;
 mod prune;
@@ -48,12 +49,12 @@ pub(super) use self::snapshots::listed;
 pub use self::{
     changes::{Segment, SegmentLine},
     leases::{Kind, Lease},
-    objects::Written,
+    objects::{Written, is_unreachable},
     prune::{Pruned, Retention},
     snapshots::{Adding, Snapshot},
     verify::Verified,
 };
-use super::{FORMAT, Fault, Key, Lock, Passphrase, Place, object_store, sealing};
+use super::{Fault, Key, Lock, Passphrase, Place, REPOSITORY_FORMAT, object_store, sealing};
 use crate::{
     config::S3Config,
     error::{Error, Result},
@@ -88,6 +89,14 @@ struct SealedKey {
     secret: String,
 }
 
+impl SealedKey {
+    /// Whether the secret key itself is among these.
+    fn is_opened_by(&self, key: &Key) -> bool {
+        let Key::Identities(identities) = key else { return false };
+        identities.iter().any(|one| sealing::public(one).is_ok_and(|one| one == self.public))
+    }
+}
+
 impl Repository {
     /// Whether there is a repository in a folder.
     pub fn is_in(folder: &FilePath) -> bool {
@@ -110,7 +119,8 @@ impl Repository {
         Repository::with(objects, config, key)
     }
 
-    /// Opens a repository, or begins one that is encrypted as `lock` says.
+    /// Opens a repository, or begins one that is encrypted as `lock` says. `kept` are the keys of
+    /// repositories, among which its own may be.
     ///
     /// # Errors
     /// `Conflict` when it should be encrypted and is not.
@@ -118,7 +128,7 @@ impl Repository {
         place: &Place,
         settings: &S3Config,
         lock: &Lock,
-        key: &Key,
+        (key, kept): (&Key, &Key),
         now: Timestamp,
     ) -> Result<Self> {
         lock.check()?;
@@ -132,16 +142,29 @@ impl Repository {
         let config = read_config(&objects)
             .await?
             .ok_or_else(|| Error::Internal(anyhow!("the configuration was not written")))?;
-        if *lock != Lock::Open && config.key.is_none() {
-            return Err(Error::conflict(
-                "This repository is not encrypted, and cannot become so. Name another place.",
-            ));
-        }
         let passphrase = match lock {
             Lock::Passphrase(text) => Key::Passphrase(text.clone()),
             _ => Key::None,
         };
-        Repository::with(objects, config, if *key == Key::None { &passphrase } else { key })
+        let key = match &config.key {
+            Some(sealed) if sealed.is_opened_by(kept) => kept,
+            _ if *key == Key::None => &passphrase,
+            _ => key,
+        };
+        let repository = Repository::with(objects, config, key)?;
+        repository.require_lock(lock)?;
+        Ok(repository)
+    }
+
+    /// # Errors
+    /// `Conflict` when it should be encrypted and is not.
+    pub fn require_lock(&self, lock: &Lock) -> Result<()> {
+        match *lock != Lock::Open && !self.is_encrypted() {
+            true => Err(Error::conflict(
+                "This repository is not encrypted, and cannot become so. Name another place.",
+            )),
+            false => Ok(()),
+        }
     }
 
     fn with(mut objects: Objects, config: Config, key: &Key) -> Result<Self> {
@@ -160,6 +183,14 @@ impl Repository {
 
     pub fn id(&self) -> Uuid {
         self.id
+    }
+
+    /// What everything is encrypted to; `None` when nothing is.
+    pub fn public_key(&self) -> Option<String> {
+        match &self.objects.lock {
+            Lock::Recipients(keys) => keys.first().cloned(),
+            Lock::Open | Lock::Passphrase(_) => None,
+        }
     }
 
     /// Whether it still is the one that was opened.
@@ -182,16 +213,22 @@ fn secret(sealed: &SealedKey, key: &Key) -> Result<Key> {
     if *key == Key::None {
         return Ok(Key::None);
     }
-    if let Key::Identities(identities) = key
-        && identities.iter().any(|one| sealing::public(one).is_ok_and(|one| one == sealed.public))
-    {
+    if sealed.is_opened_by(key) {
         return Ok(key.clone());
     }
     let bytes = BASE64_STANDARD.decode(&sealed.secret).map_err(|_| Fault::NotABackup)?;
     let mut text = String::new();
     let opened = sealing::open(std::io::Cursor::new(bytes), key)?.read_to_string(&mut text);
     opened.map_err(|_| Fault::NotABackup)?;
-    Ok(Key::Identities(vec![Passphrase(text)]))
+    let secret = Passphrase(text);
+    // Somebody may have put another public key beside it.
+    match sealing::public(&secret).is_ok_and(|public| public == sealed.public) {
+        true => Ok(Key::Identities(vec![secret])),
+        false => Err(Error::invalid(
+            "The two keys in config.json of this repository do not belong together: it was damaged, or \
+             somebody has exchanged one of them.",
+        )),
+    }
 }
 
 async fn read_config(objects: &Objects) -> Result<Option<Config>> {
@@ -199,9 +236,7 @@ async fn read_config(objects: &Objects) -> Result<Option<Config>> {
     let damaged = || Error::invalid("The file config.json of this repository is damaged.");
     let value: Value = serde_json::from_slice(&json).map_err(|_| damaged())?;
     let config: Config = serde_json::from_value(value.clone()).map_err(|_| damaged())?;
-    if config.format > FORMAT {
-        return Err(Fault::Future(config.format).into());
-    }
+    Fault::if_later(config.format, REPOSITORY_FORMAT)?;
     // Of all that is there: a name that was changed would pass for one that is left out.
     if config.sha256 != Some(checksum(value)?) {
         return Err(damaged());
@@ -228,7 +263,7 @@ impl Config {
                 Some(SealedKey { public, secret: BASE64_STANDARD.encode(sealed.finish()?) })
             }
         };
-        Ok(Config { format: FORMAT, id: Uuid::new_v4(), created_at, key, sha256: None })
+        Ok(Config { format: REPOSITORY_FORMAT, id: Uuid::new_v4(), created_at, key, sha256: None })
     }
 
     fn signed(self) -> Result<Self> {

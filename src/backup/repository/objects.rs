@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashSet,
-    fs,
     io::{self, Read, Write},
     path::Path as FilePath,
     sync::Arc,
@@ -16,7 +15,8 @@ use object_store::{
 use tokio::runtime::Handle;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
-use super::super::{
+use super::folder;
+use crate::backup::{
     Key, Lock, Place,
     frames::{self, FrameReader, FrameWriter},
     sealing,
@@ -32,6 +32,9 @@ use crate::{
 /// What is larger goes to a bucket in pieces of this size, so many of them at a time.
 const UPLOAD_BYTES: usize = 8 << 20;
 const UPLOADS_MAX: usize = 2;
+
+/// A part has 4 MiB, a segment 200,000 records at most.
+const IN_MEMORY_MAX: u64 = 1 << 30;
 
 #[derive(Clone)]
 pub(super) struct Objects {
@@ -148,7 +151,7 @@ impl Objects {
     pub async fn read_all(&self, path: &str) -> Result<Option<Vec<u8>>> {
         self.read(path, |input| {
             let mut bytes = Vec::new();
-            input.read_to_end(&mut bytes)?;
+            bounded(input).read_to_end(&mut bytes)?;
             Ok(bytes)
         })
         .await
@@ -193,7 +196,7 @@ impl Objects {
             Some(root) => {
                 let doing = format!("listing {folder} in {}", root.display());
                 let folder = folder.to_owned();
-                blocking(move || Ok(list_folder(&root, folder).context(doing)?)).await?
+                blocking(move || Ok(folder::list(&root, folder).context(doing)?)).await?
             }
             None => self.list_bucket(folder).await?,
         };
@@ -206,6 +209,13 @@ impl Objects {
         let listed =
             listed.map_ok(|meta| Listed { path: meta.location.to_string(), size_bytes: meta.size });
         listed.try_collect().await.map_err(|fault| self.failed(fault, "listing", folder))
+    }
+
+    /// Removes what writers left behind that were killed; a bucket does that by its own rules.
+    pub async fn remove_unfinished(&self) -> Result<()> {
+        let Some(root) = self.root.clone() else { return Ok(()) };
+        let doing = format!("removing unfinished objects in {}", root.display());
+        blocking(move || Ok(folder::remove_unfinished(&root).context(doing)?)).await
     }
 
     /// The hashes that objects below a folder are named by.
@@ -246,43 +256,35 @@ impl Objects {
     }
 }
 
-/// `object_store` would end at the first name that is no text; what strangers put there must not hide
-/// what is ours.
-fn list_folder(root: &FilePath, folder: String) -> io::Result<Vec<Listed>> {
-    let mut listed = Vec::new();
-    let mut folders = vec![folder];
-    while let Some(folder) = folders.pop() {
-        let entries = match fs::read_dir(root.join(&folder)) {
-            Err(fault) if fault.kind() == io::ErrorKind::NotFound => continue,
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
-            let name = entry.file_name();
-            // A number behind a `#` marks what `object_store` is still writing.
-            let Some(name) = name.to_str().filter(|name| !name.contains('#')) else { continue };
-            let path = format!("{folder}/{name}");
-            match fs::metadata(entry.path()) {
-                Ok(found) if found.is_dir() => folders.push(path),
-                Ok(found) => listed.push(Listed { path, size_bytes: found.len() }),
-                // Removed meanwhile, or a link that leads nowhere.
-                Err(fault) if fault.kind() == io::ErrorKind::NotFound => {}
-                Err(fault) => return Err(fault),
-            }
-        }
-    }
-    Ok(listed)
-}
-
 fn write_sealed(
     out: impl Write,
     lock: &Lock,
     fill: impl FnOnce(&mut dyn Write) -> Result<()>,
 ) -> Result<()> {
-    let mut frames = FrameWriter::new(sealing::seal(out, lock)?, 0);
+    let mut frames = FrameWriter::new(sealing::seal(out, lock)?);
     fill(&mut frames)?;
     frames.finish()?.finish()?;
     Ok(())
+}
+
+/// What is read into memory: whoever owns the place may have put there what has no end.
+pub(super) fn bounded<R: Read>(input: R) -> impl Read {
+    Bounded { input, left: IN_MEMORY_MAX }
+}
+
+struct Bounded<R> {
+    input: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(buffer)?;
+        self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, "it is far larger than anything we write")
+        })?;
+        Ok(read)
+    }
 }
 
 /// The object, and not the bucket.
@@ -297,6 +299,9 @@ pub(super) fn path(folder: &str, hash: ContentHash) -> String {
 }
 
 /// Passes bytes on as long as they come, then says whether they were those of the hash.
+///
+/// # Errors
+/// [`Altered`] when they were not, or lie on a bad place of a disk.
 pub(super) fn copy_hashed(
     input: &mut dyn Read,
     out: &mut dyn Write,
@@ -305,10 +310,14 @@ pub(super) fn copy_hashed(
     let (mut digest, mut size_bytes) = (Digest::new(), 0);
     let mut buffer = vec![0; 256 << 10];
     loop {
-        let read = input.read(&mut buffer)?;
-        if read == 0 {
-            break;
-        }
+        let read = match input.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => read,
+            Err(fault) if frames::is_of_content(&fault) => {
+                return Err(Error::Internal(anyhow!(Altered).context(fault.to_string())));
+            }
+            Err(fault) => return Err(fault.into()),
+        };
         digest.update(&buffer[..read]);
         out.write_all(&buffer[..read])?;
         size_bytes += read as u64;
@@ -361,7 +370,7 @@ impl std::fmt::Display for Unreachable {
 impl std::error::Error for Unreachable {}
 
 /// True for what the way to an object is to blame for: nothing is known of the object.
-pub(super) fn is_unreachable(fault: &Error) -> bool {
+pub fn is_unreachable(fault: &Error) -> bool {
     let Error::Internal(chain) = fault else { return false };
     let is_bad_place = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref::<io::Error>().is_some_and(frames::is_bad_place)

@@ -8,14 +8,18 @@ use std::collections::HashSet;
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, Repository, Snapshot};
+use super::{Kind, Lease, Repository, Snapshot};
 use crate::{
+    backup::Head,
     clock::Clock,
     error::{Error, Result},
     hash::ContentHash,
 };
 
-/// Which snapshots stay: those that any of these rules keeps, and always the newest. Days, weeks
+/// Between two looks whether nobody else has begun.
+const REMOVED_AT_A_TIME: usize = 100;
+
+/// Which snapshots of a store stay: those that any of these rules keeps, and always the newest. Days, weeks
 /// (ISO 8601) and months are those of UTC, and each keeps its newest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -72,9 +76,21 @@ impl Repository {
     /// `Busy` while a backup is being written. When a snapshot that stays cannot be read, nothing
     /// that it may need is removed.
     pub async fn prune(&self, retention: Retention, clock: &Clock) -> Result<Pruned> {
-        let keeps = |snapshots: &[Snapshot]| {
-            let moments: Vec<_> = snapshots.iter().map(|one| one.created_at).collect();
-            Ok(retention.keeps(&moments))
+        let keeps = |snapshots: &[(Snapshot, Option<Head>)]| {
+            // Of each store by itself: that a copy of the portal writes here too, or that it was once
+            // restored, costs the others nothing.
+            let mut kept = vec![false; snapshots.len()];
+            let lineage = |head: &Option<Head>| head.as_ref().map(|head| head.lineage);
+            let lineages: HashSet<_> = snapshots.iter().map(|(_, head)| lineage(head)).collect();
+            for own in lineages {
+                let places = snapshots.iter().enumerate().filter(|(_, one)| lineage(&one.1) == own);
+                let (places, moments): (Vec<_>, Vec<_>) =
+                    places.map(|(place, (snapshot, _))| (place, snapshot.created_at)).unzip();
+                for (place, is_kept) in places.into_iter().zip(retention.keeps(&moments)) {
+                    kept[place] = is_kept;
+                }
+            }
+            Ok(kept)
         };
         self.prune_all_but(keeps, clock).await
     }
@@ -84,8 +100,9 @@ impl Repository {
     /// # Errors
     /// As [`prune`](Self::prune), and `NotFound`.
     pub async fn remove(&self, id: &str, clock: &Clock) -> Result<Pruned> {
-        let keeps = |snapshots: &[Snapshot]| match snapshots.iter().any(|one| one.id == id) {
-            true => Ok(snapshots.iter().map(|one| one.id != id).collect()),
+        let keeps = |all: &[(Snapshot, Option<Head>)]| match all.iter().any(|(one, _)| one.id == id)
+        {
+            true => Ok(all.iter().map(|(one, _)| one.id != id).collect()),
             false => Err(Error::NotFound(format!("There is no snapshot {id}."))),
         };
         self.prune_all_but(keeps, clock).await
@@ -94,28 +111,30 @@ impl Repository {
     /// `keeps` says of each snapshot whether it stays.
     async fn prune_all_but(
         &self,
-        keeps: impl FnOnce(&[Snapshot]) -> Result<Vec<bool>>,
+        keeps: impl FnOnce(&[(Snapshot, Option<Head>)]) -> Result<Vec<bool>>,
         clock: &Clock,
     ) -> Result<Pruned> {
         let lease = self.lease(Kind::Prune, clock).await?;
-        let pruned = self.prune_alone(keeps).await;
+        let pruned = self.prune_alone(keeps, &lease).await;
         lease.release().await?;
         pruned
     }
 
     async fn prune_alone(
         &self,
-        keeps: impl FnOnce(&[Snapshot]) -> Result<Vec<bool>>,
+        keeps: impl FnOnce(&[(Snapshot, Option<Head>)]) -> Result<Vec<bool>>,
+        lease: &Lease,
     ) -> Result<Pruned> {
-        let snapshots = self.snapshots().await?;
+        self.objects.remove_unfinished().await?;
+        let snapshots = self.heads().await?;
         let kept = keeps(&snapshots)?;
         let (kept, gone): (Vec<_>, Vec<_>) =
             snapshots.into_iter().zip(kept).partition(|(_, kept)| *kept);
-        let kept: Vec<Snapshot> = kept.into_iter().map(|(snapshot, _)| snapshot).collect();
+        let kept: Vec<Snapshot> = kept.into_iter().map(|((snapshot, _), _)| snapshot).collect();
         let mut pruned = Pruned { snapshots_kept: kept.len() as u64, ..Pruned::default() };
         // Read before anything goes: what cannot be read stops it here.
         let needed = self.needed_by(&kept).await?;
-        for (snapshot, _) in gone {
+        for ((snapshot, _), _) in gone {
             self.forget(&snapshot).await?;
             pruned.snapshots_removed += 1;
         }
@@ -123,13 +142,18 @@ impl Repository {
             self.objects.remove(&segment).await?;
         }
         for (folder, needed) in [("files", needed.files), ("parts", needed.parts)] {
-            for meta in self.objects.list(folder).await? {
-                let hash = meta.name().parse().ok();
-                if hash.is_some_and(|hash: ContentHash| !needed.contains(&hash)) {
-                    self.objects.remove(&meta.path).await?;
-                    pruned.objects_removed += 1;
-                    pruned.bytes_removed += meta.size_bytes;
+            let stale: Vec<_> = self.objects.list(folder).await?;
+            let stale = stale.into_iter().filter(|one| {
+                one.name().parse().is_ok_and(|hash: ContentHash| !needed.contains(&hash))
+            });
+            for (number, meta) in stale.enumerate() {
+                // A machine that slept may have been taken for dead, and a backup may have begun.
+                if number % REMOVED_AT_A_TIME == 0 {
+                    lease.require().await?;
                 }
+                self.objects.remove(&meta.path).await?;
+                pruned.objects_removed += 1;
+                pruned.bytes_removed += meta.size_bytes;
             }
         }
         Ok(pruned)

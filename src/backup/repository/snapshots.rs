@@ -7,20 +7,23 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    Kind, Lease, Repository, Written,
+    Kind, Lease, Repository, Written, is_unreachable,
     objects::{self, copy_hashed},
 };
 use crate::{
-    backup::{Chunk, Cutter, Manifest, Part},
+    backup::{Chunk, Cutter, Head, Manifest, Part},
     clock::Clock,
     error::{Error, Result},
     hash::{ContentHash, Digest},
 };
 
+/// Manifests read at a time.
+const TOGETHER: usize = 8;
 const ID_DIGITS: usize = 8;
 const TIME: &str = "%Y%m%dT%H%M%S%.3fZ";
 
@@ -62,6 +65,24 @@ impl Repository {
         let mut snapshots: Vec<_> = names.filter_map(Snapshot::of_name).collect();
         snapshots.sort();
         Ok(snapshots)
+    }
+
+    /// All snapshots, the oldest first, with what they say of themselves; `None` for one that is
+    /// damaged.
+    pub async fn heads(&self) -> Result<Vec<(Snapshot, Option<Head>)>> {
+        let snapshots = stream::iter(self.snapshots().await?);
+        snapshots.map(|one| self.head(one).boxed()).buffered(TOGETHER).try_collect().await
+    }
+
+    async fn head(&self, snapshot: Snapshot) -> Result<(Snapshot, Option<Head>)> {
+        match self.manifest(&snapshot).await {
+            Ok(manifest) => Ok((snapshot, Some(manifest.head))),
+            Err(fault) if is_unreachable(&fault) => Err(fault),
+            Err(fault) => {
+                tracing::warn!("{}: {}", snapshot.path(), fault.chain());
+                Ok((snapshot, None))
+            }
+        }
     }
 
     pub async fn manifest(&self, snapshot: &Snapshot) -> Result<Manifest> {
@@ -174,14 +195,7 @@ impl Adding {
         if let Some(chunk) = cutter.rest() {
             self.list(chunk, &mut manifest, &mut written).await?;
         }
-        if !self.lease.is_held().await? {
-            return Err(Error::Busy {
-                message: "This backup took so long without a sign of life that its lease ended. \
-                          Start it again: what was written is used."
-                    .into(),
-                retry_after_s: 1,
-            });
-        }
+        self.lease.require().await?;
         if !self.repository.is_current().await? {
             return Err(Error::Busy {
                 message: "Another run began this repository at the same moment. Start this one \

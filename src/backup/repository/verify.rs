@@ -41,6 +41,8 @@ impl Repository {
         let mut found = Verified::default();
         let mut parts = HashSet::new();
         let mut files = BTreeMap::new();
+        // Lists of which every file is needed.
+        let mut wanted_whole = HashSet::new();
         for snapshot in self.snapshots().await? {
             found.snapshots += 1;
             let name = snapshot.path();
@@ -58,8 +60,12 @@ impl Repository {
                     self.part(part).await.map(drop).or_else(|fault| found.note(&path, fault))?;
                 }
             }
+            // What is known to have been missing then may be in another snapshot.
+            let missing: HashSet<_> = manifest.missing.iter().copied().collect();
+            let needs_files = !manifest.head.is_records_only;
             for list in &manifest.lists {
-                if !parts.insert(list.sha256) {
+                let is_new = parts.insert(list.sha256);
+                if !is_new && (!needs_files || wanted_whole.contains(&list.sha256)) {
                     continue;
                 }
                 let listed = match self.part(list).await {
@@ -67,16 +73,19 @@ impl Repository {
                     Err(fault) => Err(fault),
                 };
                 match listed {
-                    Ok(listed) => files.extend(listed),
-                    Err(fault) => found.note(&objects::path("parts", list.sha256), fault)?,
+                    Ok(_) if !needs_files => {}
+                    Ok(listed) => {
+                        if !listed.iter().any(|(hash, _)| missing.contains(hash)) {
+                            wanted_whole.insert(list.sha256);
+                        }
+                        files
+                            .extend(listed.into_iter().filter(|(hash, _)| !missing.contains(hash)));
+                    }
+                    Err(fault) if is_new => {
+                        found.note(&objects::path("parts", list.sha256), fault)?;
+                    }
+                    Err(_) => {}
                 }
-            }
-            // Known to be missing when it was made.
-            for hash in &manifest.missing {
-                files.remove(hash);
-            }
-            if manifest.head.is_records_only {
-                files.clear();
             }
         }
         for segment in self.segments(None).await? {

@@ -1,6 +1,6 @@
 //! `appliance backup list`, `verify`, `prune`, `drill`: looking after what is there.
 
-use super::{Looking, push_damages};
+use super::{Looking, push_damages, whole};
 use crate::{
     app::{FoundBackups, ListedBackup},
     backup::Retention,
@@ -106,6 +106,29 @@ pub fn prune(shell: &Shell, looking: &Looking, retention: Retention) -> Result<E
         counted(pruned.objects_removed, "object", "objects"),
         Size(pruned.bytes_removed),
     ))?;
+    Ok(Exit::Done)
+}
+
+pub fn unlock(shell: &Shell, looking: &Looking) -> Result<Exit, Failure> {
+    let request = Request::UnlockRepository { place: looking.place()? };
+    let leases = match shell.ask_even_without_portal(request)? {
+        Reply::Unlocked { leases } => leases,
+        other => return Err(unexpected(&other)),
+    };
+    match looking.json {
+        true => output::print_json(&serde_json::json!({ "leases": leases }))?,
+        false => output::print(&format!("{} taken away.\n", counted(leases, "lease", "leases")))?,
+    }
+    Ok(Exit::Done)
+}
+
+pub fn trust(shell: &Shell, place: &str) -> Result<Exit, Failure> {
+    let place = whole(place)?;
+    match shell.ask(Request::TrustRepository { place: place.clone() })? {
+        Reply::Trusted => {}
+        other => return Err(unexpected(&other)),
+    }
+    output::print(&format!("From now on the repository in {place} is the right one.\n"))?;
     Ok(Exit::Done)
 }
 

@@ -76,6 +76,14 @@ enum Verb {
     },
     /// Rehearse: restore the newest backup into a scratch folder and look whether it is whole
     Drill(Looking),
+    /// Take away the leases of runs that died on other machines, when none is at work any more
+    Unlock(Looking),
+    /// Take the repository at a place for the right one, although it is another one than before
+    Trust {
+        /// A folder or s3://bucket/prefix
+        #[arg(value_name = "REPOSITORY")]
+        place: String,
+    },
     /// Show or set what happens by itself
     Plan(plan::Arguments),
 }
@@ -117,6 +125,8 @@ pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
             looking::prune(shell, looking, retention)
         }
         Some(Verb::Drill(looking)) => looking::drill(shell, looking),
+        Some(Verb::Unlock(looking)) => looking::unlock(shell, looking),
+        Some(Verb::Trust { place }) => looking::trust(shell, place),
         Some(Verb::Plan(arguments)) => plan::run(shell, arguments),
     }
 }

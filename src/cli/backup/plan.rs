@@ -94,6 +94,7 @@ impl Arguments {
     fn changed(&self, old: &Plan) -> Result<Option<Plan>, Failure> {
         let mut plan = old.clone();
         plan.is_on = (plan.is_on || self.on) && !self.off;
+        plan.is_held &= !self.on && !self.off;
         if let Some(to) = &self.to {
             plan.repository = repository(to)?;
         }

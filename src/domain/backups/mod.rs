@@ -1,13 +1,18 @@
 //! Backups: the plan by which they are made, and what became of each.
 
 pub mod schedule;
+mod standing;
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use self::standing::{Standing, standing};
 use super::{
     access::{Action, Actor, decide},
     events::{self, Verb},
@@ -21,8 +26,6 @@ use crate::{
 
 /// Runs that are remembered.
 const RUNS_KEPT: usize = 200;
-/// So long after its time a backup is overdue.
-const PATIENCE: SignedDuration = SignedDuration::from_hours(2);
 
 /// When, where to, and how long backups are kept.
 #[derive(Clone, Serialize, Deserialize)]
@@ -48,11 +51,25 @@ pub struct Plan {
     pub ship_every_seconds: u32,
     /// How often restoring is rehearsed; 0 is never.
     pub drill_every_days: u32,
+    /// Since when it is on, without a pause.
+    pub on_since: Option<Timestamp>,
+    /// It was on, and is off since the portal came out of a backup; nobody has decided yet.
+    pub is_held: bool,
     pub next_run: Option<Timestamp>,
     pub next_drill: Option<Timestamp>,
     /// The secret keys of the encrypted repositories that this portal began, by their ids: with them
     /// it can look after its own backups.
     pub keys: BTreeMap<Uuid, String>,
+    /// The repositories that this portal writes to, by their places.
+    pub seals: BTreeMap<String, Seal>,
+}
+
+/// What a repository is known by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seal {
+    pub id: Uuid,
+    /// The key that everything in it is encrypted to; `None` when nothing is.
+    pub public: Option<String>,
 }
 
 impl fmt::Debug for Plan {
@@ -82,9 +99,12 @@ impl Default for Plan {
             passphrase: String::new(),
             ship_every_seconds: 0,
             drill_every_days: 7,
+            on_since: None,
+            is_held: false,
             next_run: None,
             next_drill: None,
             keys: BTreeMap::new(),
+            seals: BTreeMap::new(),
         }
     }
 }
@@ -103,11 +123,13 @@ impl Plan {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     Backup,
     Drill,
+    /// Old backups were removed.
+    Prune,
     /// Backups were read again.
     Verify,
     /// This portal came out of a backup.
@@ -169,9 +191,12 @@ pub fn set_plan(tx: &mut WriteTx, actor: &Actor, new: Plan) -> Result<Plan> {
     }
     let old = plan(tx)?;
     let now = tx.now();
-    let mut plan = Plan { keys: old.keys, ..new };
+    let mut plan = Plan { keys: old.keys, seals: old.seals, is_held: false, ..new };
+    plan.on_since = plan.is_on.then(|| old.on_since.unwrap_or(now));
     plan.next_run = plan.is_on.then(|| plan.next_after(now));
-    plan.next_drill = (plan.is_on && plan.drill_every_days > 0).then(|| drill_after(&plan, now));
+    // What only the owner of a secret key opens, the portal cannot rehearse.
+    let rehearses = plan.drill_every_days > 0 && plan.recipients.is_empty();
+    plan.next_drill = (plan.is_on && rehearses).then(|| drill_after(&plan, now));
     tx.put(&plan)?;
     let nobody = Id::<Plan>::from_uuid(Uuid::nil());
     let detail = if plan.is_on { "backups on" } else { "backups off" };
@@ -207,10 +232,28 @@ pub fn note(tx: &mut WriteTx, actor: &Actor, verb: Verb, name: &str) -> Result<(
     events::record(tx, actor, actor.organization, verb, nobody, name, None)
 }
 
-/// Remembers the secret key of a repository.
-pub fn keep_key(tx: &mut WriteTx, repository: Uuid, secret: &str) -> Result<()> {
+/// Remembers which repository is at a place, and its secret key when that is known.
+pub fn remember(tx: &mut WriteTx, place: String, seal: Seal, secret: Option<String>) -> Result<()> {
     let mut plan = plan(tx)?;
-    plan.keys.insert(repository, secret.into());
+    if let Some(secret) = secret {
+        plan.keys.insert(seal.id, secret);
+    }
+    plan.seals.insert(place, seal);
+    tx.put(&plan)
+}
+
+/// Takes whatever repository is at a place from now on for the right one.
+///
+/// # Errors
+/// `NotFound` when nothing is known of that place.
+pub fn trust(tx: &mut WriteTx, actor: &Actor, place: &str) -> Result<()> {
+    decide(actor, Action::Operate)?;
+    let mut plan = plan(tx)?;
+    let Some(seal) = plan.seals.remove(place) else {
+        return Err(Error::NotFound(format!("This portal has written no backups to {place}.")));
+    };
+    // What it wrote before may be looked for with its key, but a changed one must not be refused.
+    plan.keys.remove(&seal.id);
     tx.put(&plan)
 }
 
@@ -219,21 +262,30 @@ pub fn keep_key(tx: &mut WriteTx, repository: Uuid, secret: &str) -> Result<()> 
 pub fn queue_due(tx: &mut WriteTx) -> Result<()> {
     let mut plan = plan(tx)?;
     let now = tx.now();
-    if plan.next_run.is_some_and(|next| next <= now) {
-        plan.next_run = Some(plan.next_after(now));
+    let (next_run, next_drill) = (plan.next_after(now), drill_after(&plan, now));
+    if is_over(plan.next_run, next_run, now) {
+        plan.next_run = Some(next_run);
         enqueue_once(tx, Task::BackUp)?;
     }
-    if plan.next_drill.is_some_and(|next| next <= now) {
-        plan.next_drill = Some(drill_after(&plan, now));
+    if is_over(plan.next_drill, next_drill, now) {
+        plan.next_drill = Some(next_drill);
         enqueue_once(tx, Task::Drill)?;
     }
     tx.put(&plan)
 }
 
+/// Whether a moment has come; or lies behind the one that would be chosen now, as after a clock that
+/// was ahead for a while.
+fn is_over(set: Option<Timestamp>, anew: Timestamp, now: Timestamp) -> bool {
+    set.is_some_and(|set| set <= now || set > anew)
+}
+
 /// True when [`queue_due`] has something to do: a look costs no commit.
 pub fn is_due(tx: &ReadTx) -> Result<bool> {
     let plan = plan(tx)?;
-    Ok([plan.next_run, plan.next_drill].into_iter().flatten().any(|next| next <= tx.now()))
+    let now = tx.now();
+    Ok(is_over(plan.next_run, plan.next_after(now), now)
+        || is_over(plan.next_drill, drill_after(&plan, now), now))
 }
 
 pub fn enqueue_once(tx: &mut WriteTx, task: Task) -> Result<()> {
@@ -249,76 +301,31 @@ fn drill_after(plan: &Plan, now: Timestamp) -> Timestamp {
     plan.next_after(now) + SignedDuration::from_hours(24 * (days - 1) + 3)
 }
 
-/// Remembers a run, and forgets the oldest ones.
+/// Remembers a run, and forgets the oldest ones; but the last that was good of its kind stays.
 pub fn note_run(tx: &mut WriteTx, run: Run) -> Result<()> {
     tx.draw_on_reserve();
     tx.put(&run)?;
-    let old: Vec<Run> =
-        tx.records::<Run>().backward().iter()?.skip(RUNS_KEPT).collect::<Result<_>>()?;
-    for run in old {
-        tx.remove::<Run>(&run.id)?;
+    let (mut old, mut good) = (Vec::new(), BTreeSet::new());
+    for (number, run) in tx.records::<Run>().backward().iter()?.enumerate() {
+        let run = run?;
+        let is_last_good = run.fault.is_none() && good.insert(run.kind);
+        if number >= RUNS_KEPT && !is_last_good {
+            old.push(run.id);
+        }
+    }
+    for id in old {
+        tx.remove::<Run>(&id)?;
     }
     Ok(())
+}
+
+/// The last run of a kind.
+pub fn last(tx: &ReadTx, kind: Kind) -> Result<Option<Run>> {
+    let mut runs = tx.records::<Run>().backward().iter()?;
+    runs.find(|run| run.as_ref().map_or(true, |run| run.kind == kind)).transpose()
 }
 
 /// The runs that are remembered, the newest first.
 pub fn runs(tx: &ReadTx, limit: usize) -> Result<Vec<Run>> {
     tx.records::<Run>().backward().iter()?.take(limit).collect()
-}
-
-/// How backups stand: for the dashboard, the health page and `doctor`.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Standing {
-    pub is_on: bool,
-    pub last_success: Option<Timestamp>,
-    pub next_run: Option<Timestamp>,
-    pub last_drill: Option<Timestamp>,
-    pub is_encrypted: bool,
-    /// What is wrong now: the last backup or drill failed, or one is overdue. Sentences.
-    pub faults: Vec<String>,
-}
-
-impl Standing {
-    pub fn word(&self) -> &'static str {
-        match (self.faults.is_empty(), self.is_on) {
-            (false, _) => "failing",
-            (true, true) => "ok",
-            (true, false) => "off",
-        }
-    }
-}
-
-pub fn standing(tx: &ReadTx) -> Result<Standing> {
-    let plan = plan(tx)?;
-    let runs = runs(tx, RUNS_KEPT)?;
-    let last = |kind| runs.iter().find(|run| run.kind == kind);
-    let good = |kind| runs.iter().find(|run| run.kind == kind && run.fault.is_none());
-    let mut faults = Vec::new();
-    for (kind, name) in [
-        (Kind::Backup, "backup"),
-        (Kind::Drill, "rehearsal of a restore"),
-        (Kind::Verify, "check of the backups"),
-    ] {
-        if let Some(fault) = last(kind).and_then(|run| run.fault.as_ref()) {
-            faults.push(format!("The last {name} failed: {fault}"));
-        }
-    }
-    let restored = last(Kind::Restore)
-        .filter(|run| good(Kind::Backup).is_none_or(|backup| backup.finished_at < run.finished_at));
-    if let Some(fault) = restored.and_then(|run| run.fault.as_ref()) {
-        faults.push(format!("The backup that this portal came from was not complete: {fault}"));
-    }
-    let last_success = good(Kind::Backup).map(|run| run.finished_at);
-    let is_late = |at: Timestamp| tx.now().duration_since(plan.next_after(at)) > PATIENCE;
-    if plan.is_on && last_success.is_some_and(is_late) {
-        faults.push("The last successful backup is older than the plan allows.".into());
-    }
-    Ok(Standing {
-        is_on: plan.is_on,
-        last_success,
-        next_run: plan.next_run,
-        last_drill: good(Kind::Drill).map(|run| run.finished_at),
-        is_encrypted: plan.is_encrypted(),
-        faults,
-    })
 }

@@ -253,6 +253,37 @@ async fn a_bad_connection_is_no_damage() {
     assert_eq!(verified(&storage).await, Vec::<String>::new());
 }
 
+/// Neither records nor changes nor files count as lost because nobody could ask for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_that_loses_its_connection_changes_nothing() {
+    let s3 = S3Server::start();
+    let proxy = FaultProxy::start(&s3);
+    let storage = s3.for_backups(Some(&proxy));
+    let still = portal(storage.clone());
+    let repository = Some(PLACE.to_owned());
+    let plan = Plan { is_on: true, repository, ship_every_seconds: 5, ..Plan::default() };
+    still.write(move |tx, ada| backups::set_plan(tx, ada, plan));
+    upload(&still, "One", b"one".to_vec()).await;
+    snapshot(&still).await;
+    still.clock.advance(SignedDuration::from_secs(10));
+    upload(&still, "Two", b"two".to_vec()).await;
+    still.app.ship_changes().await.expect("shipping");
+    let folder = folder();
+    let data = folder.path().join("data");
+    for target in ["portal/parts/", "portal/segments/", "portal/files/"] {
+        let denied = Disturbance::Answer(403, "AccessDenied");
+        proxy.disturb(Disturbance::About(target.into(), Box::new(denied)));
+        let fault = restored_with(storage.clone(), &data, from(source())).await;
+        let Err(Error::Internal(chain)) = fault else { panic!("{target}: {fault:?}") };
+        assert!(chain.to_string().contains("does not answer"), "{target}: {chain:#}");
+        super::assert_empty(&data);
+    }
+    proxy.disturb(Disturbance::None);
+    let done = restored_with(storage, &data, from(source())).await.expect("a restore");
+    assert_eq!((done.files, done.damages), (2, Vec::new()));
+    assert_eq!(dump(&sound(&data).await.store), dump(&still.app.store));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_a_bucket_is_said() {
     let s3 = S3Server::start();

@@ -160,7 +160,53 @@ async fn a_portal_that_was_restored_does_not_go_on_with_the_segments_of_the_old_
     let data = folder.path().join("data");
     restored(&data, from(source(folder.path()))).await.expect("a restore");
     let other = crate::backup::open(&data).await;
+    assert_eq!(other.ship_changes().await.expect("shipping"), Shipped::Off);
+    let plan = other.store.read(backups::plan).await.expect("the plan");
+    let actor = appliance::domain::access::Actor::system("A test", None);
+    let plan = Plan { is_on: true, ..plan };
+    other.store.write(move |tx| backups::set_plan(tx, &actor, plan)).await.expect("a plan");
     assert_eq!(other.ship_changes().await.expect("shipping"), Shipped::NeedsSnapshot);
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder").flatten() {
+        match entry.path().is_dir() {
+            true => copy_folder(&entry.path(), &to.join(entry.file_name())),
+            false => drop(fs::copy(entry.path(), to.join(entry.file_name())).expect("a copy")),
+        }
+    }
+}
+
+/// The disk was put back to what it was an hour ago: what was shipped since then is another story.
+#[tokio::test]
+async fn a_data_folder_that_went_back_does_not_mix_two_timelines() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let still = shipping(folder.path());
+    snapshot(&still, folder.path()).await;
+    let earlier = folder.path().join("earlier");
+    let clock = still.clock.clone();
+    let still = still.reopen();
+    copy_folder(&still.app.config.data, &earlier);
+    clock.advance(SignedDuration::from_secs(10));
+    upload(&still, "Abandoned", b"abandoned".to_vec()).await;
+    assert!(matches!(ship(&still).await, Shipped::Changes(_)));
+    drop(still);
+    let app = crate::backup::open_at(clock.clone(), &earlier).await;
+    clock.advance(SignedDuration::from_secs(10));
+    let shipped = app.ship_changes().await.expect("shipping");
+    assert_eq!(shipped, Shipped::NeedsSnapshot);
+    back_up(&app, wanted(appliance::app::Target::Repository(place(folder.path())))).await;
+    clock.advance(SignedDuration::from_secs(10));
+    let plan = app.store.read(backups::plan).await.expect("the plan");
+    let actor = appliance::domain::access::Actor::system("A test", None);
+    let plan = Plan { keep_last: 9, ..plan };
+    app.store.write(move |tx| backups::set_plan(tx, &actor, plan)).await.expect("a change");
+    // It goes on from that snapshot, and orders no other.
+    assert!(matches!(app.ship_changes().await.expect("shipping"), Shipped::Changes(_)));
+    let data = folder.path().join("data");
+    restored(&data, from(source(folder.path()))).await.expect("a restore");
+    assert_eq!(dump(&sound(&data).await.store), dump(&app.store));
 }
 
 #[tokio::test]

@@ -5,13 +5,15 @@ use std::fs;
 use appliance::{
     app::{BackupSource, BackupWanted, Restore, Target},
     backup::{ArchiveReader, Key, Lock, Passphrase, check, sealing},
+    domain::blobs::Blob,
     error::Result,
+    hash::ContentHash,
 };
 use jiff::SignedDuration;
 
 use super::{
-    archive, assert_empty, back_up, dump, folder, from, library, open, restored, sound, upload,
-    wanted,
+    archive, assert_empty, back_up, dump, folder, from, library, noise, open, restored, sound,
+    upload, wanted,
 };
 use crate::support::Still;
 
@@ -30,7 +32,12 @@ async fn a_flipped_byte_anywhere_is_found() {
     }
     let bytes = fs::read(archive(&still.app).await).expect("the archive");
     assert_eq!(wrong(bytes.clone(), &Key::None).expect("whole"), Vec::<String>::new());
-    for at in 0..bytes.len() {
+    // Between what comes twice lie zeros: some of them will do.
+    let zeros = bytes.windows(1_000).position(|window| window.iter().all(|byte| *byte == 0));
+    let zeros = zeros.expect("a filler");
+    for at in
+        (0..zeros).chain((zeros..zeros + 65_000).step_by(999)).chain(zeros + 65_000..bytes.len())
+    {
         for bit in [0x01, 0x10, 0x80] {
             let mut flipped = bytes.clone();
             flipped[at] ^= bit;
@@ -40,32 +47,61 @@ async fn a_flipped_byte_anywhere_is_found() {
     }
 }
 
-#[tokio::test]
-async fn a_damaged_part_does_not_block_the_rest() {
+/// So many documents of which each fills most of a frame or of a chunk.
+const NOISES: u32 = 20;
+
+async fn noisy_library() -> Still {
     let still = library().await;
-    let bytes = fs::read(archive(&still.app).await).expect("the archive");
-    let folder = folder();
-    let (mut partly, mut refused) = (0, 0);
-    for step in 0..12 {
-        let mut flipped = bytes.clone();
-        flipped[(bytes.len() - 1) * step / 11] ^= 0x20;
-        let path = folder.path().join("damaged.tar.zst");
-        fs::write(&path, flipped).expect("a file");
-        let data = folder.path().join(format!("data{step}"));
-        match restored(&data, from(BackupSource::Archive(path))).await {
-            Ok(restored) => {
-                assert!(!restored.damages.is_empty());
-                assert!(restored.records > 50 || restored.files > 20, "{restored:?}");
-                drop(open(&data).await);
-                partly += 1;
-            }
-            Err(_) => {
-                assert_empty(&data);
-                refused += 1;
-            }
-        }
+    for number in 0..NOISES {
+        upload(&still, &format!("Noise {number}"), noise(40_000, number)).await;
     }
-    assert!(partly >= 10 && partly + refused == 12, "{partly} {refused}");
+    still
+}
+
+/// Restores an archive whose byte `at` is another, and looks that every record is what it was and that
+/// every file is there or named; how large the lost ones are.
+async fn lost_by_flip(still: &Still, bytes: &[u8], key: &Key, at: usize) -> Vec<u64> {
+    let folder = folder();
+    let mut flipped = bytes.to_vec();
+    flipped[at] ^= 0x20;
+    let path = folder.path().join("damaged");
+    fs::write(&path, flipped).expect("a file");
+    let data = folder.path().join("data");
+    let restoring = Restore { key: key.clone(), ..from(BackupSource::Archive(path)) };
+    let restored = restored(&data, restoring).await;
+    let restored = restored.unwrap_or_else(|fault| panic!("byte {at}: {fault}"));
+    assert!(!restored.damages.is_empty(), "byte {at}");
+    let named = |damage: &String| Some(damage.strip_prefix("The file ")?.get(..64)?.parse().ok()?);
+    let named: Vec<ContentHash> = restored.damages.iter().filter_map(named).collect();
+    assert_eq!(restored.files as usize + named.len(), 32 + NOISES as usize, "byte {at}");
+    assert!(named.is_empty() || named.len() == restored.damages.len(), "byte {at}: {restored:?}");
+    assert!(dump(&open(&data).await.store) == dump(&still.app.store), "byte {at}");
+    let sizes = still.app.store.read(move |tx| {
+        let size = |hash: &ContentHash| Ok(tx.get::<Blob>(hash)?.expect("a file").size_bytes);
+        named.iter().map(size).collect::<Result<Vec<_>>>()
+    });
+    sizes.await.expect("sizes")
+}
+
+/// What a chunk of the encryption or a frame holds.
+const BUNDLE_BYTES: u64 = 64 << 10;
+
+#[tokio::test]
+async fn one_flipped_byte_costs_one_frame_of_files_and_no_record() {
+    let still = noisy_library().await;
+    let bytes = fs::read(archive(&still.app).await).expect("the archive");
+    let mut lost = 0;
+    for step in 0..=24 {
+        let at = (bytes.len() - 1) * step / 24;
+        let now = lost_by_flip(&still, &bytes, &Key::None, at).await;
+        let is_bundle = now.iter().sum::<u64>() <= BUNDLE_BYTES;
+        assert!(now.len() <= 1 || is_bundle, "byte {at}: {now:?}");
+        lost += now.len();
+    }
+    assert!(lost > 5, "the flips hit something: {lost}");
+    for at in (0..700).step_by(50).chain((1..160).step_by(20).map(|end| bytes.len() - end)) {
+        lost_by_flip(&still, &bytes, &Key::None, at).await;
+    }
 }
 
 #[tokio::test]
@@ -75,7 +111,10 @@ async fn a_truncated_archive_changes_nothing() {
     let bytes = fs::read(archive(&still.app).await).expect("the archive");
     let folder = folder();
     let path = folder.path().join("cut.tar.zst");
-    for length in [0, 1, 100, bytes.len() / 2] {
+    // Before the first manifest, which the zeros follow.
+    let zeros = bytes.windows(1_000).position(|window| window.iter().all(|byte| *byte == 0));
+    let zeros = zeros.expect("a filler");
+    for length in [0, 1, 100, zeros / 2, zeros - 300] {
         fs::write(&path, &bytes[..length]).expect("a file");
         let data = folder.path().join("data");
         let refused = restored(&data, from(BackupSource::Archive(path.clone()))).await;
@@ -88,8 +127,8 @@ async fn a_truncated_archive_changes_nothing() {
         );
         assert_empty(&data);
     }
-    // Behind the manifest nothing stands that matters: all comes back, and the fault is told.
-    fs::write(&path, &bytes[..bytes.len() - 60]).expect("a file");
+    // Behind the first manifest all comes once more: all comes back, and the fault is told.
+    fs::write(&path, &bytes[..bytes.len() - 60_000]).expect("a file");
     let done = restored(&folder.path().join("data"), from(BackupSource::Archive(path))).await;
     let done = done.expect("everything that matters is there");
     assert_eq!((done.files, done.damages.len()), (1, 1), "{:?}", done.damages);
@@ -99,10 +138,10 @@ async fn a_truncated_archive_changes_nothing() {
 async fn a_later_format_is_refused() {
     let folder = folder();
     let path = folder.path().join("future.tar.zst");
-    let mut frames = appliance::backup::frames::FrameWriter::new(Vec::new(), 0);
+    let mut frames = appliance::backup::frames::FrameWriter::new(Vec::new());
     {
         let mut tar = tar::Builder::new(&mut frames);
-        let head = br#"{"format": 2, "application": "9.0.0", "instance": "x",
+        let head = br#"{"format": 3, "application": "9.0.0", "instance": "x",
             "created_at": "2030-01-01T00:00:00Z", "sequence": 1,
             "lineage": "00000000-0000-0000-0000-000000000000"}"#;
         let mut header = tar::Header::new_gnu();
@@ -162,25 +201,20 @@ async fn only_the_right_key_opens_an_encrypted_archive() {
 /// One chunk of the encryption is 64 KiB; the rest comes back, and what is lost is named.
 #[tokio::test]
 async fn a_damaged_chunk_of_an_encrypted_archive_does_not_block_the_rest() {
-    let still = library().await;
+    let still = noisy_library().await;
     let passphrase = Passphrase("correct horse battery".into());
     let lock = Lock::Passphrase(passphrase.clone());
     let made = back_up(&still.app, BackupWanted { lock, ..wanted(Target::Folder) }).await;
     let bytes = fs::read(&made.place).expect("the archive");
-    let folder = folder();
-    let path = folder.path().join("damaged.tar.zst.age");
     let key = Key::Passphrase(passphrase);
-    for (number, at) in [bytes.len() / 2, bytes.len() / 3].into_iter().enumerate() {
-        let mut flipped = bytes.clone();
-        flipped[at] ^= 0x20;
-        fs::write(&path, &flipped).expect("a file");
-        let data = folder.path().join(format!("data{number}"));
-        let restoring = Restore { key: key.clone(), ..from(BackupSource::Archive(path.clone())) };
-        let restored = restored(&data, restoring).await.expect("a restore");
-        assert!(!restored.damages.is_empty(), "byte {at}");
-        assert!(restored.files >= 25, "byte {at}: {restored:?}");
-        drop(open(&data).await);
-        assert!(!wrong(flipped, &key).expect("a look").is_empty(), "byte {at}");
+    for step in 0..=8 {
+        // Behind the header of age, in which the key is.
+        let at = (300 + (bytes.len() - 301) * step / 8).min(bytes.len() - 1);
+        let mut lost = lost_by_flip(&still, &bytes, &key, at).await;
+        // One that fills frames of its own, and what lies in the frames that the chunk touches.
+        lost.sort_unstable();
+        lost.pop();
+        assert!(lost.iter().sum::<u64>() <= 4 * BUNDLE_BYTES, "byte {at}: {lost:?}");
     }
     // Two chunks that change their places are both lost, and not taken for one another.
     let chunk = (64 << 10) + 16;
@@ -208,7 +242,7 @@ async fn a_damaged_beginning_does_not_block_the_rest() {
 
 /// An archive with these entries, as a stranger could make it.
 fn forged(entries: &[(&str, u64, &[u8])]) -> Vec<u8> {
-    let mut frames = appliance::backup::frames::FrameWriter::new(Vec::new(), 0);
+    let mut frames = appliance::backup::frames::FrameWriter::new(Vec::new());
     let head = br#"{"format": 1, "application": "0.1.0", "instance": "x",
         "created_at": "2026-11-21T10:00:00Z", "sequence": 1,
         "lineage": "00000000-0000-0000-0000-000000000000"}"#;

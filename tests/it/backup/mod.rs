@@ -5,8 +5,12 @@ mod bucket;
 mod cli;
 mod continuous;
 mod damage;
+mod encrypted;
 mod first_run;
+mod foreign;
+mod leases;
 mod pages;
+mod plan;
 mod repository;
 mod restoring;
 
@@ -48,6 +52,7 @@ pub fn from(source: BackupSource) -> Restore {
         keeps_sessions: false,
         at: None,
         snapshot: None,
+        lineage: None,
     }
 }
 
@@ -98,15 +103,13 @@ pub async fn store_files(still: &Still) {
     }
 }
 
-/// Every record that must be the same after a restore: what is not computed anew, and neither jobs
-/// nor sessions.
+/// Every record that must be the same after a restore: what is not computed anew, neither jobs nor
+/// sessions, and not the plan of backups, which is off then.
 pub fn dump(store: &Store) -> BTreeMap<String, Value> {
     let look = |tx: &ReadTx| {
         let mut records = BTreeMap::new();
-        for table in TABLES
-            .iter()
-            .filter(|table| !["jobs", "sessions", "storage_owner"].contains(&table.name))
-        {
+        let others = ["jobs", "sessions", "storage_owner", "backup_plan"];
+        for table in TABLES.iter().filter(|table| !others.contains(&table.name)) {
             for pair in tx.stored(*table)? {
                 let (key, json) = pair?;
                 let mut record: Value = serde_json::from_slice(&json).expect("JSON");
@@ -127,10 +130,19 @@ pub async fn open(data: &Path) -> Arc<App> {
     open_with(StorageConfig::default(), data).await
 }
 
+/// The same with the clock of another.
+pub async fn open_at(clock: Clock, data: &Path) -> Arc<App> {
+    opened(clock, StorageConfig::default(), data).await
+}
+
 pub async fn open_with(storage: StorageConfig, data: &Path) -> Arc<App> {
+    opened(Clock::system(), storage, data).await
+}
+
+async fn opened(clock: Clock, storage: StorageConfig, data: &Path) -> Arc<App> {
     let config = Config { data: data.to_owned(), storage, ..Config::default() };
     let worker = env!("CARGO_BIN_EXE_appliance").into();
-    tokio::task::spawn_blocking(move || App::open_with(config, Clock::system(), Some(worker)))
+    tokio::task::spawn_blocking(move || App::open_with(config, clock, Some(worker)))
         .await
         .expect("no panic")
         .expect("a portal")
@@ -160,12 +172,17 @@ pub async fn filled(still: Still) -> Still {
         upload(&still, &format!("Stored {number}"), bytes.into()).await;
     }
     store_files(&still).await;
-    let noise: Vec<u8> =
-        (0..3_000_000u32).flat_map(|n| Digest::of(&n.to_be_bytes()).0[..1].to_vec()).collect();
-    upload(&still, "Noise", noise).await;
+    upload(&still, "Noise", noise(3_000_000, 0)).await;
     upload(&still, "Spooled", b"still on the spool".to_vec()).await;
     still.add_link("Link", "House");
     still
+}
+
+/// Bytes that nothing makes smaller.
+pub fn noise(size_bytes: u32, seed: u32) -> Vec<u8> {
+    let blocks = (0..size_bytes.div_ceil(32))
+        .flat_map(|block| Digest::of(&[block.to_be_bytes(), seed.to_be_bytes()].concat()).0);
+    blocks.take(size_bytes as usize).collect()
 }
 
 pub fn folder() -> tempfile::TempDir {

@@ -3,59 +3,54 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use appliance::{
     app::{
-        BackupSource, BackupWanted, Made, Reporter, Restore, Target, list_backups, prune_backups,
-        verify_backups,
+        BackupSource, BackupWanted, Made, Reporter, Restore, Target, prune_backups, verify_backups,
     },
-    backup::{Key, Kind, Lock, Passphrase, Place, Repository, Retention, sealing},
+    backup::{Key, Place, Retention},
     clock::Clock,
-    config::{Config, S3Config},
-    domain::{
-        backups,
-        documents::{self, DocumentEdit},
-    },
+    config::Config,
+    domain::documents::{self, DocumentEdit},
     error::Error,
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::{archive, back_up, dump, from, library, restored, sound, store_files, upload, wanted};
+use super::{back_up, dump, from, library, restored, sound, upload, wanted};
 use crate::support::Still;
 
-fn place(folder: &Path) -> String {
+pub(super) fn place(folder: &Path) -> String {
     folder.join("repository").display().to_string()
 }
 
-fn config() -> Config {
+pub(super) fn config() -> Config {
     Config::default()
 }
 
-fn to(folder: &Path) -> BackupWanted {
+pub(super) fn to(folder: &Path) -> BackupWanted {
     wanted(Target::Repository(place(folder)))
 }
 
-fn source(folder: &Path) -> BackupSource {
+pub(super) fn source(folder: &Path) -> BackupSource {
     BackupSource::Repository(Place::Folder(folder.join("repository")))
 }
 
-async fn snapshot(still: &Still, folder: &Path) -> Made {
+pub(super) async fn snapshot(still: &Still, folder: &Path) -> Made {
     still.clock.advance(SignedDuration::from_secs(1));
     let made = back_up(&still.app, to(folder)).await;
     assert!(made.is_verified, "{made:?}");
     made
 }
 
-async fn verified(folder: &Path) -> Vec<String> {
+pub(super) async fn verified(folder: &Path) -> Vec<String> {
     let found =
         verify_backups(&config(), &place(folder), &Key::None, true, false, &Reporter::unheard())
             .await;
     found.expect("a look").damages
 }
 
-fn objects(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn objects(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -70,7 +65,7 @@ fn objects(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn last(count: u32) -> Retention {
+pub(super) fn last(count: u32) -> Retention {
     Retention { last: count, ..Retention::default() }
 }
 
@@ -246,200 +241,6 @@ async fn a_damaged_object_does_not_block_the_rest() {
     assert_eq!((restored.damages.len(), restored.files), (2, 30), "{restored:?}");
 }
 
-#[tokio::test]
-async fn backups_and_pruning_do_not_meet() {
-    let still = Still::open();
-    upload(&still, "One", b"one".to_vec()).await;
-    let folder = tempfile::tempdir().expect("a folder");
-    snapshot(&still, folder.path()).await;
-    let place_of = Place::Folder(folder.path().join("repository"));
-    let repository =
-        Repository::open(&place_of, &S3Config::default(), &Key::None).await.expect("a repository");
-    let clock = still.clock.clone();
-    let lease = repository.lease(Kind::Backup, &clock).await.expect("a lease");
-    let busy = prune_backups(&config(), &place(folder.path()), &Key::None, last(1), &clock).await;
-    assert!(matches!(busy, Err(Error::Busy { .. })), "{busy:?}");
-    // Two backups may.
-    snapshot(&still, folder.path()).await;
-    lease.release().await.expect("a release");
-    let lease = repository.lease(Kind::Prune, &clock).await.expect("a lease");
-    let busy = still.app.back_up(to(folder.path()), &Reporter::unheard()).await;
-    assert!(matches!(busy, Err(Error::Busy { .. })), "{busy:?}");
-    lease.release().await.expect("a release");
-    // One who shows no sign of life counts for nothing.
-    let lease = repository.lease(Kind::Backup, &clock).await.expect("a lease");
-    clock.advance(SignedDuration::from_mins(31));
-    prune_backups(&config(), &place(folder.path()), &Key::None, last(1), &clock)
-        .await
-        .expect("pruned");
-    assert!(!lease.is_held().await.expect("a look"), "it was taken for dead");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_backup_that_is_cut_off_does_no_harm() {
-    let still = library().await;
-    let folder = tempfile::tempdir().expect("a folder");
-    for pause_ms in [0, 2, 5, 10, 20, 40, 80] {
-        let unheard = Reporter::unheard();
-        let cut = tokio::time::timeout(
-            Duration::from_millis(pause_ms),
-            still.app.back_up(to(folder.path()), &unheard),
-        );
-        let _cut_or_done = cut.await;
-    }
-    upload(&still, "More", b"more".to_vec()).await;
-    store_files(&still).await;
-    snapshot(&still, folder.path()).await;
-    assert_eq!(verified(folder.path()).await, Vec::<String>::new());
-    // Leases of those that were cut off are given up shortly after.
-    for _ in 0..100 {
-        if objects(&folder.path().join("repository/locks")).is_empty() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    prune_backups(&config(), &place(folder.path()), &Key::None, last(1), &still.clock)
-        .await
-        .expect("pruned");
-    let data = folder.path().join("data");
-    restored(&data, from(source(folder.path()))).await.expect("a restore");
-    assert_eq!(dump(&sound(&data).await.store), dump(&still.app.store));
-}
-
-#[tokio::test]
-async fn the_owner_of_the_place_reads_nothing_in_an_encrypted_repository() {
-    let passphrase = Passphrase("correct horse battery".into());
-    let (public, secret) = sealing::new_pair();
-    for (lock, key) in [
-        (Lock::Passphrase(passphrase.clone()), Key::Passphrase(passphrase)),
-        (Lock::Recipients(vec![public]), Key::Identities(vec![secret])),
-    ] {
-        let still = Still::open();
-        upload(&still, "Secret plan", "a very secret text ".repeat(20).into()).await;
-        let folder = tempfile::tempdir().expect("a folder");
-        let wanted = BackupWanted { lock: lock.clone(), ..to(folder.path()) };
-        let made = back_up(&still.app, wanted.clone()).await;
-        assert!(made.is_encrypted, "{made:?}");
-        for path in objects(&folder.path().join("repository")) {
-            let bytes = fs::read(&path).expect("an object");
-            for word in ["Secret", "secret text", "Northlight", "ada@example.com"] {
-                let found = bytes.windows(word.len()).any(|window| window == word.as_bytes());
-                assert!(!found, "{word} in {}", path.display());
-            }
-            let is_sealed = bytes.starts_with(b"age-encryption.org/v1");
-            assert!(is_sealed || path.ends_with("config.json"), "{}", path.display());
-        }
-        // The portal goes on by itself, also with what it is not told again.
-        upload(&still, "Another", b"another".to_vec()).await;
-        still.clock.advance(SignedDuration::from_secs(1));
-        let again = back_up(&still.app, BackupWanted { lock: Lock::Open, ..wanted }).await;
-        assert!(again.is_encrypted && again.written_objects < 12, "{again:?}");
-
-        let data = folder.path().join("data");
-        for wrong in [Key::None, Key::Passphrase(Passphrase("wrong horse battery".into()))] {
-            let restoring = Restore { key: wrong, ..from(source(folder.path())) };
-            restored(&data, restoring).await.expect_err("a refusal");
-            assert!(!data.join("appliance.redb").exists());
-        }
-        let listed =
-            list_backups(&config(), &place(folder.path()), &Key::None).await.expect("a list");
-        assert_eq!(listed.iter().map(|one| one.records).collect::<Vec<_>>(), [None, None]);
-        let found = verify_backups(
-            &config(),
-            &place(folder.path()),
-            &key,
-            true,
-            false,
-            &Reporter::unheard(),
-        )
-        .await;
-        assert_eq!(found.expect("a look").damages, Vec::<String>::new());
-        let pruned =
-            prune_backups(&config(), &place(folder.path()), &key, last(1), &still.clock).await;
-        assert_eq!(pruned.expect("pruned").snapshots_removed, 1);
-        let restoring = Restore { key, ..from(source(folder.path())) };
-        restored(&data, restoring).await.expect("a restore");
-        assert_eq!(dump(&sound(&data).await.store), dump(&still.app.store));
-    }
-}
-
-#[tokio::test]
-async fn a_repository_without_encryption_does_not_pretend() {
-    let still = Still::open();
-    let folder = tempfile::tempdir().expect("a folder");
-    snapshot(&still, folder.path()).await;
-    let lock = Lock::Passphrase(Passphrase("correct horse battery".into()));
-    let refused =
-        still.app.back_up(BackupWanted { lock, ..to(folder.path()) }, &Reporter::unheard()).await;
-    assert!(matches!(refused, Err(Error::Conflict(_))));
-    let short = Lock::Passphrase(Passphrase("short".into()));
-    let refused = still
-        .app
-        .back_up(BackupWanted { lock: short, ..to(folder.path()) }, &Reporter::unheard())
-        .await;
-    assert!(matches!(refused, Err(Error::Invalid { .. })));
-}
-
-#[tokio::test]
-async fn a_drill_finds_a_good_backup_good_and_a_bad_one_bad() {
-    let still = library().await;
-    let path = archive(&still.app).await;
-    let source = BackupSource::Archive(path.clone());
-    let drilled = still.app.drill(source.clone(), Key::None, &Reporter::unheard()).await;
-    let drilled = drilled.expect("a drill");
-    assert_eq!(drilled.damages, Vec::<String>::new());
-    assert_eq!((drilled.files, drilled.searches > 10), (32, true), "{drilled:?}");
-    let mut bytes = fs::read(&path).expect("the archive");
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    fs::write(&path, bytes).expect("a change");
-    let drilled = still.app.drill(source, Key::None, &Reporter::unheard()).await.expect("a drill");
-    assert!(!drilled.damages.is_empty());
-    let left = fs::read_dir(&still.app.config.data).expect("the data").flatten();
-    let left: Vec<_> = left.map(|entry| entry.file_name()).collect();
-    assert!(left.iter().all(|name| !name.to_string_lossy().starts_with("drill-")), "{left:?}");
-}
-
-#[tokio::test]
-async fn the_plan_runs_by_itself_and_failure_is_loud() {
-    let still = library().await;
-    let folder = tempfile::tempdir().expect("a folder");
-    let plan = backups::Plan {
-        is_on: true,
-        repository: Some(place(folder.path())),
-        keep_last: 2,
-        keep_daily: 0,
-        keep_weekly: 0,
-        keep_monthly: 0,
-        drill_every_days: 1,
-        ..backups::Plan::default()
-    };
-    let set = still.write(move |tx, ada| backups::set_plan(tx, ada, plan));
-    // 10:00 now, and 03:00 is the time.
-    assert_eq!(set.next_run, "2026-11-22T03:00:00Z".parse().ok());
-    let background = still.app.start();
-    for _ in 0..3 {
-        still.clock.advance(SignedDuration::from_hours(24));
-        still.app.queue_backups().await.expect("queueing");
-        still.app.settle().await.expect("settling");
-    }
-    let listed = list_backups(&config(), &place(folder.path()), &Key::None).await.expect("a list");
-    assert_eq!(listed.len(), 2, "old ones are removed");
-    let standing = still.app.store.read(backups::standing).await.expect("how it stands");
-    assert_eq!(standing.faults, Vec::<String>::new());
-    assert!(standing.last_success.is_some() && standing.last_drill.is_some(), "{standing:?}");
-
-    // A file where the folder should be.
-    fs::remove_dir_all(folder.path().join("repository")).expect("a removal");
-    fs::write(folder.path().join("repository"), "in the way").expect("a file");
-    still.clock.advance(SignedDuration::from_hours(24));
-    still.app.queue_backups().await.expect("queueing");
-    still.app.settle().await.expect("settling");
-    let standing = still.app.store.read(backups::standing).await.expect("how it stands");
-    assert!(standing.faults.iter().any(|fault| fault.contains("backup failed")), "{standing:?}");
-    background.stop().await;
-}
-
 /// Somebody keeps notes there, a file manager leaves its own, a link leads nowhere.
 #[tokio::test]
 async fn foreign_files_in_a_repository_disturb_nobody() {
@@ -474,4 +275,60 @@ async fn foreign_files_in_a_repository_disturb_nobody() {
     for path in foreign {
         assert!(path.exists(), "{} was removed", path.display());
     }
+}
+
+/// A backup of the records alone leaves the files to those that are there, in the repository or where
+/// the portal has them.
+#[tokio::test]
+async fn a_snapshot_of_records_alone_hides_nothing() {
+    let still = library().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    snapshot(&still, folder.path()).await;
+    still.clock.advance(SignedDuration::from_secs(1));
+    back_up(&still.app, BackupWanted { is_records_only: true, ..to(folder.path()) }).await;
+    assert_eq!(verified(folder.path()).await, Vec::<String>::new());
+    let data = folder.path().join("data");
+    let done = restored(&data, from(source(folder.path()))).await.expect("a restore");
+    assert_eq!((done.files, done.damages), (32, Vec::new()));
+    assert_eq!(dump(&sound(&data).await.store), dump(&still.app.store));
+    // And what the first one needs is still missed.
+    let files = objects(&folder.path().join("repository/files"));
+    fs::remove_file(&files[3]).expect("a removal");
+    assert_eq!(verified(folder.path()).await.len(), 1);
+}
+
+/// Somebody restored the portal for a test, and switched its plan on: now two write to one place.
+#[tokio::test]
+async fn two_portals_in_one_repository_are_kept_apart() {
+    let still = Still::open();
+    upload(&still, "Original", b"original".to_vec()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = snapshot(&still, folder.path()).await;
+    let data = folder.path().join("copy");
+    restored(&data, from(source(folder.path()))).await.expect("a restore");
+    // One after the other: the new one goes on where the old one was.
+    let copy = super::open_at(still.clock.clone(), &data).await;
+    still.clock.advance(SignedDuration::from_secs(1));
+    let second = back_up(&copy, to(folder.path())).await;
+    let newest = folder.path().join("newest");
+    let done = restored(&newest, from(source(folder.path()))).await.expect("a restore");
+    assert_eq!(done.at, second.created_at);
+    // At the same time: nobody knows which one is meant.
+    upload(&still, "Later", b"later".to_vec()).await;
+    let third = snapshot(&still, folder.path()).await;
+    still.clock.advance(SignedDuration::from_secs(1));
+    back_up(&copy, to(folder.path())).await;
+    let refused = restored(&folder.path().join("x"), from(source(folder.path()))).await;
+    let message = refused.expect_err("a question").to_string();
+    let id = third.snapshot.clone().expect("an id");
+    assert!(message.contains("Two portals") && message.contains(&id), "{message}");
+    let named = Restore { snapshot: third.snapshot, ..from(source(folder.path())) };
+    let back = folder.path().join("back");
+    restored(&back, named).await.expect("a restore");
+    assert_eq!(dump(&sound(&back).await.store), dump(&still.app.store));
+    // The rules keep so many of each.
+    let pruned =
+        prune_backups(&config(), &place(folder.path()), &Key::None, last(1), &still.clock).await;
+    assert_eq!(pruned.expect("pruned").snapshots_kept, 2);
+    assert_ne!(first.snapshot, None);
 }

@@ -1,10 +1,13 @@
 //! What a restore leaves, keeps and puts aside.
 
-use std::path::Path;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use appliance::{
     app::{BackupSource, BackupWanted, Restore, Target},
-    backup::{Key, Passphrase},
+    backup::{Key, Passphrase, Place},
     domain::{
         documents::Document,
         jobs::{self, Task},
@@ -122,22 +125,49 @@ async fn the_jobs_of_a_running_backup_do_not_come_back() {
     assert_eq!(left, 0);
 }
 
-/// The oldest format, written by the first version. It stays readable for ever.
+async fn titles(data: &Path) -> Vec<String> {
+    let app = sound(data).await;
+    let titles = app.store.read(|tx| {
+        let documents = tx.records::<Document>().iter()?;
+        documents.map(|document| Ok(document?.title)).collect::<Result<Vec<_>>>()
+    });
+    titles.await.expect("titles")
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/backup")
+}
+
+/// Each was written by the first version that had the format. They stay readable for ever.
 #[tokio::test]
-async fn a_backup_of_format_1_is_restored() {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/backup");
-    for name in ["format-1.tar.zst", "format-1.tar.zst.age"] {
+async fn archives_of_every_format_are_restored() {
+    for (name, records, library) in [
+        ("format-1.tar.zst", 25, &["Budget", "Report", "Calendar"][..]),
+        ("format-1.tar.zst.age", 25, &["Budget", "Report", "Calendar"]),
+        ("format-2.tar.zst", 24, &["Budget", "Report"]),
+        ("format-2.tar.zst.age", 24, &["Budget", "Report"]),
+    ] {
         let folder = folder();
         let key = Key::Passphrase(Passphrase("a tall green kettle".into()));
-        let restoring = Restore { key, ..from(BackupSource::Archive(fixtures.join(name))) };
+        let restoring = Restore { key, ..from(BackupSource::Archive(fixtures().join(name))) };
         let restored = restored(folder.path(), restoring).await.expect("a restore");
-        assert_eq!(restored.damages, Vec::<String>::new());
-        assert_eq!((restored.records, restored.files), (25, 2));
-        let app = sound(folder.path()).await;
-        let titles = app.store.read(|tx| {
-            let documents = tx.records::<Document>().iter()?;
-            documents.map(|document| Ok(document?.title)).collect::<Result<Vec<_>>>()
-        });
-        assert_eq!(titles.await.expect("titles"), ["Budget", "Report", "Calendar"]);
+        assert_eq!(restored.damages, Vec::<String>::new(), "{name}");
+        assert_eq!((restored.records, restored.files), (records, 2), "{name}");
+        assert_eq!(titles(folder.path()).await, library, "{name}");
     }
+}
+
+/// An encrypted one, with a snapshot and the changes after it.
+#[tokio::test]
+async fn a_repository_of_format_1_is_restored() {
+    let folder = folder();
+    let repository = folder.path().join("repository");
+    let file = fs::File::open(fixtures().join("repository-1.tar")).expect("the repository");
+    tar::Archive::new(file).unpack(&repository).expect("its objects");
+    let data = folder.path().join("data");
+    let key = Key::Passphrase(Passphrase("a tall green kettle".into()));
+    let source = BackupSource::Repository(Place::Folder(repository));
+    let restored = restored(&data, Restore { key, ..from(source) }).await.expect("a restore");
+    assert_eq!((restored.files, restored.damages), (3, Vec::new()));
+    assert_eq!(titles(&data).await, ["Budget", "Report", "Calendar"]);
 }

@@ -228,6 +228,7 @@ fn run_row(run: Run, now: Timestamp) -> RunRow {
         what: match run.kind {
             Kind::Backup => "Backup",
             Kind::Drill => "Rehearsal of a restore",
+            Kind::Prune => "Removal of old backups",
             Kind::Verify => "Check",
             Kind::Restore => "Restore of this portal",
         },
