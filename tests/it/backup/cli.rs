@@ -113,7 +113,7 @@ fn a_repository_is_used_at_a_shell() {
         "5",
     ];
     let plan = shell.run(&plan).expect(0).out;
-    assert!(plan.contains("every 24 hours, from 03:30 UTC"), "{plan}");
+    assert!(plan.contains("when        every 24 hours, from 03:30 UTC"), "{plan}");
     server.stop();
 
     let other = Shell::new();
