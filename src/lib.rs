@@ -22,7 +22,7 @@
 //!           host                 the machine: services, users, firewall, disk space, ports
 //!           s3                   how S3 is reached, for blobs and backup
 //!           release              signatures of what is published
-//! base      config error id hash size clock blocking glibc
+//! base      config error id hash size clock blocking version glibc
 //! ```
 //!
 //! An engine knows no noun of the domain and no other engine, but for `s3`, which is a client and no
@@ -111,6 +111,7 @@ mod glibc;
 pub mod hash;
 pub mod id;
 pub mod size;
+pub mod version;
 
 // engines
 pub mod backup;

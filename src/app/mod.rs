@@ -6,6 +6,7 @@
 
 mod backup;
 mod bulk;
+mod changeover;
 mod check;
 mod choices;
 mod demo;
@@ -56,6 +57,7 @@ pub use self::{
         restore, verify as verify_backups,
     },
     bulk::{BULK_MAX, BulkChange},
+    changeover::{Changeover, Trial},
     check::{Damage, Report},
     choices::{Audience, Proposals},
     demo::{Demo, Sample},
@@ -80,6 +82,7 @@ use crate::{
     config::Config,
     domain::{
         access::Actor,
+        records,
         settings::{self, Settings},
     },
     error::Result,
@@ -123,6 +126,8 @@ pub struct App {
     drawing: extraction::Drawing,
     /// Files that must stay while a backup is under way.
     pins: backup::Pins,
+    /// While a version on trial has yet to show that it answers.
+    holds_requests: watch::Sender<bool>,
     following: backup::Following,
     first_restores: backup::FirstRestores,
     /// Held by whoever takes the index one step further.
@@ -159,7 +164,10 @@ impl App {
         backup::finish_swap(data)?;
         let cache_bytes = config.store.cache_mb as usize * 1024 * 1024;
         let store = Store::open(&data.join(App::DATABASE), cache_bytes, clock.clone())?;
-        let settings = store.write_blocking(settings::prepare)?;
+        let settings = store.write_blocking(|tx| {
+            records::convert(tx)?;
+            settings::prepare(tx)
+        })?;
         let reserve_bytes = u64::from(config.uploads.reserve_mb) << 20;
         let limits = Limits { reserve_bytes, ..Limits::default() };
         let blobs = Blobs::at(Folders::below(data), &config.storage, limits, clock.clone())?;
@@ -201,6 +209,7 @@ impl App {
             turns: storage::Turns::default(),
             drawing: extraction::Drawing::new(),
             pins: backup::Pins::default(),
+            holds_requests: watch::Sender::new(false),
             following: backup::Following::default(),
             first_restores: backup::FirstRestores::default(),
             indexing: Mutex::new(()),

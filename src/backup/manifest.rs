@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Fault;
-use crate::{error::Result, hash::ContentHash};
+use crate::{error::Result, hash::ContentHash, version};
 
 /// The format that is written. What is added to it and may be missing does not change it.
 pub const FORMAT: u32 = 1;
@@ -16,6 +16,9 @@ pub struct Head {
     pub format: u32,
     /// The version of the program that wrote it.
     pub application: String,
+    /// The [number](crate::version::records) of its records; there was none before 2.
+    #[serde(default = "first")]
+    pub records: u32,
     /// Whose portal it is; part of file names.
     pub instance: String,
     /// The moment that it shows.
@@ -31,10 +34,18 @@ pub struct Head {
 
 impl Head {
     /// # Errors
-    /// [`Fault::Future`] for what this program cannot read.
+    /// [`Fault::Future`] and [`Fault::FutureRecords`] for what this program cannot read.
     pub fn check(&self) -> Result<(), Fault> {
-        if self.format > FORMAT { Err(Fault::Future(self.format)) } else { Ok(()) }
+        match () {
+            () if self.format > FORMAT => Err(Fault::Future(self.format)),
+            () if self.records > version::records() => Err(Fault::FutureRecords(self.records)),
+            () => Ok(()),
+        }
     }
+}
+
+fn first() -> u32 {
+    1
 }
 
 /// Known at the end; written last, so that what has one is whole.

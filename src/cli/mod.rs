@@ -52,7 +52,7 @@ use crate::{
 
 /// A document and media portal in one file.
 #[derive(Debug, Parser)]
-#[command(name = "appliance", version, max_term_width = 100)]
+#[command(name = "appliance", version = crate::version::number(), max_term_width = 100)]
 #[command(after_help = "\
 Verbs ask the server that runs on the data folder, and open the data themselves when none does.
 

@@ -61,6 +61,7 @@ pub struct Config {
     pub storage: StorageConfig,
     pub worker: WorkerConfig,
     pub audit: AuditConfig,
+    pub update: UpdateConfig,
     pub log: LogConfig,
 }
 
@@ -115,6 +116,16 @@ pub struct AuditConfig {
     pub keep_days: u32,
 }
 
+/// Where new versions come from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UpdateConfig {
+    /// The address of a folder with releases; empty when there is none.
+    pub url: String,
+    /// Whose signature counts, instead of the key that the program was built with.
+    pub public_key: String,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
@@ -149,6 +160,7 @@ impl Default for Config {
             storage: StorageConfig::default(),
             worker: WorkerConfig::default(),
             audit: AuditConfig::default(),
+            update: UpdateConfig::default(),
             log: LogConfig::default(),
         }
     }

@@ -83,6 +83,10 @@ pub enum Request {
     ScrubStorage {
         percent: u32,
     },
+    /// Into a new database file: what an update is rehearsed on.
+    CopyRecords {
+        to: PathBuf,
+    },
     /// With a login, only what that person sees.
     Export {
         folder: PathBuf,
@@ -106,6 +110,7 @@ impl Request {
                 | Request::CheckStorage
                 | Request::MigrateStorage { .. }
                 | Request::ScrubStorage { .. }
+                | Request::CopyRecords { .. }
         )
     }
 
@@ -141,6 +146,7 @@ pub enum Reply {
     CheckedStorage(StorageCheck),
     MigratedStorage(Box<Moved>),
     ScrubbedStorage(ScrubReport),
+    CopiedRecords,
     Exported(Exported),
 }
 

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The file of the program that runs now, also when somebody has replaced it meanwhile.
+pub const OWN_PROGRAM: &str = "/proc/self/exe";
 /// A machine with more processes is looked at in part.
 const PROCESSES_MAX: usize = 50_000;
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     app::Reporter,
-    backup::{Fault, Key, Manifest, Repository, Segment, Snapshot},
+    backup::{Fault, Head, Key, Manifest, Repository, Segment, Snapshot},
     blobs::Blobs,
     blocking::blocking,
     domain::blobs::Blob,
@@ -25,7 +25,7 @@ const TOGETHER: usize = 8;
 
 pub(super) async fn of_repository(
     repository: Repository,
-    begin: impl FnOnce(bool) -> Result<Staging> + Send + 'static,
+    begin: impl FnOnce(&Head) -> Result<Staging> + Send + 'static,
     wanted: &Restore,
     reporter: &Reporter,
 ) -> Result<(Restored, bool)> {
@@ -35,7 +35,8 @@ pub(super) async fn of_repository(
     let snapshot = chosen(&repository, wanted).await?;
     let manifest = repository.manifest(&snapshot).await?;
     let is_records_only = manifest.head.is_records_only;
-    let mut staging = blocking(move || begin(is_records_only)).await?;
+    let head = manifest.head.clone();
+    let mut staging = blocking(move || begin(&head)).await?;
     let mut restored = Restored { at: manifest.head.created_at, ..Restored::default() };
 
     reporter.begin("Restoring records", Some(manifest.records()));

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     app::{App, Reporter},
-    backup::{Key, Repository},
+    backup::{Head, Key, Repository},
     blocking::blocking,
     clock::Clock,
     config::Config,
@@ -114,9 +114,11 @@ pub(super) async fn restore_into(
 ) -> Result<(Restored, bool)> {
     let rules = Rules { keeps_sessions: wanted.keeps_sessions };
     let (portal, data, storage) = (portal.to_owned(), config.data.clone(), config.storage.clone());
-    let begin = move |is_records_only: bool| {
-        let files_at = if is_records_only { &data } else { &portal };
-        Staging::begin(&portal, files_at, &storage, clock, rules)
+    let begin = move |head: &Head| {
+        let files_at = if head.is_records_only { &data } else { &portal };
+        let staging = Staging::begin(&portal, files_at, &storage, clock, rules)?;
+        staging.number_records(head.records)?;
+        Ok(staging)
     };
     match &wanted.source {
         Source::Archive(path) => {

@@ -13,7 +13,7 @@ use crate::{
     clock::Clock,
     config::StorageConfig,
     domain::{
-        TableAccess,
+        TableAccess, records,
         restoring::{self, Rules},
     },
     error::{Error, Result},
@@ -51,6 +51,11 @@ impl Staging {
         let blobs = Blobs::at(Folders::below(files_at), storage, limits, clock.clone())?;
         let store = Store::open(&portal.join(crate::app::App::DATABASE), CACHE_BYTES, clock)?;
         Ok(Staging { store, blobs, damages: Vec::new(), rules })
+    }
+
+    /// Says whose records these are, so that opening them converts them. Blocks.
+    pub fn number_records(&self, number: u32) -> Result<()> {
+        self.store.write_blocking(move |tx| records::set_number(tx, number))
     }
 
     pub fn note(&mut self, damage: String) {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     app::Reporter,
-    backup::{ArchiveReader, Fault, Item, Manifest, Tally},
+    backup::{ArchiveReader, Fault, Head, Item, Manifest, Tally},
     blocking::blocking,
     error::{Error, Result},
 };
@@ -21,7 +21,7 @@ const TOGETHER: usize = 8;
 
 pub(super) async fn of_archive<R: io::Read + Send + 'static>(
     open: impl Fn() -> anyhow::Result<R> + Send + 'static,
-    begin: impl FnOnce(bool) -> Result<Staging> + Send + 'static,
+    begin: impl FnOnce(&Head) -> Result<Staging> + Send + 'static,
     wanted: &Restore,
     reporter: &Reporter,
 ) -> Result<(Restored, bool)> {
@@ -38,7 +38,7 @@ pub(super) async fn of_archive<R: io::Read + Send + 'static>(
                 head
             }
         };
-        let mut staging = begin(head.is_records_only)?;
+        let mut staging = begin(&head)?;
         let restored = read_archive(&mut archive, &mut staging, &reporter)?;
         Ok((restored, head.is_records_only))
     })

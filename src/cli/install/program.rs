@@ -14,11 +14,10 @@ use crate::{
     host::{
         files::{self, Rights},
         places::PROGRAM,
+        processes::OWN_PROGRAM,
     },
 };
 
-/// The file of the program that runs now, also when somebody has replaced it meanwhile.
-const SELF: &str = "/proc/self/exe";
 /// Where what was not packaged by the distribution goes (hier(7)).
 const MANUAL_PAGE: &str = "/usr/local/share/man/man1/appliance.1";
 const COMPLETIONS: &str = "/usr/local/share/bash-completion/completions/appliance";
@@ -27,11 +26,11 @@ pub struct Program;
 
 impl Step for Program {
     fn what(&self) -> String {
-        format!("The program of this version ({}) as {PROGRAM}", env!("CARGO_PKG_VERSION"))
+        format!("The program of this version ({}) as {PROGRAM}", crate::version::number())
     }
 
     fn is_so(&self) -> Result<bool> {
-        files::are_equal(Path::new(SELF), Path::new(PROGRAM))
+        files::are_equal(Path::new(OWN_PROGRAM), Path::new(PROGRAM))
     }
 
     fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
@@ -40,7 +39,7 @@ impl Step for Program {
             (Some(content), Some(rights)) => Undo::WriteBack(path.into(), content, rights),
             _ => Undo::RemoveFile(path.into()),
         };
-        let own = File::open(SELF).context("reading this program")?;
+        let own = File::open(OWN_PROGRAM).context("reading this program")?;
         files::replace(path, own, Rights::root(0o755))?;
         undo.push(before);
         Ok(())
