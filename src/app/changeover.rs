@@ -74,9 +74,9 @@ impl Trial {
         let Changeover { folder, .. } = &self.0;
         match fs::rename(folder.join(TRIAL), folder.join(PASSED)) {
             Ok(()) => Ok(sync(folder)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::conflict(
-                "The update was taken back before this version was ready.",
-            )),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(Error::conflict("The update was taken back before this version was ready."))
+            }
             Err(error) => Err(error).context("passing the trial of an update")?,
         }
     }
@@ -162,7 +162,8 @@ impl Changeover {
     /// Copies most of the records while the portal still runs, so that [`begin`](Self::begin) has
     /// little to do. What changes meanwhile is copied wrongly now and rightly then.
     pub fn copy_ahead(&self) -> Result<()> {
-        Ok(mirror(&self.database(), &self.folder.join(UNFINISHED)).context("copying the records")?)
+        Ok(mirror(&self.database(), &self.folder.join(UNFINISHED))
+            .context("copying the records")?)
     }
 
     /// Makes ready what an earlier version left, to take the place of the records in

@@ -34,6 +34,7 @@ mod service;
 mod setup_link;
 mod status;
 mod storage;
+mod update;
 mod user;
 mod version;
 mod visits;
@@ -106,6 +107,10 @@ enum Verb {
     Stop(service::Arguments),
     /// Restart the service; its visitors wait meanwhile
     Restart(service::Arguments),
+    /// Bring a new version of the program, or say whether there is one
+    Update(update::Arguments),
+    /// Go back to a version that ran before
+    Rollback(update::RollbackArguments),
     /// Print a new one-time link for setting the portal up
     SetupLink,
     /// Add people, list them, change their password, lock them out
@@ -126,6 +131,8 @@ enum Verb {
     Doctor(doctor::Arguments),
     /// Show or check the configuration; set the domain while the portal runs
     Config(config::Arguments),
+    #[command(hide = true)]
+    Changeover(update::PartArguments),
     /// For whoever publishes the program: keys, signatures, and their check
     Release(release::Arguments),
     /// Show the version
@@ -157,6 +164,9 @@ pub fn run(command_line: &CommandLine) -> Result<Exit, Failure> {
         Verb::Start(arguments) => service::start(&common.shell()?, arguments),
         Verb::Stop(arguments) => service::stop(&common.shell()?, arguments),
         Verb::Restart(arguments) => service::restart(&common.shell()?, arguments),
+        Verb::Update(arguments) => update::run(&common.shell()?, arguments),
+        Verb::Rollback(arguments) => update::run_rollback(&common.shell()?, arguments),
+        Verb::Changeover(arguments) => update::run_part(|| common.shell(), arguments),
         Verb::Status(arguments) => status::run(&common.shell()?, arguments),
         Verb::SetupLink => setup_link::run(&common.shell()?),
         Verb::User(arguments) => user::run(&common.shell()?, arguments),

@@ -88,7 +88,7 @@ pub async fn visit(url: &str) -> Result<u16, Fault> {
 }
 
 /// An address at which this machine reaches what listens on all of its own.
-fn from_here(listens_on: SocketAddr) -> SocketAddr {
+pub fn from_here(listens_on: SocketAddr) -> SocketAddr {
     let ip = match listens_on.ip() {
         ip if !ip.is_unspecified() => ip,
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),

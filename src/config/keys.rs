@@ -324,9 +324,7 @@ pub const KEYS: &[Key] = &[
         path: "update.url",
         kind: Kind::Text,
         expects: "the address of a folder that begins with https://, or empty",
-        is_valid: |config| {
-            config.update.url.is_empty() || is_secure_address(&config.update.url)
-        },
+        is_valid: |config| config.update.url.is_empty() || is_secure_address(&config.update.url),
     },
     Key {
         path: "update.public_key",

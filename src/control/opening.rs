@@ -94,9 +94,10 @@ fn in_use(data: &Path) -> Error {
 /// What is written between the two versions would be lost if the first came back.
 fn updating() -> Error {
     Error::Busy {
-        message: "An update is under way. Wait until it is done; one that was cut off is settled by \
+        message:
+            "An update is under way. Wait until it is done; one that was cut off is settled by \
                   “appliance start”."
-            .into(),
+                .into(),
         retry_after_s: 1,
     }
 }

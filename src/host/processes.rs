@@ -46,6 +46,15 @@ pub fn is_running(pid: u32) -> bool {
     !matches!(state, None | Some('Z' | 'X'))
 }
 
+/// From here on this process goes on when its terminal goes away or somebody presses Ctrl-C, and so do
+/// those that it starts.
+pub fn outlive_terminal() {
+    for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+        // SAFETY: no handler of ours is called; the signal is passed over.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}
+
 /// The memory that this process has in use; 0 where the system does not tell.
 pub fn own_memory_bytes() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

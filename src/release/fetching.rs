@@ -164,11 +164,7 @@ fn copy(from: &Path, to: &Path, advance: impl Fn(u64, Option<u64>)) -> Result<Co
     }
 }
 
-async fn download(
-    url: &Url,
-    to: &Path,
-    advance: impl Fn(u64, Option<u64>),
-) -> Result<ContentHash> {
+async fn download(url: &Url, to: &Path, advance: impl Fn(u64, Option<u64>)) -> Result<ContentHash> {
     let mut answer = client()?.get(url.clone()).send().await.map_err(|error| away(url, &error))?;
     if answer.status() != StatusCode::OK {
         return Err(refused(url, answer.status()));

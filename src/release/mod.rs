@@ -13,12 +13,7 @@ mod platform;
 mod sums;
 mod unpacking;
 
-use std::{
-    fs,
-    fs::File,
-    io::Read,
-    path::Path,
-};
+use std::{fs, fs::File, io::Read, path::Path};
 
 use anyhow::{Context, anyhow};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};

@@ -9,7 +9,11 @@ use std::{
 /// The layers from the bottom up, each with what it may import besides itself. `src/lib.rs` says
 /// why.
 const LAYERS: [(&str, &[&str], &[&str]); 7] = [
-    ("base", &["blocking", "clock", "config", "error", "glibc", "hash", "id", "size", "version"], &["base"]),
+    (
+        "base",
+        &["blocking", "clock", "config", "error", "glibc", "hash", "id", "size", "version"],
+        &["base"],
+    ),
     ("clients", &["s3"], &["base"]),
     (
         "engines",

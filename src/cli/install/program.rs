@@ -13,7 +13,7 @@ use crate::{
     error::Result,
     host::{
         files::{self, Rights},
-        places::PROGRAM,
+        places::{CHANGEOVER_UNIT, LIBRARY, PROGRAM},
         processes::OWN_PROGRAM,
     },
 };
@@ -46,7 +46,12 @@ impl Step for Program {
     }
 
     fn removal(&self, _purges: bool) -> Vec<Undo> {
-        vec![Undo::RemoveFile(PROGRAM.into())]
+        // With the versions that “appliance update” kept.
+        vec![
+            Undo::RemoveFolder(LIBRARY.into()),
+            Undo::RemoveFile(CHANGEOVER_UNIT.into()),
+            Undo::RemoveFile(PROGRAM.into()),
+        ]
     }
 }
 
@@ -54,7 +59,7 @@ impl Step for Program {
 pub struct Manual;
 
 impl Manual {
-    fn files() -> Result<[(PathBuf, String); 2]> {
+    pub fn files() -> Result<[(PathBuf, String); 2]> {
         Ok([
             (MANUAL_PAGE.into(), manual::main_page()?),
             (COMPLETIONS.into(), completions::script(clap_complete::Shell::Bash)),
