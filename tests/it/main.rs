@@ -41,6 +41,7 @@ mod pages;
 mod public;
 mod service;
 mod sign_in;
+mod update;
 mod upkeep;
 
 // the shape of the code

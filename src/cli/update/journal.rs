@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -95,7 +95,14 @@ impl Lead {
         let opened = options.write(true).create(true).truncate(false).mode(0o600).open(path);
         let file = opened.context("opening the lock of updates")?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Lead { _lock: file })),
+            Ok(()) => {
+                // For whoever wonders which process it is.
+                let pid = format!("{}\n", std::process::id());
+                file.set_len(0)
+                    .and_then(|()| file.write_all_at(pid.as_bytes(), 0))
+                    .context("noting who leads")?;
+                Ok(Some(Lead { _lock: file }))
+            }
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(fault)) => Err(fault).context("locking updates")?,
         }

@@ -2,6 +2,9 @@
 //! `tests/host/host.sh`. Needs root and a few packages; `tests/run.sh` runs these where they are
 //! there, and says so where they are not.
 
+mod load;
+mod updating;
+
 use std::{
     fs,
     sync::{
