@@ -21,7 +21,7 @@
 //!           tls                  certificates: shown, read, made, and fetched by ACME
 //!           host                 the machine: services, users, firewall, disk space, ports
 //!           s3                   how S3 is reached, for blobs and backup
-//!           release              signatures of what is published
+//!           release              what is published: signed, fetched, unpacked
 //! base      config error id hash size clock blocking version glibc
 //! ```
 //!
@@ -58,7 +58,7 @@
 //! default password; no build step for the pages and no request to another host; no code that
 //! guesses after an error.
 //!
-//! # Four walks through the code
+//! # Five walks through the code
 //!
 //! **An upload.** `POST /documents/upload` or `/api/admin/documents/upload` (`web::routes`) reaches
 //! its handler, and `web::body::receive` streams each file through `App::receive` (`app::upload`)
@@ -85,6 +85,12 @@
 //! portal beside what is there (`staging`), puts every record by its `TableAccess`, and swaps it in
 //! with renames that any later start can finish (`swap`).
 //!
+//! **An update.** `appliance update` (`cli::update`) fetches a release ([`release`]), has the new
+//! program rehearse on a copy of the records, and asks systemd for a restart, in the middle of which
+//! `cli::update::exchange` keeps the records and renames the new program into its place. That program
+//! is on trial ([`app::Changeover`]): `cli::serve` lets requests in and starts work only after it has
+//! passed. What does not pass goes back, whoever is still there to see it.
+//!
 //! # Recipes
 //!
 //! - **A noun:** a file in `domain` with its record (a new table number, listed in
@@ -100,7 +106,9 @@
 //!   must be known before: a field of [`config::Config`] and its lines in the template.
 //! - **A step of the installation:** a `Step` in `cli/install`, with its undoing, and its line
 //!   in `plan::steps`; a test on a bare machine in `tests/it/installed.rs`.
-//! - **A field of a record:** add it with `#[serde(default)]`.
+//! - **A field of a record:** add it with `#[serde(default)]`. **Any other change of records** that an
+//!   earlier version could not live with: a higher number in [`version`] and a conversion in
+//!   [`domain::records`].
 
 // base
 pub mod blocking;

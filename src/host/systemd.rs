@@ -125,8 +125,8 @@ pub fn kill(unit: &str) -> Result<()> {
     commands::attempt("systemctl", ["kill", "--signal=KILL", unit]).map(drop)
 }
 
-/// What a program may do that is run once, as another user, with nothing to write to and nobody to
-/// talk to.
+/// What a program may do that is run once, as another user, with nothing to write to and nobody else
+/// to talk to.
 #[derive(Clone, Debug)]
 pub struct Cage<'a> {
     pub user: &'a str,
@@ -145,10 +145,12 @@ pub fn run_caged(cage: &Cage, program: &Path, arguments: &[&str]) -> Result<Ende
     property(format!("User={}", cage.user));
     property(format!("EnvironmentFile=-{}", cage.environment_file));
     property(format!("RuntimeMaxSec={}", cage.seconds_max));
-    for fixed in ["Nice=10", "ProtectSystem=strict", "PrivateTmp=yes", "PrivateNetwork=yes"] {
+    // It may visit itself.
+    let network = ["IPAddressDeny=any", "IPAddressAllow=localhost"];
+    let rights = ["ProtectSystem=strict", "PrivateTmp=yes", "NoNewPrivileges=yes", "Nice=10"];
+    for fixed in network.into_iter().chain(rights) {
         property(fixed.into());
     }
-    property("NoNewPrivileges=yes".into());
     if let Some(folder) = cage.writable {
         property(format!("ReadWritePaths={}", folder.display()));
     }

@@ -53,10 +53,10 @@ pub struct Arguments {
 }
 
 /// The version that a rollback would bring back, for `status`.
-pub fn earlier() -> Option<String> {
-    let kept = Program::kept().ok()?;
-    // The first is the one that runs.
-    kept.get(1).map(|program| program.version.clone())
+pub fn earlier(running: &str) -> Option<String> {
+    let kept = Program::kept().ok()?.into_iter().filter(|program| program.since.is_some());
+    let mut versions = kept.map(|program| program.version);
+    versions.find(|version| version != running)
 }
 
 pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {

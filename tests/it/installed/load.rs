@@ -57,8 +57,9 @@ impl Load {
                         return;
                     }
                     let title = format!("Note {number}-{count}");
-                    let answer = api.try_upload("note.txt", title.as_bytes(), &[("title", &title)]);
-                    assert_eq!(answer.await.status(), 201, "{title}");
+                    let fields = [("title", title.as_str())];
+                    let answer = api.try_upload("note.txt", title.as_bytes(), &fields).await;
+                    assert_eq!(answer.status(), 201, "{title}");
                     saved.lock().expect("the list").push(title);
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }

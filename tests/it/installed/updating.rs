@@ -19,6 +19,13 @@ const NEXT: &str = "9.9.9";
 const JOURNAL: &str = "/usr/local/lib/appliance/changeover.json";
 const LINE: &str = "/etc/systemd/system/appliance.service.d/changeover.conf";
 
+/// A machine with a small program: it is copied and compared many times.
+fn boot(name: &str) -> Host {
+    let host = Host::boot(name);
+    fs::write(host.path("/root/appliance"), releases::program(OWN, 1)).expect("a program");
+    host
+}
+
 /// Puts a signed release on a machine that believes its key; its path there.
 fn bring(host: &Host, program: &[u8]) -> String {
     let key = releases::publish(&host.path("/root/releases"), NEXT, program);
@@ -83,7 +90,7 @@ fn is_settled(host: &Host) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a machine: tests/run.sh"]
 async fn an_update_and_a_rollback_under_load_fail_no_request() {
-    let host = Host::boot("update");
+    let host = boot("update");
     let api = host.install(&[]).await;
     let release = bring(&host, &releases::program(NEXT, 1));
     let dry = host.appliance(&["update", "--dry-run", &release]).expect(0);
@@ -129,7 +136,7 @@ async fn an_update_and_a_rollback_under_load_fail_no_request() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a machine: tests/run.sh"]
 async fn a_version_that_is_no_good_changes_nothing() {
-    let host = Host::boot("nogood");
+    let host = boot("nogood");
     let api = host.install(&[]).await;
     let document = upload(&api).await;
     let path = format!("/api/documents/{}", document["id"].as_str().expect("an id"));
@@ -175,7 +182,7 @@ async fn a_version_that_is_no_good_changes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a machine: tests/run.sh"]
 async fn records_that_the_version_before_cannot_read_are_put_aside_when_somebody_says_so() {
-    let host = Host::boot("records");
+    let host = boot("records");
     let api = host.install(&[]).await;
     upload(&api).await;
     let release = bring(&host, &releases::program(NEXT, 2));
@@ -233,7 +240,7 @@ fn cut_off(host: &Host, release: &str, stage: &str, cut: impl FnOnce()) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs a machine: tests/run.sh"]
 async fn an_update_that_is_cut_off_leaves_a_portal_that_starts() {
-    let host = Host::boot("cutoff");
+    let host = boot("cutoff");
     let api = host.install(&[]).await;
     let document = upload(&api).await;
     let path = format!("/api/documents/{}", document["id"].as_str().expect("an id"));

@@ -16,7 +16,7 @@ const LINE: &str = concat!("Appliance release ", env!("CARGO_PKG_VERSION"), " wi
 pub fn program(version: &str, records: u32) -> Vec<u8> {
     let line = format!("Appliance release {version} with records {records}");
     assert_eq!(line.len(), LINE.len(), "one text takes the place of the other");
-    let mut program = fs::read(env!("CARGO_BIN_EXE_appliance")).expect("the program");
+    let mut program = stripped();
     let mut found = 0;
     let mut from = 0;
     while let Some(at) = find(&program[from..], LINE.as_bytes()) {
@@ -26,6 +26,16 @@ pub fn program(version: &str, records: u32) -> Vec<u8> {
     }
     assert!(found > 0, "the program says its version");
     program
+}
+
+/// Without what only debuggers read: a quarter of the size, and of the time.
+fn stripped() -> Vec<u8> {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let mut strip = Command::new("strip");
+    strip.arg("-o").arg(file.path()).arg(env!("CARGO_BIN_EXE_appliance"));
+    let strip = strip.output().expect("strip");
+    assert!(strip.status.success(), "{}", String::from_utf8_lossy(&strip.stderr));
+    fs::read(file.path()).expect("the program")
 }
 
 fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
