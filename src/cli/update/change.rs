@@ -37,6 +37,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Less than the unit gives the service.
 const PATIENCE_MAX: Duration = Duration::from_secs(14 * 60);
+/// For the end of the version before: the unit gives it less.
+const PATIENCE_STOP: Duration = Duration::from_secs(150);
 /// For the version before, which was ready a moment ago. Requests that it still has under way are
 /// finished first.
 const PATIENCE_BACK: Duration = Duration::from_secs(180);
@@ -97,8 +99,8 @@ impl Change {
         };
         // systemd's side has gone on meanwhile.
         let mut journal = Journal::read()?.ok_or_else(|| anyhow!("the journal is gone"))?;
-        if let Stage::Refused(why) = &journal.stage {
-            let why = why.clone();
+        // Of these two the program before runs, or comes back by itself.
+        if matches!(journal.stage, Stage::Refused(_) | Stage::Ready) {
             let is_ready = comes_back(&self.from, self.patience_back())?;
             give_up(&journal)?;
             return Ok(Ended::WentBack { why, is_ready });
@@ -273,11 +275,15 @@ fn begin_restart() -> Result<()> {
 
 /// Waits until the other program has the portal and answers, or it is clear that it will not.
 fn await_new(program: &Program, limit: Duration) -> Result<()> {
-    let begin = Instant::now();
+    let (mut begin, mut patience) = (Instant::now(), PATIENCE_STOP);
     let mut restarts = None;
-    while begin.elapsed() < limit {
+    while begin.elapsed() < patience {
         match Journal::read()?.map(|journal| journal.stage) {
             Some(Stage::Exchanged) => {
+                if restarts.is_none() {
+                    // Its own time begins here.
+                    (begin, patience) = (Instant::now(), limit);
+                }
                 let unit = systemd::look(SERVICE)?;
                 if unit.is_active() && answers(program)? {
                     return Ok(());
@@ -293,8 +299,11 @@ fn await_new(program: &Program, limit: Duration) -> Result<()> {
         }
         std::thread::sleep(PAUSE);
     }
-    let seconds = limit.as_secs();
-    Err(anyhow!("it was not ready after {seconds} seconds").into())
+    let seconds = patience.as_secs();
+    match restarts {
+        Some(_) => Err(anyhow!("it was not ready after {seconds} seconds").into()),
+        None => Err(anyhow!("the one before did not end within {seconds} seconds").into()),
+    }
 }
 
 /// Waits until a program that systemd starts again and again has the portal.
