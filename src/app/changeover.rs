@@ -193,6 +193,8 @@ impl Changeover {
         sync(&self.folder)?;
         let returning = self.folder.join(RETURNING);
         if returning.exists() {
+            // It shows the other records, and its cursor could well fit to these.
+            gone(fs::remove_dir_all(self.data.join(App::INDEX)))?;
             fs::rename(&returning, self.database()).context("exchanging the records")?;
             sync(&self.data)?;
         }

@@ -144,6 +144,8 @@ pub struct App {
 impl App {
     /// The name of the database in the data folder: where it is, a portal has been.
     pub const DATABASE: &str = "appliance.redb";
+    /// The folder of the search index there.
+    pub const INDEX: &str = "index";
 
     /// Opens everything below the data folder, making what is missing. Blocks shortly.
     pub fn open(config: Config, clock: Clock) -> Result<Arc<Self>> {
@@ -180,7 +182,7 @@ impl App {
                 "removed what interrupted uploads left behind"
             );
         }
-        let index = Index::open(&data.join("index"), search::Options::default())?;
+        let index = Index::open(&data.join(App::INDEX), search::Options::default())?;
         let limits = extract::Limits {
             memory_bytes: u64::from(config.worker.memory_mb) << 20,
             wall: Duration::from_secs(config.worker.seconds.into()),

@@ -27,7 +27,7 @@ const PORTAL: &str = "portal";
 const LOCK: &str = "lock";
 
 /// Everything that makes a portal.
-const RECORDS: [&str; 2] = [App::DATABASE, "index"];
+const RECORDS: [&str; 2] = [App::DATABASE, App::INDEX];
 const FILES: [&str; 2] = ["objects", "spool"];
 
 #[derive(Serialize, Deserialize)]
