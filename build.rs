@@ -14,8 +14,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Pictures for README.md live here; they are not part of the program.
-const NOT_EMBEDDED: &str = "readme";
+/// Pictures for README.md and the board for Grafana, which a verb prints: nothing that browsers fetch.
+const NOT_EMBEDDED: [&str; 2] = ["grafana", "readme"];
 
 /// More files than this are a mistake, such as a folder of photographs in the wrong place.
 const FILES_MAX: usize = 200;
@@ -47,7 +47,7 @@ fn collect(folder: &Path, sources: &mut BTreeMap<String, Vec<u8>>) {
     for entry in fs::read_dir(folder).expect("reading the folder of assets") {
         let path = entry.expect("reading the folder of assets").path();
         let name = path.file_name().expect("a named file").to_string_lossy().into_owned();
-        if name.starts_with('.') || name == NOT_EMBEDDED {
+        if name.starts_with('.') || NOT_EMBEDDED.contains(&&*name) {
             continue;
         }
         if path.is_dir() {

@@ -51,6 +51,11 @@ impl Error {
         Error::Invalid { field: Some(field), message: message.into() }
     }
 
+    /// For a cursor that names no place in its list.
+    pub fn no_such_page() -> Self {
+        Error::invalid_field("after", "This page cannot be continued. Start at the first page.")
+    }
+
     pub fn conflict(message: impl Into<String>) -> Self {
         Error::Conflict(message.into())
     }

@@ -19,10 +19,10 @@
 //!           extract              bytes to text and images, in a sandboxed child
 //!           backup               archives and repositories: bytes, hashes, encryption
 //!           tls                  certificates: shown, read, made, and fetched by ACME
-//!           host                 the machine: services, users, firewall, disk space, ports
+//!           host                 the machine: services, users, firewall, ports
 //!           s3                   how S3 is reached, for blobs and backup
 //!           release              what is published: signed, fetched, unpacked
-//! base      config error id hash size clock blocking version glibc
+//! base      config error id hash size space clock blocking log_tail version glibc
 //! ```
 //!
 //! An engine knows no noun of the domain and no other engine, but for `s3`, which is a client and no
@@ -43,6 +43,8 @@
 //!   without its bytes.
 //! - **HTTPS never stops the portal.** What is wrong with a certificate is told, and the best one
 //!   there is goes on being shown; `app::https` exchanges it while connections are open.
+//! - **The last of the disk is for making room.** When the reserve is touched nothing large begins;
+//!   when half of it is gone only verbs that say so ([`store::WriteTx::draw_on_reserve`]) are written.
 //! - **The index is derived.** It follows the change log, its cursor moves in the same commit as
 //!   its content, and it can be deleted at any time.
 //! - **Rights are read anew** for every request, and once more by `App::write_as` in the
@@ -104,6 +106,8 @@
 //! - **A setting** that is changed while the portal runs: a field of
 //!   [`domain::settings::Settings`] with a default, and its place on the settings page. One that
 //!   must be known before: a field of [`config::Config`] and its lines in the template.
+//! - **A figure for monitoring:** what happens, as a counter of the engine it happens in (`store::Figures`)
+//!   or in `app/metrics/http.rs`; what is, in `app/metrics/now.rs`. Then the board in `assets/grafana`.
 //! - **A step of the installation:** a `Step` in `cli/install`, with its undoing, and its line
 //!   in `plan::steps`; a test on a bare machine in `tests/it/installed.rs`.
 //! - **A field of a record:** add it with `#[serde(default)]`. **Any other change of records** that an
@@ -118,7 +122,9 @@ pub mod error;
 mod glibc;
 pub mod hash;
 pub mod id;
+pub mod log_tail;
 pub mod size;
+pub mod space;
 pub mod version;
 
 // engines

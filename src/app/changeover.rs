@@ -171,7 +171,7 @@ impl Changeover {
     pub fn prepare_return(&self, version: &str) -> Result<()> {
         let returning = self.folder.join(RETURNING);
         mirror(&self.earlier(version), &returning).context("copying the earlier records")?;
-        let store = Store::open(&returning, CACHE_BYTES, Clock::system())?;
+        let store = Store::open(&returning, CACHE_BYTES, Clock::system(), None)?;
         store.write_blocking(|tx| {
             tx.forget_lineage();
             Ok(())

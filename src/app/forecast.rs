@@ -9,8 +9,8 @@ use crate::{
     config::Backend,
     domain::{backups, versions},
     error::Result,
-    host::disk,
     size::Size,
+    space::{Room, space},
 };
 
 /// What was uploaded in so many days tells how it goes on.
@@ -26,14 +26,27 @@ impl App {
     /// When the disk will be full if uploads go on as in the last month.
     pub(super) async fn disk_forecast(&self) -> Result<Finding> {
         let about = "disk forecast";
+        let remedy = "Empty the trash, remove old backups (appliance backup prune), enlarge the disk, \
+                      or let files move to S3: [storage] in the configuration.";
+        match self.reserve.room()? {
+            Room::Critical => {
+                let message =
+                    "The disk is full: people can read, sign in and delete, and nothing else.";
+                return Ok(Finding::problem(about, message, remedy));
+            }
+            Room::Low => {
+                let message = "The disk is nearly full: uploads, backups and previews wait.";
+                return Ok(Finding::problem(about, message, remedy));
+            }
+            Room::Enough => {}
+        }
         let since = self.clock.now() - SignedDuration::from_hours(24 * DAYS_LOOKED_AT);
         let arrived_bytes = self.store.read(move |tx| versions::bytes_since(tx, since)).await?;
         if self.config.storage.backend == Backend::S3 {
             return Ok(Finding::fine(about, "Files go to S3, so the disk fills slowly."));
         }
-        let space = disk::space(&self.config.data)?;
-        let reserve_bytes = u64::from(self.config.uploads.reserve_mb) << 20;
-        let left_bytes = space.free_bytes.saturating_sub(reserve_bytes);
+        let space = space(&self.config.data)?;
+        let left_bytes = space.free_bytes.saturating_sub(self.reserve.bytes());
         let daily_bytes = arrived_bytes / DAYS_LOOKED_AT as u64;
         let Some(days) = left_bytes.checked_div(daily_bytes) else {
             return Ok(Finding::fine(about, "Little was uploaded in the last 30 days."));
@@ -43,7 +56,7 @@ impl App {
             days if days <= DAYS_WARNED => Finding::warning(
                 about,
                 format!("{pace}: if it goes on like that, the disk is full in {days} days."),
-                "Enlarge the disk, or let files move to S3: [storage] in the configuration.",
+                remedy,
             ),
             days if days <= DAYS_TOLD => {
                 Finding::fine(about, format!("{pace}; the disk lasts {days} days more."))

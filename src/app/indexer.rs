@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, mem, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
-use super::{App, extraction::TEXT, stops_within};
+use super::{App, extraction::TEXT, stops_within, storage::folder_bytes};
 use crate::{
     blocking::blocking,
     domain::{
@@ -29,6 +29,8 @@ const BATCH_BYTES: usize = 32 << 20;
 /// How often in a row the index may be replaced meanwhile.
 const CONFLICTS_MAX: u32 = 100;
 const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(5);
+/// Room is made by a person.
+const PAUSE_WITHOUT_ROOM: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     let mut commits = app.store.latest_change();
@@ -39,7 +41,11 @@ pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
             Ok(false) => {}
             Err(fault) => {
                 tracing::error!("the search index could not follow: {}", fault.chain());
-                stops_within(&mut stopped, PAUSE_AFTER_FAULT).await;
+                let pause = match fault {
+                    Error::Full(_) => PAUSE_WITHOUT_ROOM,
+                    _ => PAUSE_AFTER_FAULT,
+                };
+                stops_within(&mut stopped, pause).await;
                 continue;
             }
         }
@@ -280,10 +286,17 @@ impl App {
 
     /// Builds the search index anew beside the present one, which answers until the new one is
     /// complete. `progress` hears how many of how many documents are in it.
+    ///
+    /// # Errors
+    /// `Full` when the disk has no room for both.
     pub async fn reindex(self: &Arc<Self>, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<()> {
         // What changes meanwhile follows from the log, from here on.
         let latest = *self.store.latest_change().borrow();
         let total = self.store.read(|tx| tx.records::<Document>().count()).await?;
+        // Both are there until the new one is complete.
+        let folder = self.config.data.join(App::INDEX);
+        let bytes = blocking(move || folder_bytes(&folder)).await?;
+        self.require_room(&self.config.data, bytes).await?;
         let index = self.index.clone();
         let mut rebuild = blocking(move || index.rebuild(latest)).await?;
         let (mut after, mut done) = (None, 0);

@@ -20,6 +20,7 @@ mod indexer;
 mod keeper;
 mod library;
 mod logo;
+mod metrics;
 mod probes;
 mod progress;
 mod reading;
@@ -27,6 +28,7 @@ mod setup_link;
 mod shown_once;
 mod sign_in;
 mod storage;
+mod system;
 mod tasks;
 mod throttle;
 mod trash;
@@ -66,18 +68,23 @@ pub use self::{
     export::Exported,
     https::{CertificateSource, Doors, Face, Https, HttpsStanding, host_of, matches},
     library::{Facets, Find, Found, Page, Sort, Statistics, names_of, with_surroundings},
+    metrics::Metrics,
     progress::{Reporter, Step},
     reading::Reading,
     setup_link::{SetupForm, SetupLink},
     shown_once::ShownOnce,
     sign_in::{Credentials, Token},
-    storage::{FaultyFile, LongWork, ScrubReport, Storage, StorageCheck, StorageStanding},
+    storage::{
+        DataFiles, FaultyFile, LongWork, ScrubReport, Storage, StorageCheck, StorageStanding,
+    },
+    system::{JobCounts, LOG_LINES_MAX, System},
     trash::TrashPage,
     users::{FindUsers, UserDetails, UserSummary, UsersFound},
     work::Work,
 };
 use crate::{
     blobs::{Blobs, Folders, Limits},
+    blocking::blocking,
     clock::Clock,
     config::Config,
     domain::{
@@ -87,11 +94,13 @@ use crate::{
     },
     error::Result,
     extract::{self, Extractor},
+    log_tail::LogTail,
     search::{self, Index},
+    space::{self, Reserve},
     store::{Store, WriteTx},
 };
 pub use crate::{
-    blobs::{BreakerStatus, CheckStep, Outcome as CheckOutcome, Status as FilesStatus},
+    blobs::{BreakerStatus, CheckStep, Outcome as CheckOutcome, Ownership, Status as FilesStatus},
     extract::TEXT_BYTES_MAX,
     search::{Snippet, Source as SnippetSource},
     tls::acme::ALPN as ACME_ALPN,
@@ -112,6 +121,9 @@ pub struct App {
     pub setup_link: SetupLink,
     pub shown_once: ShownOnce,
     pub https: Https,
+    pub metrics: Metrics,
+    /// What is kept free on the disk of the data folder.
+    pub reserve: Reserve,
     pub started_at: Timestamp,
     /// A copy for where a transaction would be too much; see [`App::refresh_settings`].
     settings: ArcSwap<Settings>,
@@ -132,6 +144,7 @@ pub struct App {
     first_restores: backup::FirstRestores,
     /// Held by whoever takes the index one step further.
     indexing: Mutex<()>,
+    log: OnceLock<LogTail>,
     unknown_proxy: OnceLock<IpAddr>,
     /// Taken to read the settings anew: who reads last has read the latest.
     refreshing: Mutex<()>,
@@ -165,14 +178,17 @@ impl App {
         // A restore that was cut off while it swapped the folders.
         backup::finish_swap(data)?;
         let cache_bytes = config.store.cache_mb as usize * 1024 * 1024;
-        let store = Store::open(&data.join(App::DATABASE), cache_bytes, clock.clone())?;
+        let reserve = Reserve::of_disk(data, u64::from(config.storage.reserve_mb) << 20)?;
+        let database = data.join(App::DATABASE);
+        let store = Store::open(&database, cache_bytes, clock.clone(), Some(reserve.clone()))?;
         let settings = store.write_blocking(|tx| {
             records::convert(tx)?;
             settings::prepare(tx)
         })?;
-        let reserve_bytes = u64::from(config.uploads.reserve_mb) << 20;
-        let limits = Limits { reserve_bytes, ..Limits::default() };
-        let blobs = Blobs::at(Folders::below(data), &config.storage, limits, clock.clone())?;
+        let limits = Limits { reserve_bytes: reserve.bytes(), ..Limits::default() };
+        let owner = storage::owner(&store, &config.storage)?;
+        let folders = Folders::below(data);
+        let blobs = Blobs::at(folders, &config.storage, owner, limits, clock.clone())?;
         // The store has the data folder for this process alone, so nobody is uploading.
         let swept = blobs.sweep_incoming_blocking(Timestamp::MAX)?;
         if swept.files > 0 {
@@ -182,7 +198,9 @@ impl App {
                 "removed what interrupted uploads left behind"
             );
         }
-        let index = Index::open(&data.join(App::INDEX), search::Options::default())?;
+        let index =
+            search::Options { reserve: Some(reserve.clone()), ..search::Options::default() };
+        let index = Index::open(&data.join(App::INDEX), index)?;
         let limits = extract::Limits {
             memory_bytes: u64::from(config.worker.memory_mb) << 20,
             wall: Duration::from_secs(config.worker.seconds.into()),
@@ -195,12 +213,16 @@ impl App {
             None => Extractor::new(limits, children_max),
         };
         let (indexed, _) = watch::channel(index.cursor());
+        let metrics = Metrics::new(&store, &blobs);
         Ok(Arc::new(App {
             setup_link: SetupLink::new(clock.clone()),
             shown_once: ShownOnce::new(),
             https: Https::default(),
+            metrics,
+            reserve,
             started_at: clock.now(),
             throttle: throttle::Throttle::new(clock.clone()),
+            log: OnceLock::new(),
             unknown_proxy: OnceLock::new(),
             refreshing: Mutex::new(()),
             settings: ArcSwap::from_pointee(settings),
@@ -252,6 +274,17 @@ impl App {
         Ok(())
     }
 
+    /// Where the last lines of the log are, for those who look at them from within.
+    pub fn keep_log(&self, log: LogTail) {
+        // Given once, by who started the process.
+        let _given = self.log.set(log);
+    }
+
+    /// The last lines of the log; none in a process that keeps none.
+    pub fn log_tail(&self) -> LogTail {
+        self.log.get().cloned().unwrap_or_default()
+    }
+
     /// Remembers, for the log and for [`doctor`](App::doctor), that a proxy which the configuration
     /// does not know passes requests on.
     pub fn note_unknown_proxy(&self, address: IpAddr) {
@@ -291,6 +324,16 @@ impl App {
         let changed = self.write_as(actor, verb).await?;
         self.wait_for_index().await;
         Ok(changed)
+    }
+
+    /// Makes sure that so many bytes fit on the disk of a folder, and that as much stays free there
+    /// as on that of the data.
+    ///
+    /// # Errors
+    /// `Full`, with the numbers.
+    pub async fn require_room(&self, folder: &std::path::Path, bytes: u64) -> Result<()> {
+        let (folder, reserve_bytes) = (folder.to_owned(), self.reserve.bytes());
+        blocking(move || space::require(&folder, bytes, reserve_bytes)).await
     }
 
     /// Waits until the search index shows everything committed so far, for at most two seconds.

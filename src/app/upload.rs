@@ -17,7 +17,7 @@ impl App {
     /// Receives one file. When this returns, a power cut does not lose it.
     ///
     /// # Errors
-    /// `TooLarge` beyond the upload limit, `Busy` when the disk is full, `Invalid` for an empty
+    /// `TooLarge` beyond the upload limit, `Full` when the disk is full, `Invalid` for an empty
     /// file or one without a name and when nothing comes any more, and whatever the stream ends
     /// with.
     pub async fn receive(

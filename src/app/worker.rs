@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result},
     extract::ExtractError,
     id::Id,
+    space::Room,
 };
 
 /// How many jobs run at the same time beside those that read files.
@@ -25,6 +26,8 @@ const OTHERS_MAX: usize = 8;
 const GRACE: Duration = Duration::from_secs(3);
 /// How long a broken store is left alone before the next try.
 const PAUSE: Duration = Duration::from_secs(5);
+/// Room on a disk is made by a person.
+const FULL_DISK_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 /// A held clock moves without anybody being woken, and so can the system's.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -110,6 +113,10 @@ async fn take(app: &Arc<App>, running: &mut Running, may_have_lost_some: bool) -
     }
     for lane in Lane::ALL {
         let room = running.room(app, lane);
+        // Their texts and previews would not fit: they wait, and go on when there is room again.
+        if lane == Lane::Reading && app.reserve.room()? < Room::Enough {
+            continue;
+        }
         if room == 0 || !app.store.read(move |tx| jobs::is_due(tx, lane)).await? {
             continue;
         }
@@ -136,7 +143,8 @@ async fn execute(app: Arc<App>, job: Job) {
     let outcome = AssertUnwindSafe(tasks::run(&app, &job)).catch_unwind().await;
     let ending = match outcome {
         Ok(Ok(())) => Ending::Done,
-        // Nothing is wrong with the job: S3 is away, or the disk is full.
+        // Nothing is wrong with the job: the disk is full, or S3 is away.
+        Ok(Err(Error::Full(message))) => Ending::PutOff { message, delay: FULL_DISK_PAUSE },
         Ok(Err(Error::Busy { message, retry_after_s })) => {
             Ending::PutOff { message, delay: SignedDuration::from_secs(retry_after_s as i64) }
         }

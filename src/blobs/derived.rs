@@ -19,7 +19,7 @@ impl Blobs {
     /// earlier ones. Durable when it returns.
     ///
     /// # Errors
-    /// `Busy` when the disk is nearly full.
+    /// `Full` when the disk is nearly full.
     pub async fn put_derived(&self, hash: ContentHash, name: &str, bytes: Bytes) -> Result<()> {
         let name = FileName::derived(hash, name)?;
         let blobs = self.clone();

@@ -16,9 +16,6 @@ use tokio::runtime::Handle;
 pub(super) use crate::blocking::{blocking, joined};
 use crate::error::{Error, Result};
 
-/// A full disk is made free by a person, so there is no hurry to try again.
-const DISK_FULL_RETRY_AFTER_S: u64 = 600;
-
 /// Says that the disk is full when it is; anything else is a fault while `doing`.
 pub(super) fn write_failed(error: io::Error, doing: impl FnOnce() -> String) -> Error {
     match error.kind() {
@@ -28,12 +25,11 @@ pub(super) fn write_failed(error: io::Error, doing: impl FnOnce() -> String) -> 
 }
 
 pub(super) fn disk_full() -> Error {
-    Error::Busy {
-        message: "The server's disk is full, so this file was not saved. \
-                  Ask your administrator to make room, then try again."
+    Error::Full(
+        "The server's disk is full, so this file was not saved. \
+         Ask your administrator to make room, then try again."
             .to_owned(),
-        retry_after_s: DISK_FULL_RETRY_AFTER_S,
-    }
+    )
 }
 
 /// Makes a folder and the folders above it that are missing; one that is there becomes private.

@@ -58,7 +58,7 @@ impl Blobs {
     /// there must be room for it, which is then kept a step ahead of what has come.
     ///
     /// # Errors
-    /// `TooLarge` when more than the limit is announced; `Busy` when the disk is nearly full; `Full`
+    /// `TooLarge` when more than the limit is announced; `Full` when the disk is nearly full, or
     /// when S3 is away and too much waits for it.
     pub async fn begin(&self, limit_bytes: u64, declared_bytes: Option<u64>) -> Result<Incoming> {
         let declared_bytes = declared_bytes.unwrap_or(0);
@@ -91,7 +91,7 @@ impl Incoming {
     /// Takes the next bytes, of any number. Waits when the disk is slower than the sender.
     ///
     /// # Errors
-    /// `TooLarge` beyond the limit, `Busy` when the disk is full. The upload has failed then.
+    /// `TooLarge` beyond the limit, `Full` when the disk is full. The upload has failed then.
     pub async fn write(&mut self, chunk: &[u8]) -> Result<()> {
         if mem::replace(&mut self.torn, true) {
             return Err(torn());
@@ -133,7 +133,7 @@ impl Incoming {
     /// Makes the upload a blob. When this returns, a power cut does not lose it.
     ///
     /// # Errors
-    /// `Busy` when the disk is full; nothing is left behind then.
+    /// `Full` when the disk is full; nothing is left behind then.
     pub async fn finish(self) -> Result<Spooled> {
         let Incoming { blobs, size_bytes, filling, mut sink, file, torn: is_torn, .. } = self;
         if is_torn {

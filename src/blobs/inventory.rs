@@ -11,7 +11,7 @@ use super::{
     cache::Cache,
     disk::{self, FoundFile},
     layout::FileName,
-    remote::Remote,
+    remote::{Ownership, Remote},
 };
 use crate::{error::Result, hash::ContentHash};
 
@@ -59,11 +59,26 @@ impl Blobs {
         self.list_with(self.shared.remote.clone(), after)
     }
 
+    /// Those of [`list`](Self::list) that this portal may remove: without what is in a bucket of
+    /// another one.
+    ///
+    /// # Errors
+    /// `Busy` while S3 is away.
+    pub async fn list_own(
+        &self,
+    ) -> Result<impl Stream<Item = Result<Listed>> + Send + 'static + use<>> {
+        let remote = match &self.shared.remote {
+            Some(remote) if remote.look_at_owner().await? == Ownership::Ours => Some(remote),
+            _ => None,
+        };
+        Ok(self.list_with(remote.cloned(), None))
+    }
+
     fn list_with(
         &self,
         remote: Option<Arc<Remote>>,
         after: Option<ContentHash>,
-    ) -> impl Stream<Item = Result<Listed>> + Send + 'static {
+    ) -> impl Stream<Item = Result<Listed>> + Send + 'static + use<> {
         let first_byte = after.map_or(0, |hash| hash.0[0]);
         let listing = Listing {
             blobs: self.clone(),
@@ -121,7 +136,7 @@ impl Blobs {
     }
 
     /// Aborts uploads to S3 in parts that nobody will complete: those noted here whose file is gone,
-    /// and those that S3 knows and that were begun before the cutoff. Returns how many of the latter.
+    /// and, in a bucket of ours, those that S3 knows and that were begun before the cutoff. Returns how many of the latter.
     ///
     /// # Errors
     /// `Busy` while S3 is away.
@@ -134,7 +149,10 @@ impl Blobs {
                 remote.abort_noted(hash).await?;
             }
         }
-        remote.abort_abandoned(cutoff).await
+        match remote.is_ours().await? {
+            true => remote.abort_abandoned(cutoff).await,
+            false => Ok(0),
+        }
     }
 
     /// Removes unfinished files that nobody has written to since the cutoff. At the start, before

@@ -13,7 +13,8 @@ use anyhow::{Context, anyhow};
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 
 use super::{
-    Backend, Blobs, Listed, Tally, digest::hash_file, disk, layout::FileName, remote::Remote,
+    Backend, Blobs, Listed, Missing, Tally, Verdict, digest::hash_file, disk, layout::FileName,
+    remote::Remote, verify::judge,
 };
 use crate::{
     error::{Error, Result},
@@ -53,7 +54,8 @@ impl Blobs {
     /// home by its own job.
     ///
     /// # Errors
-    /// `Invalid` when no S3 is configured; `Busy` while it is away: do the same step again later.
+    /// `Invalid` when no S3 is configured; `Busy` while it is away and `Full` when the
+    /// disk is: do the same step again later.
     pub async fn migrate(
         &self,
         to: Backend,
@@ -85,9 +87,7 @@ impl Blobs {
             match copied {
                 Ok(true) => migrated.copied.count(bytes),
                 Ok(false) => migrated.known.count(bytes),
-                Err(Error::Busy { message, retry_after_s }) => {
-                    return Err(Error::Busy { message, retry_after_s });
-                }
+                Err(fault @ (Error::Busy { .. } | Error::Full(_))) => return Err(fault),
                 Err(fault) => migrated.failed.push((blob.hash, fault.chain())),
             }
         }
@@ -95,13 +95,15 @@ impl Blobs {
     }
 
     /// Removes up to `limit` old copies: those outside the home that new files go to. A copy goes only
-    /// after its new one was found to be right: on the disk by its hash, on S3 by its size (S3 itself
-    /// has compared the hash when it came).
+    /// after its new one was read and has the right hash.
     ///
     /// # Errors
-    /// As [`Blobs::migrate`].
+    /// As [`Blobs::migrate`], and `Conflict` when the old copies are in a bucket of another portal.
     pub async fn clear_old(&self, after: Option<ContentHash>, limit: usize) -> Result<Cleared> {
         let remote = self.required_remote()?;
+        if self.shared.backend == Backend::Disk {
+            remote.must_be_ours().await?;
+        }
         let page = self.page(after, limit).await?;
         let (last, count, began) = (next(&page, limit), page.len() as u64, Instant::now());
         let mut cleared = Cleared::default();
@@ -119,9 +121,7 @@ impl Blobs {
             };
             match outcome {
                 Ok(()) => cleared.removed.count(old_bytes),
-                Err(Error::Busy { message, retry_after_s }) => {
-                    return Err(Error::Busy { message, retry_after_s });
-                }
+                Err(fault @ (Error::Busy { .. } | Error::Full(_))) => return Err(fault),
                 Err(fault) => cleared.kept.push((blob.hash, fault.chain())),
             }
             if began.elapsed() >= STEP_LASTS {
@@ -131,7 +131,7 @@ impl Blobs {
         Ok(cleared)
     }
 
-    fn required_remote(&self) -> Result<Arc<Remote>> {
+    pub(super) fn required_remote(&self) -> Result<Arc<Remote>> {
         self.shared.remote.clone().ok_or_else(|| {
             Error::invalid("No S3 is configured. Name its bucket with storage.s3.bucket.")
         })
@@ -164,7 +164,12 @@ impl Blobs {
             return Ok(false);
         }
         let _traffic = self.traffic(hash).await;
-        let (file, _) = self.fetch(hash).await?;
+        let (file, _) = match self.fetch(hash).await {
+            Ok(fetched) => fetched,
+            // Removed since it was listed.
+            Err(Error::Internal(fault)) if fault.is::<Missing>() => return Ok(false),
+            Err(fault) => return Err(fault),
+        };
         let path = self.shared.objects.path(&FileName::source(hash));
         let lock = self.lock(hash).await;
         disk::blocking(move || {
@@ -181,9 +186,14 @@ impl Blobs {
     async fn clear_on_disk(&self, remote: &Arc<Remote>, blob: &Listed) -> Result<()> {
         let hash = blob.hash;
         let _traffic = self.traffic(hash).await;
-        let on_s3 = remote.head(hash).await?.map(|object| object.size_bytes);
-        if on_s3 != blob.stored_bytes {
-            return Err(Error::Internal(anyhow!("its copy on S3 has {on_s3:?} bytes")));
+        // All of it is read: S3 may never have compared the hash, or lost a bit since.
+        match remote.get(hash, None).await? {
+            None => return Err(Error::Internal(anyhow!("it has no copy on S3"))),
+            Some(opened) => {
+                if let Verdict::Damaged { found, .. } = judge(hash, opened).await? {
+                    return Err(Error::Internal(anyhow!("its copy on S3 has the hash {found}")));
+                }
+            }
         }
         let path = self.shared.objects.path(&FileName::source(hash));
         let lock = self.lock(hash).await;

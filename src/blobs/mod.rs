@@ -15,6 +15,7 @@
 //! objects/incoming/<uuid>           a copy in the making, when the two are on different disks
 //! cache/<hash>                      a copy of a source that was read from S3
 //! s3://bucket/<prefix>/<2 hex>/<hash>
+//! s3://bucket/<prefix>/appliance-owner   the portal that may remove files there
 //! ```
 //!
 //! # When S3 is out of order
@@ -40,6 +41,11 @@
 //! So an upload that finished before the removal either renewed the time, and the blob stays; or
 //! is older than the cutoff, and its record was visible to the look. One that finishes after the
 //! removal finds nothing and keeps its own bytes.
+//!
+//! # Several portals and one bucket
+//!
+//! A bucket says whose it is ([`remote`]'s `owner`), and only the owner removes from it. To every
+//! other portal each object is somebody's: it adds its own and leaves the rest.
 //!
 //! # What is deliberately absent
 //!
@@ -79,6 +85,7 @@ use std::{
 
 use anyhow::Context;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
+use uuid::Uuid;
 
 use self::{cache::Cache, layout::Spool, objects::Objects, remote::Remote, room::Room};
 pub use self::{
@@ -87,7 +94,7 @@ pub use self::{
     inventory::{Listed, Swept, Tally, Usage},
     migrating::{Cleared, Migrated},
     opening::{Opened, Source},
-    remote::{BreakerStatus, CheckStep, LastError, Outcome},
+    remote::{BreakerStatus, CheckStep, LastError, Outcome, Ownership, S3Requests},
     removal::Removal,
     scrubbing::{Health, Place, Scrubbed},
     status::{RemoteStatus, Status},
@@ -166,7 +173,8 @@ struct Shared {
 
 impl Blobs {
     /// Opens the folders, making what is missing (files 0600, folders 0700). Blocks shortly. S3 is
-    /// not asked for anything, so it may be away.
+    /// not asked for anything, so it may be away. `owner` is what this portal is called where several
+    /// may come to the same bucket: only the owner of what is there removes anything.
     ///
     /// Follow with [`Blobs::sweep_incoming`] up to now, before the first upload: whatever lies
     /// there then was left by a process that is gone.
@@ -176,6 +184,7 @@ impl Blobs {
     pub fn at(
         folders: Folders,
         config: &StorageConfig,
+        owner: Uuid,
         limits: Limits,
         clock: Clock,
     ) -> Result<Self> {
@@ -185,6 +194,7 @@ impl Blobs {
         let remote = match config.s3.is_configured() {
             true => Some(Remote::open(
                 config,
+                owner,
                 opened.uploads(),
                 clock.clone(),
                 limits.outage_pause_max,

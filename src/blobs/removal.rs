@@ -22,7 +22,7 @@ pub enum Removal {
 
 impl Blobs {
     /// Removes a blob that nothing refers to, if it has not arrived since the cutoff, with all that
-    /// was derived from it. May be repeated. See the rules at the head of this module for where the
+    /// was derived from it. A copy in a bucket of another portal stays. May be repeated. See the rules at the head of this module for where the
     /// cutoff comes from; `Timestamp::MAX` removes in any case.
     ///
     /// A removal is not synced: after a power cut it may have to be done again.
@@ -54,7 +54,7 @@ impl Blobs {
         // from now on has a file of its own, which cannot travel before this is over.
         if let Some(remote) = &self.shared.remote {
             remote.abort_noted(hash).await?;
-            if is_on_s3 {
+            if is_on_s3 && remote.is_ours().await? {
                 remote.delete(hash).await?;
             }
         }

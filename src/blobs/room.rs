@@ -1,5 +1,5 @@
 //! Whether there is room for an upload: what is free, less what other uploads were promised, less
-//! a reserve that the database keeps for itself. Room is promised a step ahead of what has come, so
+//! a [reserve](crate::space). Room is promised a step ahead of what has come, so
 //! that uploads which announce much and bring nothing do not keep the disk from everybody else.
 
 use std::{
@@ -10,10 +10,8 @@ use std::{
     },
 };
 
-use anyhow::Context;
-
 use super::disk;
-use crate::error::Result;
+use crate::{error::Result, space::space};
 
 /// A pebibyte: more than any disk has free.
 const PROMISE_BYTES_MAX: u64 = 1 << 50;
@@ -35,7 +33,7 @@ impl Room {
     /// dropped.
     ///
     /// # Errors
-    /// `Busy` when the disk would be full with all of them.
+    /// `Full` when the disk would be full with all of them.
     pub fn promise(self: &Arc<Self>, bytes: u64) -> Result<Promise> {
         // A limit, so that absurd sizes cannot wrap the sum around.
         let bytes = bytes.min(PROMISE_BYTES_MAX);
@@ -46,14 +44,14 @@ impl Room {
     }
 
     fn check(&self, further_bytes: u64) -> Result<()> {
-        let free_bytes = free_bytes(&self.folder)?;
+        let free_bytes = space(&self.folder)?.free_bytes;
         let wanted_bytes = self
             .promised_bytes
             .load(Ordering::SeqCst)
             .saturating_add(further_bytes)
             .saturating_add(self.reserve_bytes);
         if free_bytes < wanted_bytes {
-            tracing::warn!(
+            tracing::debug!(
                 free_bytes,
                 reserve_bytes = self.reserve_bytes,
                 folder = %self.folder.display(),
@@ -63,13 +61,6 @@ impl Room {
         }
         Ok(())
     }
-}
-
-/// Free bytes for a process without privileges on the file system of this folder.
-fn free_bytes(folder: &PathBuf) -> Result<u64> {
-    let space = rustix::fs::statvfs(folder)
-        .with_context(|| format!("reading the free space of {}", folder.display()))?;
-    Ok(space.f_bavail.saturating_mul(space.f_frsize))
 }
 
 /// Room kept for one upload. What is written no longer counts: the disk counts it.

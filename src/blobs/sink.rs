@@ -52,7 +52,7 @@ impl Sink {
     /// Waits for the batch before, begins with this one, and gives an empty buffer in exchange.
     ///
     /// # Errors
-    /// Those of the batch before: `Busy` when the disk is full.
+    /// Those of the batch before: `Full` when the disk is full.
     pub async fn pass(&mut self, batch: Vec<u8>) -> Result<Vec<u8>> {
         self.wait_for_batch().await?;
         if self.unflushed_bytes >= FLUSH_BYTES {

@@ -8,7 +8,10 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::{Backend, Blobs, BreakerStatus, CacheStatus, CheckStep, Tally, remote::Remote};
+use super::{
+    Backend, Blobs, BreakerStatus, CacheStatus, CheckStep, Ownership, S3Requests, Tally,
+    remote::{self, Remote},
+};
 use crate::{
     error::{Error, Result},
     size::Size,
@@ -36,6 +39,7 @@ pub struct RemoteStatus {
     pub name: String,
     pub reads: BreakerStatus,
     pub writes: BreakerStatus,
+    pub ownership: Ownership,
 }
 
 /// The spool as it was counted.
@@ -45,6 +49,11 @@ pub(super) struct Waiting {
 }
 
 impl Status {
+    /// Whether the files in the bucket are not this portal's to remove.
+    pub fn is_of_others(&self) -> bool {
+        self.remote.as_ref().is_some_and(|remote| remote.ownership == Ownership::Others)
+    }
+
     /// A sentence when something does not work, for the operator.
     pub fn degraded(&self) -> Option<String> {
         let remote = self.remote.as_ref()?;
@@ -77,6 +86,14 @@ fn is_away(remote: &Remote) -> bool {
 }
 
 impl Blobs {
+    /// Makes this portal the owner of what is in the bucket, whoever was it before.
+    ///
+    /// # Errors
+    /// `Invalid` when no S3 is configured; `Busy` while it is away.
+    pub async fn claim(&self) -> Result<()> {
+        self.required_remote()?.claim().await
+    }
+
     /// Whether something does not work. Costs nothing: no file is counted.
     pub fn is_degraded(&self) -> bool {
         self.shared.remote.as_ref().is_some_and(|remote| is_away(remote))
@@ -95,9 +112,18 @@ impl Blobs {
                 name: remote.name(),
                 reads: remote.reads(),
                 writes: remote.writes(),
+                ownership: remote.ownership(),
             }),
             cache: shared.cache.as_ref().map(|cache| cache.status()),
         })
+    }
+
+    /// How many requests to S3 there were, and how they ended; zeros without S3.
+    pub fn s3_requests(&self) -> S3Requests {
+        match &self.shared.remote {
+            Some(remote) => remote.requests(),
+            None => remote::requests(),
+        }
     }
 
     /// Tries everything that is needed of S3, and names what does not work. Empty when no S3 is

@@ -29,8 +29,8 @@ pub struct Doors {
 }
 
 impl Doors {
-    /// Takes over what was handed to this process, else binds what the configuration says. Of a
-    /// socket that was handed over, its name or its port tells whether it is for HTTPS.
+    /// Takes over what was handed to this process, and binds what the configuration says where nothing
+    /// was. Of a socket that was handed over, its name or its port tells whether it is for HTTPS.
     pub fn open(config: &Config) -> Result<Self, Failure> {
         let handed = inherited().map_err(|fault| {
             Failure::from(fault.context("taking over the sockets of the service manager"))
@@ -50,6 +50,17 @@ impl Doors {
             doors.http.push(bind(config.listen, "--listen")?);
             if let Some(address) = config.listen_https {
                 doors.https.push(bind(address, "--listen-https")?);
+            }
+        } else if let (Some(address), []) = (config.listen_https, doors.https.as_slice()) {
+            // The portal itself must not fail by it: it is reached by what was handed over.
+            match bind(address, "--listen-https") {
+                Ok(listener) => doors.https.push(listener),
+                Err(failure) => tracing::error!(
+                    "listen_https is {address}, none of the sockets that the service manager handed \
+                     over is for it, and the portal cannot open it itself: {} Add \
+                     ListenStream={address} to the socket unit (systemctl edit appliance.socket).",
+                    failure.sentence()
+                ),
             }
         }
         Ok(doors)

@@ -1,8 +1,8 @@
-//! Sets what belongs to HTTPS while the portal runs, and shows how it stands.
+//! `appliance https`: how HTTPS stands; and what of it is set while the portal runs.
 
 use std::time::{Duration, Instant};
 
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 
 use super::{
     Exit, Failure, Shell,
@@ -18,6 +18,36 @@ use crate::{
 /// A certificate is there within seconds, or it is not for a reason that takes longer.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 pub const PAUSE: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Fetch what is missing or failed now, instead of at the next attempt: after a change of the
+    /// DNS, a firewall or a proxy
+    #[arg(long)]
+    fetch: bool,
+    /// Do not wait until the certificates are there
+    #[arg(long, requires = "fetch")]
+    no_wait: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Exit code 3 when a certificate could not be fetched.
+pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
+    let standing = match arguments.fetch {
+        true => wait(shell, ask(shell, Request::FetchCertificates)?, !arguments.no_wait)?,
+        false => ask(shell, Request::Https)?,
+    };
+    match arguments.json {
+        true => {
+            let json = serde_json::to_value(&standing).map_err(|fault| anyhow::anyhow!(fault))?;
+            output::print_json(&json)?;
+        }
+        false => output::print(&shown(&standing))?,
+    }
+    Ok(exit(&standing))
+}
 
 /// What can be set without a restart. It is kept with the data, and wins over the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -53,15 +83,24 @@ impl Live {
 }
 
 pub fn set(shell: &Shell, change: HttpsChange, waits: bool) -> Result<Exit, Failure> {
-    let mut standing = ask(shell, Request::SetHttps(change))?;
-    let began = Instant::now();
+    let standing = wait(shell, ask(shell, Request::SetHttps(change))?, waits)?;
+    output::print(&shown(&standing))?;
+    Ok(exit(&standing))
+}
+
+/// Until the certificates are there, or it is clear why not.
+fn wait(shell: &Shell, standing: HttpsStanding, waits: bool) -> Result<HttpsStanding, Failure> {
+    let (mut standing, began) = (standing, Instant::now());
     while waits && is_under_way(&standing) && began.elapsed() < PATIENCE {
         std::thread::sleep(PAUSE);
         standing = ask(shell, Request::Https)?;
     }
-    output::print(&shown(&standing))?;
+    Ok(standing)
+}
+
+fn exit(standing: &HttpsStanding) -> Exit {
     let has_fault = standing.certificates.iter().any(|one| one.fault.is_some());
-    Ok(if has_fault { Exit::Partly } else { Exit::Done })
+    if has_fault { Exit::Partly } else { Exit::Done }
 }
 
 fn ask(shell: &Shell, request: Request) -> Result<HttpsStanding, Failure> {
@@ -72,9 +111,7 @@ fn ask(shell: &Shell, request: Request) -> Result<HttpsStanding, Failure> {
 }
 
 pub fn is_under_way(standing: &HttpsStanding) -> bool {
-    let mut all = standing.certificates.iter();
-    standing.source == CertificateSource::Acme
-        && all.any(|one| one.valid_until.is_none() && one.fault.is_none())
+    standing.certificates.iter().any(|one| one.is_under_way)
 }
 
 fn shown(standing: &HttpsStanding) -> String {
@@ -106,7 +143,7 @@ fn shown(standing: &HttpsStanding) -> String {
 
 /// What a person wants to know of one certificate.
 pub fn of_one(standing: &Standing) -> String {
-    let Standing { domain, issuer, valid_until, next_attempt_at, fault } = standing;
+    let Standing { domain, issuer, valid_until, next_attempt_at, fault, .. } = standing;
     let mut text = match (issuer, valid_until) {
         (Some(issuer), Some(until)) => {
             format!("{domain}: a certificate of {issuer}, until {}\n", minute(*until))
@@ -117,7 +154,10 @@ pub fn of_one(standing: &Standing) -> String {
     if let Some(fault) = fault {
         text.push_str(&format!("  {}\n  → {}\n", fault.message, fault.remedy));
         if let Some(next) = next_attempt_at {
-            text.push_str(&format!("  The next attempt is made at {}.\n", minute(*next)));
+            let next = minute(*next);
+            text.push_str(&format!(
+                "  The next attempt is made at {next}; at once: appliance https --fetch\n"
+            ));
         }
     }
     text

@@ -50,6 +50,13 @@ impl Opening {
         flags
     }
 
+    pub fn reads_standard_input(&self) -> bool {
+        [&self.identity_file, &self.passphrase_file]
+            .into_iter()
+            .flatten()
+            .any(|path| path == Path::new("-"))
+    }
+
     pub fn key(&self) -> Result<Key, Failure> {
         match (&self.passphrase_file, &self.identity_file) {
             (Some(path), _) => Ok(Key::Passphrase(passphrase(path)?)),

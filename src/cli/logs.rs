@@ -118,11 +118,11 @@ fn perhaps_hidden() -> &'static str {
 
 /// `2h` as journalctl understands it; everything else it understands by itself.
 fn journal_time(text: &str) -> String {
-    let (number, unit) = text.split_at(text.len().saturating_sub(1).min(text.len()));
-    let is_ago = !number.is_empty()
-        && number.bytes().all(|byte| byte.is_ascii_digit())
-        && matches!(unit, "s" | "m" | "h" | "d" | "w");
     // For systemd, "m" alone is a minute too.
+    let number = text.strip_suffix(['s', 'm', 'h', 'd', 'w']);
+    let is_ago = number.is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    });
     if is_ago { format!("-{text}") } else { text.into() }
 }
 
@@ -236,6 +236,7 @@ mod tests {
         assert_eq!(journal_time("yesterday"), "yesterday");
         assert_eq!(journal_time("10:00"), "10:00");
         assert_eq!(journal_time("d"), "d");
+        assert_eq!(journal_time("2ч"), "2ч");
         assert_eq!(journal_time(""), "");
     }
 }

@@ -12,11 +12,13 @@ mod backup;
 mod check;
 mod completions;
 mod config;
+mod confirm;
 mod doctor;
 mod doors;
 mod export;
 mod failure;
 mod findings;
+mod grafana;
 mod https;
 mod install;
 mod keys;
@@ -36,6 +38,7 @@ mod status;
 mod storage;
 mod update;
 mod user;
+mod variables;
 mod version;
 mod visits;
 mod watchdog;
@@ -131,12 +134,16 @@ enum Verb {
     Doctor(doctor::Arguments),
     /// Show or check the configuration; set the domain while the portal runs
     Config(config::Arguments),
+    /// Show how HTTPS stands; fetch certificates now
+    Https(https::Arguments),
     #[command(hide = true)]
     Changeover(update::PartArguments),
     /// For whoever publishes the program: keys, signatures, and their check
     Release(release::Arguments),
     /// Show the version
     Version(version::Arguments),
+    /// Print a board for Grafana, for what /metrics tells
+    Grafana,
     /// Print completions for a shell
     Completions(completions::Arguments),
     /// Print the manual page, or write those of all verbs into a folder
@@ -178,8 +185,10 @@ pub fn run(command_line: &CommandLine) -> Result<Exit, Failure> {
         Verb::Check(arguments) => check::run(&common.shell()?, arguments),
         Verb::Doctor(arguments) => doctor::run(common, arguments),
         Verb::Config(arguments) => config::run(common, arguments),
+        Verb::Https(arguments) => https::run(&common.shell()?, arguments),
         Verb::Release(arguments) => release::run(arguments),
         Verb::Version(arguments) => version::run(arguments),
+        Verb::Grafana => grafana::run(),
         Verb::Completions(arguments) => completions::run(arguments),
         Verb::Man(arguments) => manual::run(arguments),
     }
@@ -206,7 +215,9 @@ impl Common {
 
     /// Reads the configuration; `flags` are those of the verb itself.
     fn load(&self, flags: Flags) -> Result<Loaded, Failure> {
-        crate::config::load(&self.sources(flags)).map_err(Failure::from)
+        let loaded = crate::config::load(&self.sources(flags))?;
+        variables::adopt(&loaded.config.data)?;
+        Ok(loaded)
     }
 
     fn sources(&self, mut flags: Flags) -> Sources {

@@ -12,7 +12,11 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{
-    Common, Exit, Failure, Shell, ask::runtime, doors::Doors, logging, output, status, watchdog,
+    Common, Exit, Failure, Shell,
+    ask::runtime,
+    doors::Doors,
+    logging, output, status,
+    watchdog::{self, Between},
 };
 use crate::{
     app::{App, Changeover, Demo, Trial},
@@ -22,9 +26,12 @@ use crate::{
     control::{self, Running, setup_url},
     error::Error,
     host::{limits, owner, processes::OWN_PROGRAM, service},
+    log_tail::LogTail,
     web,
 };
 
+/// Descriptors for everything that is no connection.
+const FILES_KEPT: u64 = 512;
 /// For what still holds on to the data after everything was stopped.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -51,22 +58,42 @@ impl Arguments {
     }
 }
 
-pub fn run(config: Config, common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
-    logging::start_for_server(&config.log, common.verbose);
+pub fn run(mut config: Config, common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
+    let log = logging::start_for_server(&config.log, common.verbose);
     limits::raise_open_files();
+    fit_connections(&mut config);
     let runtime = runtime()?;
-    let exit = runtime.block_on(serve(config, arguments.demo));
+    let exit = runtime.block_on(serve(config, log, arguments.demo));
     tracing::info!("the portal has stopped");
     exit
 }
 
-async fn serve(config: Config, mut demo: bool) -> Result<Exit, Failure> {
+/// Each connection takes a descriptor, and files, the index and S3 need some as well: so many people
+/// are refused in words, instead of by a system that has none left.
+fn fit_connections(config: &mut Config) {
+    let Some(open_files) = limits::open_files() else { return };
+    let fitting = open_files.saturating_sub(FILES_KEPT).max(open_files / 2);
+    let fitting = u32::try_from(fitting).unwrap_or(u32::MAX);
+    if config.limits.connections > fitting {
+        tracing::warn!(
+            open_files,
+            connections = fitting,
+            "fewer connections than limits.connections are taken: the system allows too few open files"
+        );
+        config.limits.connections = fitting;
+    }
+}
+
+async fn serve(config: Config, log: LogTail, mut demo: bool) -> Result<Exit, Failure> {
     // From here on a signal is noted; one that comes early must not kill us half-way.
     let mut signals = Signals::listen()?;
     let doors = Doors::open(&config)?;
     owner::become_owner_of(&config.data)?;
     // Once more when a backup has taken the portal's place.
-    while serve_once(&config, &doors, &mut signals, demo).await? == Ended::ToBeginAgain {
+    let mut between = None;
+    while serve_once(&config, &log, &doors, &mut signals, demo, &mut between).await?
+        == Ended::ToBeginAgain
+    {
         demo = false;
     }
     Ok(Exit::Done)
@@ -79,14 +106,18 @@ enum Ended {
     ToBeginAgain,
 }
 
+/// Until somebody wants the portal to end. `between` lasts from its end to when the next one answers.
 async fn serve_once(
     config: &Config,
+    log: &LogTail,
     doors: &Doors,
     signals: &mut Signals,
     demo: bool,
+    between: &mut Option<Between>,
 ) -> Result<Ended, Failure> {
     let trial = trial(config).await?;
     let app = open(config.clone()).await?;
+    app.keep_log(log.clone());
     if trial.is_some() {
         app.hold_requests();
     }
@@ -106,6 +137,7 @@ async fn serve_once(
     announce(&app, &running, sample).await?;
     service::ready(&watchdog::sentence(&app, &running.url).await);
     let watchdog = tokio::spawn(watchdog::run(app.clone(), running.url.clone()));
+    *between = None;
 
     let mut restart = app.watch_restart();
     let ended = tokio::select! {
@@ -116,35 +148,53 @@ async fn serve_once(
         _ = restart.wait_for(|wanted| *wanted) => Ok(Ended::ToBeginAgain),
         ended = &mut server => Err(ended),
     };
-    if matches!(ended, Ok(Ended::ForGood)) {
-        service::stopping();
+    if matches!(ended, Ok(Ended::ToBeginAgain)) {
+        *between = Some(Between::begin());
     }
     watchdog.abort();
     let stopping = async {
         // It ends by being aborted, and lets go of the data.
         let _aborted = watchdog.await;
-        web.stop().await;
-        control.stop().await;
+        tokio::join!(web.stop(), control.stop());
         background.stop().await;
     };
-    tokio::select! {
-        () = stopping => {}
-        name = signals.next() => {
-            eprintln!("{name}: ending at once");
-            std::process::exit(Exit::Failed as i32);
-        }
-    }
-    match ended {
-        Ok(Ended::ToBeginAgain) => {
-            drop((restart, server, web));
-            close(app).await?;
-            Ok(Ended::ToBeginAgain)
-        }
-        Ok(Ended::ForGood) => Ok(Ended::ForGood),
+    let ended = match ended {
+        Ok(ended) => finish(stopping, signals, ended).await,
         Err(ended) => {
+            finish(stopping, signals, Ended::ForGood).await;
             let fault = ended.map_err(anyhow::Error::from).and_then(|end| Ok(end?));
             let chain = fault.err().unwrap_or_else(|| anyhow!("it stopped by itself"));
-            Err(chain.context("the web server has ended").into())
+            return Err(chain.context("the web server has ended").into());
+        }
+    };
+    if ended == Ended::ToBeginAgain {
+        drop((restart, server, web));
+        close(app).await?;
+    }
+    Ok(ended)
+}
+
+/// Lets the portal stop. The first signal, if none has come yet, makes it stay so; the next one ends
+/// the process.
+async fn finish(stopping: impl Future<Output = ()>, signals: &mut Signals, ended: Ended) -> Ended {
+    let mut ended = ended;
+    tokio::pin!(stopping);
+    loop {
+        if ended == Ended::ForGood {
+            service::stopping();
+        }
+        tokio::select! {
+            () = &mut stopping => return ended,
+            name = signals.next() => match ended {
+                Ended::ToBeginAgain => {
+                    tracing::info!("{name}: the portal does not begin again");
+                    ended = Ended::ForGood;
+                }
+                Ended::ForGood => {
+                    eprintln!("{name}: ending at once");
+                    std::process::exit(Exit::Failed as i32);
+                }
+            },
         }
     }
 }

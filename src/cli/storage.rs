@@ -5,6 +5,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::{
     Exit, Failure, Shell,
     ask::unexpected,
+    confirm,
     output::{self, Color, colored, counted},
 };
 use crate::{
@@ -29,6 +30,12 @@ pub struct Arguments {
 enum Verb {
     /// Try everything that is needed of S3, and name what is missing
     Check,
+    /// Make this portal the owner of the files in its bucket, if no other portal uses them
+    Claim {
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
     /// Copy all files to S3 or to the disk while the portal runs; again goes on where it was
     Migrate {
         /// Where to
@@ -66,6 +73,7 @@ pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
     let is_json = arguments.json;
     match arguments.verb {
         Verb::Check => check(shell, is_json),
+        Verb::Claim { yes } => claim(shell, yes, is_json),
         Verb::Migrate { to, remove_old } => migrate(shell, to.into(), remove_old, is_json),
         Verb::Scrub { share } => scrub(shell, share, is_json),
     }
@@ -117,6 +125,26 @@ fn push_step(text: &mut String, step: &CheckStep) {
         Outcome::Missing(advice) => text.push_str(&format!("        → {advice}\n")),
         Outcome::Works | Outcome::Skipped => {}
     }
+}
+
+fn claim(shell: &Shell, is_sure: bool, is_json: bool) -> Result<Exit, Failure> {
+    if !is_sure {
+        confirm::typed(
+            "claim",
+            "This portal then removes from its bucket what it does not know. No other portal may use \
+             the same bucket and prefix.",
+            "Nothing was changed.",
+        )?;
+    }
+    let place = match shell.ask(Request::ClaimStorage)? {
+        Reply::ClaimedStorage(place) => place,
+        other => return Err(unexpected(&other)),
+    };
+    match is_json {
+        true => output::print_json(&serde_json::json!({ "claimed": place }))?,
+        false => output::print(&format!("The files in {place} are this portal's.\n"))?,
+    }
+    Ok(Exit::Done)
 }
 
 fn migrate(shell: &Shell, to: Backend, removes_old: bool, is_json: bool) -> Result<Exit, Failure> {

@@ -1,17 +1,15 @@
 //! Visits the portal that runs, as a browser does: on this machine, and by its public address.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use reqwest::{Client, Error as Fault, redirect::Policy};
 
 use super::{Failure, Shell, ask::runtime, status};
 use crate::{
-    app::{Finding, Reporter},
+    app::{Doors, Finding, Reporter},
     control::{Reply, Request, Status, ask},
+    web::{self, Heard},
 };
 
 /// Visitors do not wait longer either.
@@ -21,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub fn probe(shell: &Shell) -> Result<Vec<Finding>, Failure> {
     runtime()?.block_on(async {
         let Some(status) = status::of_server(shell).await? else { return Ok(Vec::new()) };
-        let mut findings = vec![visit_here(&status).await];
+        let mut findings = vec![visit_here(shell, &status).await];
         findings.extend(visit_publicly(&status).await);
         let asked = ask(&shell.config.data, &Request::Probe, &Reporter::unheard()).await;
         match asked {
@@ -36,20 +34,36 @@ pub fn probe(shell: &Shell) -> Result<Vec<Finding>, Failure> {
     })
 }
 
-async fn visit_here(status: &Status) -> Finding {
+/// As the watchdog does: by whatever is spoken at the door.
+async fn visit_here(shell: &Shell, status: &Status) -> Finding {
     let about = "web server";
-    let address = from_here(status.listens_on);
+    let doors = doors(status);
+    let address = doors.http.or(doors.https).unwrap_or(status.listens_on);
     let begin = Instant::now();
-    match visit(&format!("http://{address}/healthz")).await {
-        Ok(_) => {
+    match web::probe(doors, &shell.config).await {
+        Ok(Heard::Welcome) => {
             let took_ms = begin.elapsed().as_millis();
             Finding::fine(about, format!("It answers on {address} in {took_ms} ms."))
         }
+        Ok(refusal) => Finding::problem(
+            about,
+            format!("It turns visitors on {address} away: {refusal}."),
+            "Look at “appliance logs”: there may be more connections or requests than [limits] in \
+             the configuration allows.",
+        ),
         Err(fault) => Finding::problem(
             about,
-            format!("It does not answer on {address}: {}.", deepest(&fault)),
+            format!("It does not answer on {address}: {fault:#}."),
             "Look at “appliance logs”, then restart it.",
         ),
+    }
+}
+
+/// Where the server that runs listens, in its own words.
+fn doors(status: &Status) -> Doors {
+    match &status.https {
+        Some(standing) => Doors { http: standing.http, https: standing.https },
+        None => Doors { http: Some(status.listens_on), https: None },
     }
 }
 
@@ -85,22 +99,6 @@ async fn visit_publicly(status: &Status) -> Option<Finding> {
 pub async fn visit(url: &str) -> Result<u16, Fault> {
     let client = Client::builder().timeout(PATIENCE).redirect(Policy::none()).no_proxy().build()?;
     Ok(client.get(url).send().await?.status().as_u16())
-}
-
-/// An address at which this machine reaches what listens on all of its own.
-pub fn from_here(listens_on: SocketAddr) -> SocketAddr {
-    let ip = match listens_on.ip() {
-        ip if !ip.is_unspecified() => ip,
-        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-        // A socket for both kinds answers to the older one too; one for IPv6 alone does not.
-        IpAddr::V6(_) => {
-            match std::net::TcpStream::connect((Ipv6Addr::LOCALHOST, listens_on.port())) {
-                Ok(_) => Ipv6Addr::LOCALHOST.into(),
-                Err(_) => Ipv4Addr::LOCALHOST.into(),
-            }
-        }
-    };
-    SocketAddr::new(ip, listens_on.port())
 }
 
 fn deepest(fault: &Fault) -> String {

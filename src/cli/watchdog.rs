@@ -2,23 +2,28 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{Instant, timeout};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 
 use crate::{
     app::{App, CertificateSource, HttpsStanding},
     host::service,
-    web,
+    web::{self, Heard},
 };
 
 /// How often the manager is told how it goes, when it does not watch.
 const EVERY: Duration = Duration::from_secs(30);
+/// So long at most nobody can be asked between two portals: the time to finish what is in flight, to
+/// close the one, and to open the other.
+const BETWEEN_MAX: Duration = Duration::from_secs(300);
 
 /// Runs until it is dropped. The event loop is alive because this runs; the doors and their workers
 /// are asked from outside, and the store's writer by a write of nothing.
 pub async fn run(app: Arc<App>, url: String) {
     let patience = service::watchdog();
-    // Three signs in the time that one is allowed to take.
-    let every = patience.map_or(EVERY, |patience| patience / 3);
+    let every = every(patience);
     let mut next = Instant::now();
     loop {
         tokio::time::sleep_until(next).await;
@@ -30,12 +35,43 @@ pub async fn run(app: Arc<App>, url: String) {
     }
 }
 
+/// Signs of life while one portal takes the place of another in this process, when there are no doors
+/// to ask at. Ends when it is dropped, and after a time, for something may hang.
+pub struct Between(JoinHandle<()>);
+
+impl Between {
+    pub fn begin() -> Self {
+        service::status("beginning again with what was restored");
+        let every = every(service::watchdog());
+        Between(tokio::spawn(async move {
+            let begin = Instant::now();
+            while begin.elapsed() < BETWEEN_MAX {
+                service::alive();
+                tokio::time::sleep(every).await;
+            }
+        }))
+    }
+}
+
+impl Drop for Between {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Three signs in the time that one is allowed to take.
+fn every(patience: Option<Duration>) -> Duration {
+    patience.map_or(EVERY, |patience| patience / 3)
+}
+
 async fn is_alive(app: &App, patience: Duration) -> bool {
     let writer = timeout(patience, app.store.writer_answers());
     let doors = web::probe(app.https.doors(), &app.config);
     let (writer, doors) = tokio::join!(writer, doors);
-    if let Err(fault) = &doors {
-        tracing::error!("the server does not answer itself: {fault:#}");
+    match &doors {
+        Ok(Heard::Welcome) => {}
+        Ok(refusal) => tracing::warn!("the server turns itself away: {refusal}"),
+        Err(fault) => tracing::error!("the server does not answer itself: {fault:#}"),
     }
     let does_write = writer.unwrap_or(false);
     if !does_write {

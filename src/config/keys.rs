@@ -156,12 +156,6 @@ pub const KEYS: &[Key] = &[
         is_valid: |config| (1..=1 << 20).contains(&config.store.cache_mb),
     },
     Key {
-        path: "uploads.reserve_mb",
-        kind: Kind::Number,
-        expects: "a number of megabytes from 0 to 1048576",
-        is_valid: |config| config.uploads.reserve_mb <= 1 << 20,
-    },
-    Key {
         path: "uploads.stall_seconds",
         kind: Kind::Number,
         expects: "a number of seconds from 1 to 3600",
@@ -179,6 +173,12 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Number,
         expects: "a number of minutes from 1 to 10080 (seven days)",
         is_valid: |config| (1..=10_080).contains(&config.storage.link_minutes),
+    },
+    Key {
+        path: "storage.reserve_mb",
+        kind: Kind::Number,
+        expects: "a number of megabytes from 0 to 1048576",
+        is_valid: |config| config.storage.reserve_mb <= 1 << 20,
     },
     Key {
         path: "storage.spool_mb",
@@ -331,6 +331,15 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Text,
         expects: "a public key of “appliance release keygen”, or empty",
         is_valid: |config| is_word(&config.update.public_key),
+    },
+    Key {
+        path: "metrics.token",
+        kind: Kind::Text,
+        expects: "at least 16 letters, digits and signs without a space, or empty",
+        is_valid: |config| {
+            let token = config.metrics.token.reveal();
+            is_word(token) && (token.is_empty() || token.len() >= 16)
+        },
     },
     Key {
         path: "log.level",

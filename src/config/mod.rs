@@ -62,6 +62,7 @@ pub struct Config {
     pub worker: WorkerConfig,
     pub audit: AuditConfig,
     pub update: UpdateConfig,
+    pub metrics: MetricsConfig,
     pub log: LogConfig,
 }
 
@@ -90,8 +91,6 @@ pub struct StoreConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct UploadsConfig {
-    /// Free disk space that uploads never take.
-    pub reserve_mb: u32,
     /// After so long without a byte an upload is ended.
     pub stall_seconds: u32,
 }
@@ -124,6 +123,14 @@ pub struct UpdateConfig {
     pub url: String,
     /// Whose signature counts, instead of the key that the program was built with.
     pub public_key: String,
+}
+
+/// Who may read `/metrics`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// Whoever sends it may. When empty: this machine, and nobody else.
+    pub token: Secret,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -161,6 +168,7 @@ impl Default for Config {
             worker: WorkerConfig::default(),
             audit: AuditConfig::default(),
             update: UpdateConfig::default(),
+            metrics: MetricsConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -186,7 +194,7 @@ impl Default for StoreConfig {
 
 impl Default for UploadsConfig {
     fn default() -> Self {
-        UploadsConfig { reserve_mb: 512, stall_seconds: 60 }
+        UploadsConfig { stall_seconds: 60 }
     }
 }
 

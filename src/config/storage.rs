@@ -13,6 +13,8 @@ pub struct StorageConfig {
     pub delivery: Delivery,
     /// How long a link to a file on S3 works.
     pub link_minutes: u32,
+    /// Free disk space that is kept, for what makes room again.
+    pub reserve_mb: u32,
     /// How much may wait on the disk while S3 is away.
     pub spool_mb: u32,
     /// Disk for copies of files that were read from S3; 0 keeps none.
@@ -89,6 +91,7 @@ impl Default for StorageConfig {
             backend: Backend::Disk,
             delivery: Delivery::Redirect,
             link_minutes: 5,
+            reserve_mb: 512,
             spool_mb: 20_480,
             cache_mb: 2_048,
             parts_in_flight: 4,

@@ -15,7 +15,8 @@ use crate::{
         jobs, users,
     },
     error::{Error, Result},
-    host::{disk, processes},
+    host::processes,
+    space::space,
 };
 
 /// The server that carries a request out, when it is one.
@@ -109,10 +110,12 @@ pub async fn carry_out(
             app.drill_backup(place, key, reporter).await.map(Reply::Drilled)
         }
         Request::Https => standing(app.https_standing().await),
+        Request::FetchCertificates => standing(https::fetch(app, running).await),
         Request::SetHttps(change) => standing(https::change(app, change).await),
         Request::BackupPlan => view(app.backup_plan().await),
         Request::SetBackupPlan(plan) => view(making::set_plan(app, *plan).await),
         Request::CheckStorage => storage::check(app).await.map(Reply::CheckedStorage),
+        Request::ClaimStorage => storage::claim(app).await.map(Reply::ClaimedStorage),
         Request::MigrateStorage { to, removes_old } => {
             let moved = storage::migrate(app, running, (to, removes_old), reporter).await;
             moved.map(|moved| Reply::MigratedStorage(Box::new(moved)))
@@ -154,7 +157,7 @@ async fn status(app: &App, running: &Running) -> Result<Status> {
         .await?;
     let backups = app.store.read(backups::standing).await?;
     let storage = app.blobs.status().await?;
-    let space = disk::space(&app.config.data)?;
+    let space = space(&app.config.data)?;
     let count = |state| jobs.iter().find(|(of, _)| *of == state).map_or(0, |(_, count)| *count);
     Ok(Status {
         version: crate::version::number().into(),

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Running;
 use crate::{
     app::{App, HttpsStanding},
     domain::access::Actor,
-    error::Result,
+    error::{Error, Result},
 };
 
 /// What to do with a setting.
@@ -40,5 +41,14 @@ pub async fn change(app: &App, change: HttpsChange) -> Result<HttpsStanding> {
     let domains = change.domains.of(now.domains.clone());
     let email = change.email.of(now.acme_email.clone());
     app.set_https(Actor::system("Command line", None), domains, email).await?;
+    app.https_standing().await
+}
+
+pub async fn fetch(app: &App, running: Option<&Running>) -> Result<HttpsStanding> {
+    if running.is_none() {
+        let message = "No portal is running. Start it: it fetches what is missing by itself.";
+        return Err(Error::conflict(message));
+    }
+    app.fetch_certificates_now(Actor::system("Command line", None)).await?;
     app.https_standing().await
 }

@@ -38,6 +38,12 @@ pub async fn check(app: &App) -> Result<StorageCheck> {
     Ok(Arc::unwrap_or_clone(check))
 }
 
+pub async fn claim(app: &App) -> Result<String> {
+    app.claim_storage(operator()).await?;
+    let remote = app.blobs.status().await?.remote;
+    Ok(remote.map(|remote| remote.name).unwrap_or_default())
+}
+
 pub async fn migrate(
     app: &Arc<App>,
     running: Option<&Running>,

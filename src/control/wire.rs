@@ -50,6 +50,8 @@ pub enum Request {
     /// How HTTPS stands.
     Https,
     SetHttps(HttpsChange),
+    /// Makes the next attempt of what is missing or failed now.
+    FetchCertificates,
     /// Writes, reads and searches once.
     Probe,
     BackUp(BackupWanted),
@@ -76,6 +78,7 @@ pub enum Request {
     BackupPlan,
     SetBackupPlan(Box<Plan>),
     CheckStorage,
+    ClaimStorage,
     MigrateStorage {
         to: Backend,
         removes_old: bool,
@@ -144,6 +147,8 @@ pub enum Reply {
     Drilled(Drilled),
     BackupPlan(Box<PlanView>),
     CheckedStorage(StorageCheck),
+    /// Such as `s3://documents/portal`.
+    ClaimedStorage(String),
     MigratedStorage(Box<Moved>),
     ScrubbedStorage(ScrubReport),
     CopiedRecords,

@@ -129,6 +129,7 @@ pub fn after(tx: &ReadTx, after: Option<ContentHash>, limit: usize) -> Result<Ve
 
 /// Notes that the bytes have arrived where files rest.
 pub fn mark_stored(tx: &mut WriteTx, hash: ContentHash) -> Result<()> {
+    tx.draw_on_reserve();
     let Some(mut blob) = find(tx, hash)? else { return Ok(()) };
     blob.place = Place::Stored;
     tx.put(&blob)
@@ -136,6 +137,7 @@ pub fn mark_stored(tx: &mut WriteTx, hash: ContentHash) -> Result<()> {
 
 /// Notes that the bytes wait in the spool again.
 pub fn mark_spooled(tx: &mut WriteTx, hash: ContentHash) -> Result<()> {
+    tx.draw_on_reserve();
     let Some(mut blob) = find(tx, hash)? else { return Ok(()) };
     blob.place = Place::Spooled;
     tx.put(&blob)
@@ -169,6 +171,7 @@ pub(super) fn await_reading(tx: &mut WriteTx, hash: ContentHash) -> Result<()> {
 /// Forgets a blob that nothing refers to. `false` when it is still in use; then its bytes must
 /// stay.
 pub fn forget(tx: &mut WriteTx, hash: ContentHash) -> Result<bool> {
+    tx.draw_on_reserve();
     if is_in_use(tx, hash)? {
         return Ok(false);
     }

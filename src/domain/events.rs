@@ -124,6 +124,7 @@ verbs! {
     TokenCreated "token_created" "made the API token",
     TokenRevoked "token_revoked" "revoked the API token",
     SettingsChanged "settings_changed" "changed the settings of",
+    StorageClaimed "storage_claimed" "took over the files in",
     BackupStarted "backup_started" "started",
     BackupDownloaded "backup_downloaded" "downloaded the backup",
     BackupDeleted "backup_deleted" "deleted the backup",

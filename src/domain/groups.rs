@@ -147,6 +147,7 @@ pub fn delete(
     organization: Id<Organization>,
     id: Id<Group>,
 ) -> Result<()> {
+    tx.draw_on_reserve();
     decide(actor, Action::Curate(organization))?;
     let group = get(tx, organization, id)?;
     let members: Vec<GroupMember> =
@@ -198,6 +199,7 @@ pub fn remove_member(
     id: Id<Group>,
     user: Id<User>,
 ) -> Result<()> {
+    tx.draw_on_reserve();
     decide(actor, Action::Curate(organization))?;
     let group = get(tx, organization, id)?;
     if tx.remove::<GroupMember>(&(id, user))?.is_none() {
@@ -256,6 +258,7 @@ pub fn set_groups_of(
 
 /// Takes a user out of every group of an organization.
 pub fn leave_all(tx: &mut WriteTx, organization: Id<Organization>, user: Id<User>) -> Result<()> {
+    tx.draw_on_reserve();
     for group in groups_of(tx, organization, user)? {
         tx.remove::<GroupMember>(&(group, user))?;
     }

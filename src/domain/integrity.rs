@@ -13,7 +13,7 @@ use super::{
     organizations::Organization,
     sessions::Session,
     settings::Settings,
-    storage::{FileFault, Migration, Scrubbing},
+    storage::{FileFault, Migration, Owner, Scrubbing},
     tokens::ApiToken,
     users::User,
     versions::Version,
@@ -40,6 +40,7 @@ impl Sound for Plan {}
 impl Sound for Run {}
 impl Sound for Scrubbing {}
 impl Sound for Migration {}
+impl Sound for Owner {}
 /// It may outlive its file until the next look.
 impl Sound for FileFault {}
 impl Sound for AcmeAccount {}

@@ -59,10 +59,12 @@ fn convert_with(tx: &mut WriteTx, conversions: &[Conversion], own: u32) -> Resul
             }
         }
     }
-    if tx.meta::<u32>(NUMBER)? != Some(own) {
-        set_number(tx, own)?;
+    if found == own {
+        return Ok(());
     }
-    Ok(())
+    // Without it nothing starts, however full the disk is.
+    tx.draw_on_reserve();
+    set_number(tx, own)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::{
     organizations::Organization,
     sessions::Session,
     settings::Settings,
-    storage::{FileFault, Migration, Scrubbing},
+    storage::{FileFault, Migration, Owner, Scrubbing},
     tokens::ApiToken,
     users::User,
     versions::Version,
@@ -87,6 +87,13 @@ impl Restored for FileFault {
 }
 
 impl Restored for Migration {
+    fn restored(self, _rules: Rules) -> Option<Self> {
+        None
+    }
+}
+
+/// The portal that the backup is of may still be at work, and know files that this one does not.
+impl Restored for Owner {
     fn restored(self, _rules: Rules) -> Option<Self> {
         None
     }

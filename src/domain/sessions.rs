@@ -79,6 +79,7 @@ pub fn begin(
     sign_in: SignIn,
     secret: Option<&Secret>,
 ) -> Result<Session> {
+    tx.draw_on_reserve();
     let user = proven.id;
     let person = users::get(tx, user)?;
     if person.is_disabled {
@@ -148,6 +149,7 @@ pub fn is_stale(session: &Session, now: Timestamp) -> bool {
 /// Notes that the session is in use and, for a cookie, moves its end away; one that has ended stays
 /// ended.
 pub fn touch(tx: &mut WriteTx, id: Id<Session>, lifetime: SignedDuration) -> Result<()> {
+    tx.draw_on_reserve();
     let Some(mut session) = tx.get::<Session>(&id)? else { return Ok(()) };
     if session.expires_at <= tx.now() {
         return Ok(());
@@ -170,6 +172,7 @@ pub fn of_user(tx: &ReadTx, user: Id<User>) -> Result<Vec<Session>> {
 
 /// Ends one session of a user; one that has ended already is no error.
 pub fn end(tx: &mut WriteTx, user: Id<User>, id: Id<Session>) -> Result<()> {
+    tx.draw_on_reserve();
     match tx.get::<Session>(&id)? {
         Some(session) if session.user == user => tx.remove::<Session>(&id).map(|_| ()),
         _ => Ok(()),
@@ -183,6 +186,7 @@ pub fn end_others(tx: &mut WriteTx, actor: &Actor) -> Result<usize> {
 
 /// Ends all sessions of a user except `keep`. Returns how many.
 pub fn end_all(tx: &mut WriteTx, user: Id<User>, keep: Option<Id<Session>>) -> Result<usize> {
+    tx.draw_on_reserve();
     let all = tx.index(&BY_USER).within(&user).records()?;
     let sessions: Vec<Session> = all.collect::<Result<_>>()?;
     let mut ended = 0;

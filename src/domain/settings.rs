@@ -86,6 +86,7 @@ pub fn get(tx: &ReadTx) -> Result<Settings> {
 
 /// Makes what must be there before the first request.
 pub fn prepare(tx: &mut WriteTx) -> Result<Settings> {
+    tx.draw_on_reserve();
     let mut settings = get(tx)?;
     if settings.token_key.is_empty() {
         settings.token_key = Secret::random()?.reveal().into();

@@ -136,6 +136,7 @@ pub fn of_user(tx: &ReadTx, user: Id<User>) -> Result<Vec<ApiToken>> {
 
 /// Revokes one of the actor's own tokens.
 pub fn revoke(tx: &mut WriteTx, actor: &Actor, id: Id<ApiToken>) -> Result<()> {
+    tx.draw_on_reserve();
     let user = actor.person()?;
     let token = tx
         .get::<ApiToken>(&id)?
@@ -146,6 +147,7 @@ pub fn revoke(tx: &mut WriteTx, actor: &Actor, id: Id<ApiToken>) -> Result<()> {
 }
 
 pub fn revoke_all(tx: &mut WriteTx, user: Id<User>) -> Result<()> {
+    tx.draw_on_reserve();
     for token in of_user(tx, user)? {
         tx.remove::<ApiToken>(&token.id)?;
     }

@@ -22,6 +22,12 @@ pub fn find(name: &str) -> Result<Option<Ids>> {
     })
 }
 
+/// The home of a user; `None` when there is none of that name.
+pub fn home(name: &str) -> Result<Option<String>> {
+    let found = commands::attempt("getent", ["passwd", name])?;
+    Ok(found.and_then(|found| found.out.trim().split(':').nth(5).map(str::to_owned)))
+}
+
 /// Adds a user, with a group of the same name, as whom programs run and nobody signs in.
 pub fn add_system_user(name: &str, home: &Path) -> Result<()> {
     let home = home.to_string_lossy();

@@ -75,6 +75,12 @@ impl Fault {
         }
     }
 
+    /// An answer that a server also gives for a single object, which it keeps from us or cannot read
+    /// itself.
+    pub fn may_be_of_one_object(&self) -> bool {
+        matches!(self.status, Some(403 | 500))
+    }
+
     /// There was no answer at all.
     pub fn is_silence(&self) -> bool {
         self.status.is_none()

@@ -40,9 +40,7 @@ impl After {
     /// # Errors
     /// [`Error::Invalid`] when this is no cursor of this order.
     pub fn decode(text: &str, sort: Sort) -> Result<After> {
-        Self::read(text, sort).ok_or_else(|| {
-            Error::invalid_field("after", "This page cannot be continued. Start at the first page.")
-        })
+        Self::read(text, sort).ok_or_else(Error::no_such_page)
     }
 
     fn read(text: &str, sort: Sort) -> Option<After> {

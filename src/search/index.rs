@@ -21,10 +21,13 @@ use super::{
     visible::VisibleSets,
     writer::{Writer, WriterOptions},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    space::Reserve,
+};
 
 /// How much of everything.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Memory in which the writer gathers a segment, in bytes; at least 15 MB.
     pub writer_memory_bytes: usize,
@@ -36,6 +39,9 @@ pub struct Options {
     pub body_bytes_stored_max: usize,
     /// Memory for the sets of visible entries, in bytes.
     pub visible_bytes_max: u64,
+    /// Of the disk that it is on, if one is kept: when it is touched, segments are not merged and no
+    /// index is built anew.
+    pub reserve: Option<Reserve>,
 }
 
 impl Default for Options {
@@ -46,6 +52,7 @@ impl Default for Options {
             body_bytes_indexed_max: 16 * 1024 * 1024,
             body_bytes_stored_max: 256 * 1024,
             visible_bytes_max: 16 * 1024 * 1024,
+            reserve: None,
         }
     }
 }
@@ -124,7 +131,7 @@ impl Index {
         };
         folder.sweep(edition.path())?;
         let inner = Inner {
-            current: ArcSwap::from_pointee(Current::new(edition, options)),
+            current: ArcSwap::from_pointee(Current::new(edition, options.clone())),
             sets: VisibleSets::new(options.visible_bytes_max),
             folder,
             options,
@@ -293,7 +300,7 @@ impl Inner {
     /// An empty edition beside the current one.
     fn next(&self) -> Result<Current> {
         let _alone = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(Current::new(new_edition(&self.folder, &self.generations)?, self.options))
+        Ok(Current::new(new_edition(&self.folder, &self.generations)?, self.options.clone()))
     }
 
     /// Lets another edition answer. Searches that run in the old one end there.
@@ -318,6 +325,7 @@ impl Current {
         let options = WriterOptions {
             memory_bytes: options.writer_memory_bytes,
             idle: options.writer_idle,
+            reserve: options.reserve,
             bodies,
         };
         let writer = Writer::new(Arc::clone(&edition), options);

@@ -26,7 +26,10 @@ use super::{
     merging,
     queue::{Gate, Queued},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    space::{Reserve, Room},
+};
 
 /// While an edition is built, a commit follows this many bytes of text, so that merging can begin.
 const BUILD_COMMIT_BYTES: usize = 128 * 1024 * 1024;
@@ -34,11 +37,12 @@ const BUILD_COMMIT_BYTES: usize = 128 * 1024 * 1024;
 const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct WriterOptions {
     pub memory_bytes: usize,
     pub idle: Duration,
     pub bodies: BodyLimits,
+    pub reserve: Option<Reserve>,
 }
 
 pub(super) struct Writer {
@@ -317,12 +321,18 @@ impl Shared {
         self.changed.notify_all();
     }
 
+    /// Merging takes as much room as what is merged, until it is done.
+    fn may_merge(&self) -> bool {
+        let Some(reserve) = &self.options.reserve else { return true };
+        reserve.room().is_ok_and(|room| room == Room::Enough)
+    }
+
     /// The keeper's day: merges what should be merged, and goes home with the writer when nobody
     /// has written for a while.
     fn keep(&self) {
         let mut desk = self.desk();
         while !desk.is_closed && desk.writer.is_some() {
-            let wanted = if desk.is_merging {
+            let wanted = if desk.is_merging || !self.may_merge() {
                 None
             } else {
                 self.edition.segments().ok().and_then(|segments| merging::wanted(&segments))

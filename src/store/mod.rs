@@ -8,7 +8,9 @@
 
 mod changes;
 mod copying;
+pub mod cursor;
 mod engine;
+mod figures;
 mod integrity;
 mod key;
 mod memory;
@@ -31,6 +33,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use self::{
     changes::{Change, Changes},
     engine::{Direction, Engine, Pair, Pairs, Reader, Span, Writer},
+    figures::Figures,
     integrity::{Fault, Inspection},
     key::Key,
     memory::MemoryEngine,
@@ -43,6 +46,7 @@ use crate::{
     blocking::blocking,
     clock::Clock,
     error::{Error, Result},
+    space::Reserve,
 };
 
 /// How many writes may wait. The next one waits for a place, so a flood slows its senders down
@@ -55,15 +59,23 @@ pub struct Store {
     engine: Arc<dyn Engine>,
     clock: Clock,
     latest: watch::Receiver<u64>,
+    figures: Figures,
     writer: Arc<WriterHandle>,
 }
 
 impl Store {
     /// Opens the database file, making it when it is missing.
     ///
+    /// `reserve` is that of its disk, if one is kept: see [`WriteTx::draw_on_reserve`].
+    ///
     /// # Errors
     /// `Busy` when another process has it open.
-    pub fn open(path: &Path, cache_bytes: usize, clock: Clock) -> Result<Self> {
+    pub fn open(
+        path: &Path,
+        cache_bytes: usize,
+        clock: Clock,
+        reserve: Option<Reserve>,
+    ) -> Result<Self> {
         let engine = RedbEngine::open(path, cache_bytes).map_err(|fault| {
             match fault.downcast_ref::<::redb::DatabaseError>() {
                 Some(::redb::DatabaseError::DatabaseAlreadyOpen) => Error::Busy {
@@ -76,23 +88,29 @@ impl Store {
                 _ => Error::Internal(fault),
             }
         })?;
-        Store::over(Arc::new(engine), clock)
+        Store::start(Arc::new(engine), clock, reserve)
     }
 
     /// A store over any engine.
     pub fn over(engine: Arc<dyn Engine>, clock: Clock) -> Result<Self> {
+        Store::start(engine, clock, None)
+    }
+
+    fn start(engine: Arc<dyn Engine>, clock: Clock, reserve: Option<Reserve>) -> Result<Self> {
         let latest = ReadTx::new(&*engine.read()?, clock.now()).latest_change()?;
         let (announce, latest) = watch::channel(latest);
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        let figures = Figures::default();
         let thread = {
-            let (engine, clock) = (engine.clone(), clock.clone());
+            let (engine, clock, figures) = (engine.clone(), clock.clone(), figures.clone());
+            let desk = writer::Desk { engine, clock, reserve, figures };
             thread::Builder::new()
                 .name("store-writer".into())
-                .spawn(move || writer::run(engine, clock, waiting, announce))
+                .spawn(move || desk.run(waiting, announce))
                 .context("starting the store's writer")?
         };
         let writer = Arc::new(WriterHandle { queue: Some(queue), thread: Some(thread) });
-        Ok(Store { engine, clock, latest, writer })
+        Ok(Store { engine, clock, latest, figures, writer })
     }
 
     /// Runs `closure` in a transaction and returns once it is durable. An `Err` from it, or a
@@ -146,6 +164,11 @@ impl Store {
     /// The sequence of the last committed change; wakes whoever follows.
     pub fn latest_change(&self) -> watch::Receiver<u64> {
         self.latest.clone()
+    }
+
+    /// What was written so far, in numbers.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
     }
 
     pub fn clock(&self) -> &Clock {

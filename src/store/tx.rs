@@ -105,6 +105,7 @@ impl<'a> ReadTx<'a> {
 pub struct WriteTx<'a> {
     view: ReadTx<'a>,
     changed: BTreeSet<Vec<u8>>,
+    draws_on_reserve: bool,
     id_context: &'a ContextV7,
 }
 
@@ -118,7 +119,15 @@ impl<'a> Deref for WriteTx<'a> {
 
 impl<'a> WriteTx<'a> {
     pub(super) fn new(reader: &'a dyn Reader, now: Timestamp, id_context: &'a ContextV7) -> Self {
-        WriteTx { view: ReadTx::new(reader, now), changed: BTreeSet::new(), id_context }
+        let view = ReadTx::new(reader, now);
+        WriteTx { view, changed: BTreeSet::new(), draws_on_reserve: false, id_context }
+    }
+
+    /// Lets this transaction be written also when the disk is full up to the last of its reserve:
+    /// for verbs that make room, take a right away, let somebody in, or note what has happened
+    /// already. All others are then refused.
+    pub fn draw_on_reserve(&mut self) {
+        self.draws_on_reserve = true;
     }
 
     /// A new id that sorts after all earlier ones of the same clock.
@@ -196,7 +205,8 @@ impl<'a> WriteTx<'a> {
     }
 
     pub(super) fn finish(self) -> Finished {
-        Finished { overlay: self.view.overlay, changed: self.changed }
+        let WriteTx { view, changed, draws_on_reserve, .. } = self;
+        Finished { overlay: view.overlay, changed, draws_on_reserve }
     }
 }
 
@@ -204,9 +214,15 @@ impl<'a> WriteTx<'a> {
 pub(super) struct Finished {
     overlay: Overlay,
     changed: BTreeSet<Vec<u8>>,
+    draws_on_reserve: bool,
 }
 
 impl Finished {
+    /// Whether it takes room and has no leave to do so when only the reserve is left.
+    pub fn only_adds(&self) -> bool {
+        !self.draws_on_reserve && self.overlay.values().any(Option::is_some)
+    }
+
     /// Moves everything into the engine's transaction; changes are numbered from
     /// `next_sequence` on. Returns the number after the last.
     pub fn flush(self, writer: &mut dyn Writer, next_sequence: u64) -> anyhow::Result<u64> {

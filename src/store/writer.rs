@@ -5,6 +5,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::Instant,
 };
 
 use anyhow::{Context, anyhow};
@@ -14,11 +15,13 @@ use uuid::ContextV7;
 use super::{
     changes::LATEST,
     engine::{Engine, Writer},
+    figures::Figures,
     tx::{Finished, ReadTx, WriteTx},
 };
 use crate::{
     clock::Clock,
     error::{Error, Result},
+    space::{Reserve, Room},
 };
 
 /// How many closures may share a transaction.
@@ -28,6 +31,9 @@ const BATCH_MAX: usize = 256;
 pub(super) trait Work: Send {
     /// Runs the closure; what it wrote, unless it refused.
     fn run(&mut self, tx: WriteTx<'_>) -> Option<Finished>;
+
+    /// Takes the closure's success back: what it wrote will not be committed.
+    fn refuse(&mut self, why: Error);
 
     /// Tells the one who waits: the closure's own result or, with the reason why nothing was
     /// committed, that.
@@ -67,6 +73,10 @@ where
         finished
     }
 
+    fn refuse(&mut self, why: Error) {
+        self.result = Some(Err(why));
+    }
+
     fn answer(self: Box<Self>, committed: &anyhow::Result<()>) {
         let result = match (self.result, committed) {
             (Some(Ok(_)) | None, Err(fault)) => Err(refusal(fault)),
@@ -78,55 +88,82 @@ where
     }
 }
 
-/// Runs until the last sender of `queue` is dropped and the queue is empty.
-pub(super) fn run(
-    engine: Arc<dyn Engine>,
-    clock: Clock,
-    mut queue: mpsc::Receiver<Box<dyn Work>>,
-    latest: watch::Sender<u64>,
-) {
-    let id_context = ContextV7::new().with_additional_precision();
-    let mut batch = Vec::new();
-    while queue.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
-        let mut after = 0;
-        let committed = engine.write(&mut |writer| {
-            after = run_batch(&mut batch, writer, &clock, &id_context)?;
-            Ok(())
-        });
-        match &committed {
-            Ok(()) => {
-                latest.send_if_modified(|known| std::mem::replace(known, after) != after);
-            }
-            Err(fault) => tracing::error!("a commit failed: {fault:#}"),
-        }
-        for work in batch.drain(..) {
-            work.answer(&committed);
-        }
-    }
+/// What the writer works with.
+pub(super) struct Desk {
+    pub engine: Arc<dyn Engine>,
+    pub clock: Clock,
+    /// Of the disk that the engine writes to.
+    pub reserve: Option<Reserve>,
+    pub figures: Figures,
 }
 
-/// Runs all of a batch and returns the sequence of the last change that is then in the log.
-fn run_batch(
-    batch: &mut [Box<dyn Work>],
-    writer: &mut dyn Writer,
-    clock: &Clock,
-    id_context: &ContextV7,
-) -> anyhow::Result<u64> {
-    // Asked anew each time: after a failed commit only the engine knows what the disk has.
-    let before = ReadTx::new(&*writer, clock.now()).latest_change()?;
-    let mut next_sequence = before + 1;
-    for work in batch {
-        let tx = WriteTx::new(&*writer, clock.now(), id_context);
-        if let Some(finished) = work.run(tx) {
-            next_sequence = finished.flush(writer, next_sequence)?;
+impl Desk {
+    /// Runs until the last sender of `queue` is dropped and the queue is empty.
+    pub fn run(self, mut queue: mpsc::Receiver<Box<dyn Work>>, latest: watch::Sender<u64>) {
+        let id_context = ContextV7::new().with_additional_precision();
+        let mut batch = Vec::new();
+        while queue.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
+            let (mut after, began) = (0, Instant::now());
+            let committed = self.engine.write(&mut |writer| {
+                after = self.run_batch(&mut batch, writer, &id_context)?;
+                Ok(())
+            });
+            self.figures.commits.inc();
+            self.figures.writes.inc_by(batch.len() as u64);
+            self.figures.commit_seconds.observe(began.elapsed().as_secs_f64());
+            match &committed {
+                Ok(()) => {
+                    latest.send_if_modified(|known| std::mem::replace(known, after) != after);
+                }
+                Err(fault) => {
+                    self.figures.failed_commits.inc();
+                    tracing::error!("a commit failed: {fault:#}");
+                }
+            }
+            for work in batch.drain(..) {
+                work.answer(&committed);
+            }
         }
     }
-    let latest = next_sequence - 1;
-    if latest > before {
-        let json = serde_json::to_vec(&latest).context("writing the sequence")?;
-        writer.put(&super::tx::meta_key(LATEST), &json)?;
+
+    /// Runs all of a batch and returns the sequence of the last change that is then in the log.
+    fn run_batch(
+        &self,
+        batch: &mut [Box<dyn Work>],
+        writer: &mut dyn Writer,
+        id_context: &ContextV7,
+    ) -> anyhow::Result<u64> {
+        // Asked anew each time: after a failed commit only the engine knows what the disk has.
+        let before = ReadTx::new(&*writer, self.clock.now()).latest_change()?;
+        let may_add = self.may_add();
+        let mut next_sequence = before + 1;
+        for work in batch {
+            let tx = WriteTx::new(&*writer, self.clock.now(), id_context);
+            match work.run(tx) {
+                Some(finished) if may_add || !finished.only_adds() => {
+                    next_sequence = finished.flush(writer, next_sequence)?;
+                }
+                Some(_) => {
+                    self.figures.refused_writes.inc();
+                    work.refuse(disk_full("is nearly full"));
+                }
+                None => {}
+            }
+        }
+        let latest = next_sequence - 1;
+        if latest > before {
+            let json = serde_json::to_vec(&latest).context("writing the sequence")?;
+            writer.put(&super::tx::meta_key(LATEST), &json)?;
+        }
+        Ok(latest)
     }
-    Ok(latest)
+
+    /// Whether there is room for more than what makes room. A disk that does not tell is written to:
+    /// it says by itself when it is full.
+    fn may_add(&self) -> bool {
+        let Some(reserve) = &self.reserve else { return true };
+        reserve.room().map_or(true, |room| room > Room::Critical)
+    }
 }
 
 /// What everybody in a batch hears when it was not committed.
@@ -137,12 +174,14 @@ fn refusal(fault: &anyhow::Error) -> Error {
             .is_some_and(|cause| cause.kind() == std::io::ErrorKind::StorageFull)
     });
     match is_disk_full {
-        true => Error::Busy {
-            message: "The disk of the server is full, so nothing was saved. Tell your \
-                      administrator, and try again when there is room."
-                .into(),
-            retry_after_s: 60,
-        },
+        true => disk_full("is full"),
         false => Error::Internal(anyhow!("the commit failed: {fault:#}")),
     }
+}
+
+fn disk_full(how: &str) -> Error {
+    Error::Full(format!(
+        "The disk of the server {how}, so nothing was saved. Reading works as before. Delete what \
+         is no longer needed and empty the trash, or ask your administrator to make room."
+    ))
 }

@@ -5,7 +5,7 @@ use std::{net::IpAddr, rc::Rc};
 
 use actix_web::{HttpRequest, http::header};
 
-use super::front::State;
+use super::front::{ProxyHeader, State};
 use crate::{
     app::{App, Credentials},
     config::Config,
@@ -81,19 +81,40 @@ pub fn user_agent(request: &HttpRequest) -> String {
 /// True when the browser speaks HTTPS to us, or to a proxy that the configuration trusts, or that
 /// the portal's own address stands for.
 pub fn is_secure(request: &HttpRequest, config: &Config) -> bool {
-    let is_published = config.public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
-    let is_tls = request.conn_data::<Rc<State>>().is_some_and(|state| state.is_tls);
-    if is_published || is_tls {
+    let is_tls = state(request).is_some_and(|state| state.is_tls);
+    if is_published_secure(config) || is_tls {
         return true;
     }
     let proto = request.headers().get("x-forwarded-proto");
     is_proxied(request, config)
         && proto.is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"))
+        || proxy(request).is_some_and(ProxyHeader::is_secure)
+}
+
+/// True when HTTPS is the affair of a proxy that passes the request on: whoever is sent from there to
+/// HTTPS comes back the same way.
+pub fn leaves_https_to_proxy(request: &HttpRequest, config: &Config) -> bool {
+    let by_header =
+        |proxy: ProxyHeader| proxy.is_secure() || is_published_secure(config) && !proxy.is_plain();
+    is_proxied(request, config) || proxy(request).is_some_and(by_header)
+}
+
+fn is_published_secure(config: &Config) -> bool {
+    config.public_url.as_ref().is_some_and(|url| url.starts_with("https://"))
 }
 
 /// True when a proxy that the configuration trusts passes it on.
 pub fn is_proxied(request: &HttpRequest, config: &Config) -> bool {
     peer(request).is_some_and(|peer| config.trusted_proxies.contains(&peer))
+}
+
+/// What the proxy said by the PROXY protocol; then the peer is the client behind it.
+fn proxy(request: &HttpRequest) -> Option<ProxyHeader> {
+    state(request)?.proxy
+}
+
+fn state(request: &HttpRequest) -> Option<&Rc<State>> {
+    request.conn_data::<Rc<State>>()
 }
 
 /// True when this machine itself asks.

@@ -7,6 +7,8 @@ use actix_web::{
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
+use super::metrics::Pattern;
+
 /// Writes the schema of a type into a document's shared definitions.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
@@ -157,7 +159,7 @@ pub fn mount(config: &mut ServiceConfig, endpoints: &[Endpoint]) {
             continue;
         }
         mounted.push(path);
-        let mut resource = web::resource(path);
+        let mut resource = web::resource(path).app_data(Pattern(path));
         let mut allowed: Vec<&str> = Vec::new();
         for endpoint in endpoints.iter().filter(|endpoint| endpoint.path == path) {
             resource = resource.route((endpoint.route)());

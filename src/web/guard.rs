@@ -14,7 +14,10 @@ use actix_web::{
     middleware::Next,
 };
 
-use super::auth::{self, Visitor};
+use super::{
+    auth::{self, Visitor},
+    metrics,
+};
 
 /// Names one request in its answer, its error and the log.
 #[derive(Clone, Debug)]
@@ -26,7 +29,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
     manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// What load balancers and the service manager ask.
-pub const HEALTH: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+pub const HEALTH: [&str; 3] = ["/healthz", "/readyz", metrics::PATH];
 
 const HEADERS: [(HeaderName, &str); 6] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
@@ -38,7 +41,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
 ];
 
-/// Numbers the request, times it, and writes its line to the log.
+/// Numbers the request, times it, counts it, and writes its line to the log.
 pub async fn trace(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
@@ -56,7 +59,9 @@ pub async fn trace(
         response.request().extensions().get::<Visitor>().and_then(|visitor| visitor.actor.user);
     let user = user.map(|user| user.to_string()).unwrap_or_default();
     let status = response.status().as_u16();
-    let ms = began.elapsed().as_secs_f64() * 1_000.0;
+    let took = began.elapsed();
+    metrics::count(response.request(), response.status(), took);
+    let ms = took.as_secs_f64() * 1_000.0;
     // Assets would drown everything else, and so would those who only ask whether it lives.
     let is_routine = path.starts_with("/static/") || HEALTH.contains(&&*path);
     if is_routine && status < 400 {

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
 use serde::Serialize;
 
 use super::{client, fault::Result};
-use crate::{app::App, domain::backups};
+use crate::{app::App, domain::backups, space::Room};
 
 /// The process answers.
 pub async fn alive() -> HttpResponse {
@@ -20,6 +20,9 @@ struct Readiness {
     /// `ok` or `degraded`: the portal works, and files wait. Who asks on this machine itself is told
     /// what and since when.
     storage: String,
+    /// `ok`, `nearly full` (uploads and backups wait), `full` (only what makes room is written) or
+    /// `unknown`: reading goes on.
+    disk: &'static str,
     /// `ok`, `off`, `failing` or `unknown`: the portal works, and its administrators know more.
     backups: &'static str,
 }
@@ -28,6 +31,7 @@ struct Readiness {
 pub async fn ready(app: Data<App>, request: HttpRequest) -> Result<HttpResponse> {
     let looked = app.store.read(|tx| Ok((tx.latest_change()?, backups::standing(tx)?))).await;
     let storage = storage(&app, client::is_local(&request, &app.config)).await;
+    let disk = app.reserve.room().map_or("unknown", Room::word);
     let (status, readiness) = match looked {
         Ok((latest, standing)) => (
             StatusCode::OK,
@@ -36,6 +40,7 @@ pub async fn ready(app: Data<App>, request: HttpRequest) -> Result<HttpResponse>
                 store: "ok",
                 index_behind: latest.saturating_sub(app.index.cursor()),
                 storage,
+                disk,
                 backups: standing.word(),
             },
         ),
@@ -46,6 +51,7 @@ pub async fn ready(app: Data<App>, request: HttpRequest) -> Result<HttpResponse>
                 store: "failing",
                 index_behind: 0,
                 storage,
+                disk,
                 backups: "unknown",
             };
             (StatusCode::SERVICE_UNAVAILABLE, readiness)

@@ -16,6 +16,7 @@ mod fault;
 mod front;
 mod guard;
 mod health;
+mod metrics;
 
 pub mod api;
 pub mod assets;
@@ -32,7 +33,7 @@ use actix_web::{
     web::{self, Data},
 };
 
-pub use self::front::{Door, Stopping, probe};
+pub use self::front::{Door, Heard, Stopping, probe};
 use crate::{app::App, error::Result};
 
 /// Serves the portal on sockets that are bound already. The server runs when it is awaited.

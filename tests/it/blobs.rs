@@ -4,7 +4,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
     sync::Arc,
     time::Duration,
 };
@@ -20,7 +19,9 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use tempfile::TempDir;
+use uuid::Uuid;
 
+pub use crate::support::SmallDisk;
 use crate::support::s3::S3Server;
 
 /// Runs each of these with files resting on the disk and on S3.
@@ -94,7 +95,7 @@ impl Room {
             cache: folder.join("cache"),
         };
         let limits = Limits { reserve_bytes, ..Limits::default() };
-        let blobs = Blobs::at(folders, &storage, limits, clock.clone()).unwrap();
+        let blobs = Blobs::at(folders, &storage, Uuid::nil(), limits, clock.clone()).unwrap();
         let (folder, objects) = (folder.to_owned(), objects.to_owned());
         Room { folder, objects, clock, blobs, storage, s3: None, _temporary: None }
     }
@@ -191,38 +192,4 @@ pub async fn collect(opened: Opened) -> Vec<u8> {
 
 pub fn is_missing(error: &Error, hash: ContentHash) -> bool {
     matches!(error, Error::Internal(chain) if chain.downcast_ref() == Some(&Missing(hash)))
-}
-
-/// A file system in memory, which only root may mount.
-struct SmallDisk {
-    folder: PathBuf,
-    _temporary: TempDir,
-}
-
-impl SmallDisk {
-    fn mount(options: &str) -> Option<Self> {
-        let temporary = tempfile::tempdir().unwrap();
-        let folder = temporary.path().join("disk");
-        fs::create_dir(&folder).unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", options, "tmpfs"])
-            .arg(&folder)
-            .output();
-        match mounted {
-            Ok(output) if output.status.success() => {
-                Some(SmallDisk { folder, _temporary: temporary })
-            }
-            refused => {
-                println!("skipped: cannot mount a small disk here: {refused:?}");
-                None
-            }
-        }
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg("--lazy").arg(&self.folder).status();
-        assert!(unmounted.unwrap().success());
-    }
 }

@@ -111,7 +111,7 @@ fn every_setting_can_come_from_the_environment() {
         ("APPLIANCE_PUBLIC_URL", "https://docs.example.com"),
         ("APPLIANCE_TRUSTED_PROXIES", "10.0.0.7, 10.0.0.8"),
         ("APPLIANCE_STORE_CACHE_MB", "128"),
-        ("APPLIANCE_UPLOADS_RESERVE_MB", "0"),
+        ("APPLIANCE_STORAGE_RESERVE_MB", "0"),
         ("APPLIANCE_UPLOADS_STALL_SECONDS", "20"),
         ("APPLIANCE_STORAGE_BACKEND", "s3"),
         ("APPLIANCE_STORAGE_LINK_MINUTES", "9"),
@@ -124,6 +124,7 @@ fn every_setting_can_come_from_the_environment() {
         ("APPLIANCE_WORKER_SECONDS", "10"),
         ("APPLIANCE_WORKER_ALLOW_UNSANDBOXED", "true"),
         ("APPLIANCE_AUDIT_KEEP_DAYS", "90"),
+        ("APPLIANCE_METRICS_TOKEN", "a-token-for-prometheus"),
         ("APPLIANCE_LOG_LEVEL", "warn,appliance::store=debug"),
         ("APPLIANCE_LOG_FORMAT", "json"),
     ])
@@ -132,7 +133,7 @@ fn every_setting_can_come_from_the_environment() {
     assert_eq!(config.data, PathBuf::from("/srv/appliance"));
     assert_eq!(config.public_url.as_deref(), Some("https://docs.example.com"));
     assert_eq!(config.trusted_proxies.len(), 2);
-    assert_eq!((config.store.cache_mb, config.uploads.reserve_mb), (128, 0));
+    assert_eq!((config.store.cache_mb, config.storage.reserve_mb), (128, 0));
     assert_eq!(config.uploads.stall_seconds, 20);
     assert_eq!((config.storage.backend, config.storage.link_minutes), (Backend::S3, 9));
     assert_eq!(config.storage.s3.bucket, "documents");
@@ -141,6 +142,7 @@ fn every_setting_can_come_from_the_environment() {
     assert_eq!((config.worker.jobs, config.worker.memory_mb, config.worker.seconds), (3, 512, 10));
     assert!(config.worker.allow_unsandboxed);
     assert_eq!(config.audit.keep_days, 90);
+    assert_eq!(config.metrics.token.reveal(), "a-token-for-prometheus");
     assert_eq!(config.log.level, "warn,appliance::store=debug");
     assert_eq!(config.log.format, LogFormat::Json);
 }

@@ -1,6 +1,7 @@
 //! The verbs of the domain, each with what it refuses, on a store in memory.
 
 mod categories;
+mod certificates;
 mod documents;
 mod events;
 mod groups;

@@ -148,6 +148,20 @@ async fn only_names_that_are_allowed_are_answered_to() {
     test.stop().await;
 }
 
+/// The name in the configuration is compared as browsers write it.
+#[actix_web::test]
+async fn the_public_address_is_answered_to_however_it_is_spelled() {
+    let test = TestApp::spawn_with(|config| {
+        config.public_url = Some("https://Docs.Example.com".into());
+        config.https.domains = vec!["www.example.com".into()];
+    })
+    .await;
+    let ask = "GET /sign-in HTTP/1.1\r\nhost: docs.example.com\r\nconnection: close\r\n\r\n";
+    let heard = Wire::to(&test).await.says(ask).await.hears().await;
+    assert!(heard.starts_with("HTTP/1.1 200"), "{heard}");
+    test.stop().await;
+}
+
 fn behind_a_proxy(config: &mut Config) {
     config.trusted_proxies = vec!["127.0.0.1".parse().expect("an address")];
     config.proxy_protocol = true;
@@ -246,4 +260,43 @@ async fn a_request_in_flight_is_finished_when_the_server_stops() {
     let (heard, (), idle) = tokio::join!(finish, test.stop(), idle.hears());
     assert!(heard.starts_with("HTTP/1.1 200") && heard.contains("access_token"), "{heard}");
     assert_eq!(idle, "");
+}
+
+/// Else everybody waits at each restart for a connection that somebody opened and forgot.
+#[actix_web::test]
+async fn a_connection_that_says_nothing_does_not_hold_up_the_end() {
+    let test = TestApp::spawn_with(|config| {
+        behind_a_proxy(config);
+        config.limits.head_seconds = 600;
+        config.listen_https = Some(([127, 0, 0, 1], 0).into());
+    })
+    .await;
+    let silent = Wire::to(&test).await;
+    // Past the header of the proxy, and then nothing where TLS would begin.
+    let address = ("127.0.0.1", test.https_port);
+    let secure = Wire(TcpStream::connect(address).await.expect("a connection")).says(FROM).await;
+    // Both have been accepted when a third one has been answered.
+    let answered = Wire::to(&test).await.says(&format!("{FROM}{LAST}")).await.hears().await;
+    assert!(answered.starts_with("HTTP/1.1 200"), "{answered}");
+    let began = Instant::now();
+    test.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(15), "it took {:?}", began.elapsed());
+    drop((silent, secure));
+}
+
+#[actix_web::test]
+async fn a_reader_that_takes_nothing_does_not_hold_up_the_end() {
+    let test = TestApp::spawn_with(|config| config.limits.idle_seconds = 600).await;
+    let ada = test.signed_in("ada").await;
+    let document = ada.upload("large.bin", &vec![7; 32 << 20], &[("visibility", "public")]).await;
+    test.settle().await;
+    let id = document["id"].as_str().expect("an id");
+    let ask = format!("GET /api/documents/{id}/download HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    let mut wire = Wire::to(&test).await.says(&ask).await;
+    assert!(wire.answer().await.starts_with("HTTP/1.1 200"));
+    let began = Instant::now();
+    test.stop().await;
+    assert!(began.elapsed() < Duration::from_secs(40), "it took {:?}", began.elapsed());
+    let heard = wire.hears().await;
+    assert!(heard.len() < 32 << 20, "{} bytes", heard.len());
 }

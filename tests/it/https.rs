@@ -5,7 +5,7 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use appliance::{
     app::{App, CertificateSource, HttpsStanding, Level},
-    config::ChallengeChoice,
+    config::{ChallengeChoice, Config},
     domain::access::Actor,
 };
 use jiff::SignedDuration;
@@ -210,6 +210,35 @@ async fn a_domain_that_leads_elsewhere_is_told_and_does_not_hold_up_the_others()
     test.stop().await;
 }
 
+/// Whoever has mended the cause does not wait for hours, and does not have to know why.
+#[actix_web::test]
+async fn mending_the_cause_leads_to_a_new_attempt() {
+    if !Acme::is_installed() {
+        return;
+    }
+    let acme = Acme::start().await;
+    acme.point(DOMAIN, "127.0.0.2").await;
+    let test = portal_of(&acme, ChallengeChoice::Auto, &[DOMAIN]).await;
+    let fault = async || standing(&test.app).await.certificates.remove(0).fault;
+    until(async || fault().await.is_some()).await;
+    // The address of the administrator has nothing to do with it; the attempt is made none the less.
+    let set = async |email: &str| {
+        let email = Some(email.to_owned());
+        test.app.set_https(Actor::system("test", None), None, email).await.expect("a change");
+    };
+    let first = fault().await.expect("a fault");
+    test.clock.advance(SignedDuration::from_secs(21));
+    set("new@example.com").await;
+    assert!(standing(&test.app).await.certificates[0].is_under_way, "the old fault is not told");
+    until(async || fault().await.is_some_and(|now| now.at > first.at)).await;
+    // And again with the DNS mended, and nothing here.
+    acme.point(DOMAIN, "127.0.0.1").await;
+    test.clock.advance(SignedDuration::from_secs(21));
+    set("new@example.com").await;
+    until_issued(&test.app).await;
+    test.stop().await;
+}
+
 #[actix_web::test]
 async fn without_a_certificate_of_others_the_portal_shows_its_own_and_forces_nobody() {
     let test = TestApp::spawn_with(|config| {
@@ -248,10 +277,21 @@ async fn a_certificate_of_ones_own_is_read_again_when_its_files_change() {
     assert_eq!(asked(&browser(Some(first.clone())), &url).await.status(), StatusCode::OK);
 
     // Half-written, then whole.
+    let before = fs::read(&chain).expect("a file");
     fs::write(&chain, "no certificate").expect("a file");
     test.app.look_at_certificates();
     until(async || standing(&test.app).await.certificates[0].fault.is_some()).await;
     assert_eq!(asked(&browser(Some(first)), &url).await.status(), StatusCode::OK);
+    // The old content again is as good as before.
+    fs::write(&chain, before).expect("a file");
+    test.app.look_at_certificates();
+    until(async || standing(&test.app).await.certificates[0].fault.is_none()).await;
+    // One that cannot be read is told with what to do.
+    fs::remove_file(&key).expect("it is there");
+    test.app.look_at_certificates();
+    until(async || standing(&test.app).await.certificates[0].fault.is_some()).await;
+    let fault = standing(&test.app).await.certificates.remove(0).fault.expect("a fault");
+    assert!(fault.remedy.contains("must be able to read it"), "{fault:?}");
     let second = write_own(&chain, &key);
     test.app.look_at_certificates();
     until(async || browser(Some(second.clone())).get(&url).send().await.is_ok()).await;
@@ -260,19 +300,98 @@ async fn a_certificate_of_ones_own_is_read_again_when_its_files_change() {
 }
 
 /// Writes a certificate and its key; the root that it is trusted by.
-fn write_own(chain: &Path, key: &Path) -> Certificate {
+pub fn write_own(chain: &Path, key: &Path) -> Certificate {
+    write_own_until(chain, key, 2100)
+}
+
+/// One that ends when this year begins.
+fn write_own_until(chain: &Path, key: &Path, year: i32) -> Certificate {
     use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
     let root_key = KeyPair::generate().expect("a key");
     let mut root = CertificateParams::new(Vec::new()).expect("no names");
     root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     root.distinguished_name.push(DnType::CommonName, "Northlight root");
     let own = KeyPair::generate().expect("a key");
-    let leaf = CertificateParams::new(vec![DOMAIN.to_owned()]).expect("a name");
+    let mut leaf = CertificateParams::new(vec![DOMAIN.to_owned()]).expect("a name");
+    leaf.not_after = rcgen::date_time_ymd(year, 1, 1);
     let leaf = leaf.signed_by(&own, &Issuer::from_params(&root, &root_key)).expect("a certificate");
     fs::write(key, own.serialize_pem()).expect("a file");
     fs::write(chain, leaf.pem()).expect("a file");
     let root = root.self_signed(&root_key).expect("a root");
     Certificate::from_pem(root.pem().as_bytes()).expect("a certificate")
+}
+
+/// A portal with a certificate of its own, for which browsers trust somebody.
+async fn portal_with_files(
+    folder: &tempfile::TempDir,
+    year: i32,
+    configure: impl FnOnce(&mut Config),
+) -> TestApp {
+    let (chain, key) = (folder.path().join("chain.pem"), folder.path().join("key.pem"));
+    write_own_until(&chain, &key, year);
+    TestApp::spawn_with(|config| {
+        config.listen_https = Some(([127, 0, 0, 1], 0).into());
+        config.https.certificate_file = chain;
+        config.https.key_file = key;
+        configure(config);
+    })
+    .await
+}
+
+/// What is answered without TLS to whoever asks for the domain: the code, and where it leads.
+async fn plain(test: &TestApp, before: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let address = test.url.strip_prefix("http://").expect("an address");
+    let mut stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
+    let ask =
+        format!("{before}GET /sign-in HTTP/1.1\r\nhost: {DOMAIN}\r\nconnection: close\r\n\r\n");
+    stream.write_all(ask.as_bytes()).await.expect("writing");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("an answer");
+    let mut head = answer.lines().take_while(|line| !line.is_empty());
+    let code = head.next().and_then(|line| line.split(' ').nth(1)).expect("a code").to_owned();
+    match head.find_map(|line| line.strip_prefix("location: ")) {
+        Some(to) => format!("{code} {to}"),
+        None => code,
+    }
+}
+
+#[actix_web::test]
+async fn a_certificate_that_has_run_out_forces_nobody_to_https() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let test = portal_with_files(&folder, 2027, |config| {
+        config.https.domains = vec![DOMAIN.into()];
+    })
+    .await;
+    let secure = format!("https://{DOMAIN}:{}/sign-in", test.https_port);
+    assert_eq!(plain(&test, "").await, format!("301 {secure}"));
+    let strict = asked(&browser(None), &secure).await;
+    assert!(header_of(&strict, header::STRICT_TRANSPORT_SECURITY).is_some());
+
+    test.clock.advance(SignedDuration::from_hours(24 * 60));
+    test.app.look_at_certificates();
+    until(async || plain(&test, "").await == "200").await;
+    let lax = asked(&browser(None), &secure).await;
+    assert_eq!(header_of(&lax, header::STRICT_TRANSPORT_SECURITY), None);
+    test.stop().await;
+}
+
+/// Which the proxy has taken off: to be sent to HTTPS again would lead round in circles.
+#[actix_web::test]
+async fn who_comes_by_https_through_a_proxy_is_not_sent_there_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let test = portal_with_files(&folder, 2100, |config| {
+        config.public_url = Some(format!("https://{DOMAIN}"));
+        config.trusted_proxies = vec!["127.0.0.1".parse().expect("an address")];
+        config.proxy_protocol = true;
+    })
+    .await;
+    let through = |port: u16| format!("PROXY TCP4 192.0.2.7 198.51.100.1 56324 {port}\r\n");
+    assert_eq!(plain(&test, &through(443)).await, "200");
+    assert_eq!(plain(&test, &through(8080)).await, "200");
+    // The machine passes port 443 on to the one that is listened on.
+    assert_eq!(plain(&test, &through(80)).await, format!("301 https://{DOMAIN}/sign-in"));
+    test.stop().await;
 }
 
 #[actix_web::test]
@@ -291,83 +410,6 @@ async fn an_administrator_sets_the_domain_in_the_portal() {
     ada.submit("/admin/https", &right).await.says("Saved").says("browsers warn");
     assert_eq!(test.app.domains(), [DOMAIN]);
     test.stop().await;
-}
-
-#[actix_web::test]
-async fn http_2_is_spoken_where_the_client_does() {
-    let test = TestApp::spawn_with(|config| {
-        config.listen_https = Some(([127, 0, 0, 1], 0).into());
-    })
-    .await;
-    let stream = tls_to(test.https_port, &[b"h2", b"http/1.1"]).await;
-    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
-    let (mut requests, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
-    tokio::spawn(connection);
-    for _ in 0..3 {
-        let request = http::Request::get("https://localhost/sign-in").body(()).expect("a request");
-        let (answer, _) = requests.send_request(request, true).expect("a stream");
-        assert_eq!(answer.await.expect("an answer").status(), 200);
-    }
-    test.stop().await;
-}
-
-/// A connection by TLS whose certificate is not looked at.
-async fn tls_to(
-    port: u16,
-    protocols: &[&[u8]],
-) -> tokio_rustls::client::TlsStream<tokio::net::TcpStream> {
-    use rustls::{ClientConfig, crypto::aws_lc_rs};
-    let mut config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anybody))
-        .with_no_client_auth();
-    config.alpn_protocols = protocols.iter().map(|one| one.to_vec()).collect();
-    let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.expect("a connection");
-    let name = rustls::pki_types::ServerName::try_from("localhost").expect("a name");
-    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-    connector.connect(name, stream).await.expect("TLS")
-}
-
-#[derive(Debug)]
-struct Anybody;
-
-impl rustls::client::danger::ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &rustls::pki_types::CertificateDer<'_>,
-        _: &[rustls::pki_types::CertificateDer<'_>],
-        _: &rustls::pki_types::ServerName<'_>,
-        _: &[u8],
-        _: rustls::pki_types::UnixTime,
-    ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
-        Ok(rustls::client::danger::ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &rustls::pki_types::CertificateDer<'_>,
-        _: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &rustls::pki_types::CertificateDer<'_>,
-        _: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        rustls::crypto::aws_lc_rs::default_provider()
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
 }
 
 #[actix_web::test]

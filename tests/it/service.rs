@@ -1,22 +1,25 @@
 //! Under a service manager: sockets that outlive the process, and what it is told.
 
 use std::{
-    net::TcpListener,
+    io::{self, Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
     os::{
         fd::{AsRawFd, RawFd},
-        unix::{net::UnixDatagram, process::CommandExt},
+        unix::process::CommandExt,
     },
     process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use reqwest::Client;
 
 use crate::support::{
     Shell,
+    manager::Manager,
     program::{PATIENCE, Server},
     until,
 };
@@ -128,31 +131,107 @@ async fn a_restart_loses_no_request() {
 #[test]
 fn the_service_manager_hears_when_the_portal_answers_lives_and_stops() {
     let shell = Shell::new();
-    let path = shell.folder().join("notify");
-    let manager = UnixDatagram::bind(&path).expect("a socket");
-    manager.set_read_timeout(Some(PATIENCE)).expect("a limit");
     let mut command = shell.command(&["serve"]);
-    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "600000");
+    let manager = Manager::of(&shell, &mut command, Duration::from_millis(600));
     let server = Server::start(command);
-    let hear = |wanted: &str| {
-        let mut heard = Vec::new();
-        for _ in 0..200 {
-            let mut bytes = [0; 4096];
-            let length = manager.recv(&mut bytes).expect("a word");
-            let text = String::from_utf8_lossy(&bytes[..length]).into_owned();
-            if text.contains(wanted) {
-                return text;
-            }
-            heard.push(text);
-        }
-        panic!("{wanted} is not among {heard:#?}");
-    };
-    let ready = hear("READY=1");
+    let ready = manager.hear("READY=1");
     assert!(ready.contains(&format!("STATUS=running on {}", server.url)), "{ready}");
-    hear("WATCHDOG=1");
-    hear("WATCHDOG=1");
+    manager.hear("WATCHDOG=1");
+    manager.hear("WATCHDOG=1");
     server.signal(libc::SIGTERM);
-    hear("STOPPING=1");
+    manager.hear("STOPPING=1");
+}
+
+/// Else whoever opens enough connections has the portal killed, again and again.
+#[test]
+fn a_portal_that_is_full_is_alive() {
+    for is_secure in [false, true] {
+        let shell = Shell::new();
+        shell.configure("[limits]\nconnections = 16\nhead_seconds = 600\nidle_seconds = 600\n");
+        let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let mut command = with_sockets(&shell, &[&socket]);
+        if is_secure {
+            command.env("LISTEN_FDNAMES", "https");
+        }
+        let manager = Manager::of(&shell, &mut command, Duration::from_millis(600));
+        let server = Server::start(command);
+        manager.hear("WATCHDOG=1");
+        let address = socket.local_addr().expect("an address");
+        // A place may be taken by the portal's own question for a moment.
+        let visitors = (0..200).filter_map(|_| kept_connection(address, is_secure)).take(16);
+        let visitors: Vec<TcpStream> = visitors.collect();
+        assert_eq!(visitors.len(), 16);
+        manager.skip_the_past();
+        for _ in 0..3 {
+            manager.hear("WATCHDOG=1");
+        }
+        let refused = shell.run(&["check"]).expect(3);
+        assert!(refused.out.contains("turns visitors on"), "{refused:?}");
+        drop(visitors);
+        server.stop();
+    }
+}
+
+/// A connection that is in; without TLS a request was answered on it, and with it nobody has begun.
+fn kept_connection(address: SocketAddr, is_secure: bool) -> Option<TcpStream> {
+    let mut stream = TcpStream::connect(address).expect("a connection");
+    if !is_secure {
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").expect("writing");
+    }
+    stream.set_read_timeout(Some(Duration::from_millis(300))).expect("a limit");
+    let mut begin = [0; 12];
+    let read = stream.read(&mut begin);
+    let is_in = match is_secure {
+        false => read.is_ok_and(|_| &begin == b"HTTP/1.1 200"),
+        // Silence: it is not closed.
+        true => read.is_err_and(|fault| fault.kind() == io::ErrorKind::WouldBlock),
+    };
+    is_in.then_some(stream)
+}
+
+#[test]
+fn check_speaks_what_is_spoken_at_the_door() {
+    let shell = Shell::new();
+    shell.configure("proxy_protocol = true\ntrusted_proxies = [\"127.0.0.1\"]\n");
+    let server = shell.serve(&[]);
+    let checked = shell.run(&["check"]).expect(0);
+    assert!(checked.out.contains("It answers on 127.0.0.1"), "{checked:?}");
+    server.stop();
+
+    let shell = Shell::new();
+    let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let mut command = with_sockets(&shell, &[&socket]);
+    command.env("LISTEN_FDNAMES", "https");
+    let server = Server::start(command);
+    let checked = shell.run(&["check"]).expect(0);
+    assert!(checked.out.contains("It answers on 127.0.0.1"), "{checked:?}");
+    server.stop();
+}
+
+/// A socket unit of one's own may know only port 80.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_door_that_nobody_hands_over_is_opened_where_the_configuration_wants_one() {
+    let shell = Shell::new();
+    let http = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let https = port(&free);
+    drop(free);
+    let start = |https: String| {
+        let mut command = with_sockets(&shell, &[&http]);
+        command.env("LISTEN_FDNAMES", "http").env("APPLIANCE_LISTEN_HTTPS", https);
+        tokio::task::block_in_place(|| Server::start(command))
+    };
+    let server = start(format!("127.0.0.1:{https}"));
+    let client = Client::builder().danger_accept_invalid_certs(true).build().expect("a client");
+    let answer = client.get(format!("https://127.0.0.1:{https}/sign-in")).send().await;
+    assert_eq!(answer.expect("an answer").status(), 200);
+    tokio::task::block_in_place(|| server.stop());
+
+    // What cannot be opened ends nothing: 192.0.2.1 is nobody's (RFC 5737).
+    let server = start(format!("192.0.2.1:{https}"));
+    let answer = client.get(format!("http://127.0.0.1:{}/sign-in", port(&http))).send().await;
+    assert_eq!(answer.expect("an answer").status(), 200);
+    tokio::task::block_in_place(|| server.stop());
 }
 
 #[test]
@@ -170,6 +249,8 @@ fn the_domain_is_set_at_the_shell_while_the_portal_runs() {
     assert!(unset.out.contains("has no domain"), "{unset:?}");
     // What is set while nothing runs counts at the next start.
     server.stop();
+    let alone = shell.run(&["https", "--fetch"]).expect(1);
+    assert!(alone.err.contains("No portal is running"), "{alone:?}");
     shell.run(&["config", "set", "email", "ops@example.com"]).expect(0);
     let set = shell.run(&["config", "set", "domain", "docs.example.com", "--no-wait"]).expect(0);
     assert!(set.out.contains("ops@example.com"), "{set:?}");

@@ -8,6 +8,7 @@ mod migrating;
 mod moving;
 mod operating;
 mod outages;
+mod owners;
 mod portal;
 mod scrubbing;
 mod unfinished;
@@ -24,6 +25,7 @@ use appliance::{
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use crate::{
     blobs::{collect, upload},
@@ -54,6 +56,20 @@ impl Site {
         let clock = Clock::held(Timestamp::now());
         let blobs = open(&folder, &storage, &clock);
         Site { s3, proxy, storage, clock, blobs, folder }
+    }
+
+    /// Another portal with the same bucket, and a folder and a name of its own.
+    fn beside(&self) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let blobs = open_as(Uuid::new_v4(), &folder, &self.storage, &self.clock);
+        Site {
+            s3: self.s3.clone(),
+            proxy: self.proxy.clone(),
+            storage: self.storage.clone(),
+            clock: self.clock.clone(),
+            blobs,
+            folder,
+        }
     }
 
     /// As after a crash, perhaps with other settings.
@@ -138,13 +154,17 @@ impl Site {
 }
 
 fn open(folder: &TempDir, storage: &StorageConfig, clock: &Clock) -> Blobs {
+    open_as(Uuid::nil(), folder, storage, clock)
+}
+
+fn open_as(owner: Uuid, folder: &TempDir, storage: &StorageConfig, clock: &Clock) -> Blobs {
     let folders = Folders {
         spool: folder.path().join("spool"),
         objects: folder.path().join("objects"),
         cache: folder.path().join("cache"),
     };
     let limits = Limits { reserve_bytes: 0, outage_pause_max: Duration::from_millis(200) };
-    Blobs::at(folders, storage, limits, clock.clone()).unwrap()
+    Blobs::at(folders, storage, owner, limits, clock.clone()).unwrap()
 }
 
 fn key(hash: ContentHash) -> String {

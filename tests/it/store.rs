@@ -455,7 +455,7 @@ fn an_id_holds_the_time_of_its_transaction() {
 fn reopening_gives_the_same_state_and_goes_on_counting() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.redb");
-    let open = || Store::open(&path, 1 << 20, noon()).unwrap();
+    let open = || Store::open(&path, 1 << 20, noon(), None).unwrap();
     for round in 1..=4 {
         let store = open();
         assert_eq!(latest(&store), u64::from(round) - 1);
@@ -473,8 +473,8 @@ fn reopening_gives_the_same_state_and_goes_on_counting() {
 fn opening_twice_says_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.redb");
-    let first = Store::open(&path, 1 << 20, noon()).unwrap();
-    match Store::open(&path, 1 << 20, noon()).err() {
+    let first = Store::open(&path, 1 << 20, noon(), None).unwrap();
+    match Store::open(&path, 1 << 20, noon(), None).err() {
         Some(Error::Busy { message, .. }) => {
             assert!(message.contains("store.redb"), "{message}");
             assert!(message.ends_with('.'), "{message}");
@@ -482,7 +482,7 @@ fn opening_twice_says_what_to_do() {
         other => panic!("{other:?}"),
     }
     drop(first);
-    Store::open(&path, 1 << 20, noon()).unwrap();
+    Store::open(&path, 1 << 20, noon(), None).unwrap();
 }
 
 #[test]
@@ -490,7 +490,7 @@ fn a_file_that_is_no_database_is_a_fault_and_stays_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.redb");
     std::fs::write(&path, "something else").unwrap();
-    assert!(matches!(Store::open(&path, 1 << 20, noon()), Err(Error::Internal(_))));
+    assert!(matches!(Store::open(&path, 1 << 20, noon(), None), Err(Error::Internal(_))));
     assert_eq!(std::fs::read(&path).unwrap(), b"something else");
 }
 

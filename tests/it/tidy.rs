@@ -11,7 +11,10 @@ use std::{
 const LAYERS: [(&str, &[&str], &[&str]); 7] = [
     (
         "base",
-        &["blocking", "clock", "config", "error", "glibc", "hash", "id", "size", "version"],
+        &[
+            "blocking", "clock", "config", "error", "glibc", "hash", "id", "log_tail", "size",
+            "space", "version",
+        ],
         &["base"],
     ),
     ("clients", &["s3"], &["base"]),

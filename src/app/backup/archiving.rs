@@ -24,7 +24,6 @@ use crate::{
     blocking::blocking,
     error::{Error, Result},
     hash::{ContentHash, Digest},
-    host::disk,
     store::Store,
 };
 
@@ -40,7 +39,7 @@ impl App {
         remove_unfinished(&folder)?;
         if !wanted.is_records_only {
             let bytes = self.store.read(files_bytes).await?;
-            disk::require(&folder, bytes, u64::from(self.config.uploads.reserve_mb) << 20)?;
+            self.require_room(&folder, bytes).await?;
         }
         let unfinished = folder.join(format!("{UNFINISHED}{}", Uuid::new_v4()));
         let remove = RemoveOnDrop(unfinished.clone());

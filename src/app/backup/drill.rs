@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Restore, Source, restore};
+use super::{Restore, Source, gathering::files_bytes, restore};
 use crate::{
     app::{App, Find, Reporter, create_private_folder},
     backup::Key,
@@ -47,6 +47,8 @@ impl App {
     /// When it cannot be restored at all.
     pub async fn drill(&self, source: Source, key: Key, reporter: &Reporter) -> Result<Drilled> {
         let begin = std::time::Instant::now();
+        let bytes = self.store.read(files_bytes).await?;
+        self.require_room(&self.config.data, bytes).await?;
         let scratch = Scratch::make(&self.config.data)?;
         let wanted = Restore {
             source,

@@ -29,7 +29,6 @@ use crate::{
         users,
     },
     error::{Error, Result},
-    host::disk,
     store::Store,
 };
 
@@ -170,7 +169,7 @@ impl App {
                 .map_err(|fault| in_place_of_upload(fault, &self.config))?;
         let (clock, noted) = (self.clock.clone(), restored.clone());
         blocking(move || {
-            let store = Store::open(&portal.join(App::DATABASE), CACHE_BYTES, clock)?;
+            let store = Store::open(&portal.join(App::DATABASE), CACHE_BYTES, clock, None)?;
             store.write_blocking(move |tx| note_restore(tx, place, begin, &noted))
         })
         .await?;
@@ -218,7 +217,7 @@ impl Arriving {
     /// Makes place for an archive that is about to be uploaded, of about so many bytes.
     ///
     /// # Errors
-    /// `Busy` with the numbers when the disk has no room for it.
+    /// `Full` with the numbers when the disk has no room for it.
     pub async fn begin_archive(&mut self, declared_bytes: Option<u64>) -> Result<()> {
         self.require_room(declared_bytes.unwrap_or(0)).await?;
         let path = self.folder()?.join("archive");
@@ -288,9 +287,7 @@ impl Arriving {
     }
 
     async fn require_room(&self, bytes: u64) -> Result<()> {
-        let config = &self.app.config;
-        let (data, reserve) = (config.data.clone(), u64::from(config.uploads.reserve_mb) << 20);
-        blocking(move || disk::require(&data, bytes, reserve)).await
+        self.app.require_room(&self.app.config.data, bytes).await
     }
 
     fn folder(&self) -> Result<PathBuf> {

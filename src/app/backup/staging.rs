@@ -48,8 +48,10 @@ impl Staging {
         rules: Rules,
     ) -> Result<Self> {
         let limits = Limits { reserve_bytes: 0, ..Limits::default() };
-        let blobs = Blobs::at(Folders::below(files_at), storage, limits, clock.clone())?;
-        let store = Store::open(&portal.join(crate::app::App::DATABASE), CACHE_BYTES, clock)?;
+        let database = portal.join(crate::app::App::DATABASE);
+        let store = Store::open(&database, CACHE_BYTES, clock.clone(), None)?;
+        let owner = crate::app::storage::owner(&store, storage)?;
+        let blobs = Blobs::at(Folders::below(files_at), storage, owner, limits, clock)?;
         Ok(Staging { store, blobs, damages: Vec::new(), rules })
     }
 

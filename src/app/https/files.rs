@@ -39,35 +39,51 @@ impl App {
         let (seen, now) = (files.seen, self.clock.now());
         let read = tokio::task::spawn_blocking(move || read(&config, seen)).await;
         match read {
-            Ok(Ok(None)) => false,
+            // Perhaps again, after something else that could not be used.
+            Ok(Ok(None)) => {
+                files.fault = None;
+                false
+            }
             Ok(Ok(Some((hash, pair)))) => {
                 tracing::info!(names = pair.names.join(", "), until = %pair.valid_until, "took over the certificate file");
                 *files = Files { pair: Some(pair), fault: None, seen: Some(hash) };
                 true
             }
-            Ok(Err(message)) => {
-                files.note(message, now);
+            Ok(Err(unusable)) => {
+                files.note(unusable, now);
                 false
             }
             Err(fault) => {
-                files.note(format!("A fault while reading the certificate: {fault}."), now);
+                let message = format!("A fault while reading the certificate: {fault}.");
+                files.note(Unusable { message, advice: CORRECT }, now);
                 false
             }
         }
     }
 }
 
+/// Why the files are not taken over, and what to do.
+struct Unusable {
+    message: String,
+    advice: &'static str,
+}
+
+const CORRECT: &str = "Correct the file: it is read by itself.";
+const LET_READ: &str = "The user that the portal runs as must be able to read it, and the service sees \
+     neither /root nor /home. Put a copy there: install -g appliance -m 640 FILE /etc/appliance/. It \
+     is read by itself.";
+
 impl Files {
-    fn note(&mut self, message: String, now: Timestamp) {
+    fn note(&mut self, Unusable { message, advice }: Unusable, now: Timestamp) {
         if self.fault.as_ref().is_some_and(|fault| fault.message == message) {
             return;
         }
         tracing::error!("{message}");
-        let remedy = match self.pair {
-            Some(_) => "The one from before is used. Correct the file: it is read by itself.",
-            None => "A self-signed one is used. Correct the file: it is read by itself.",
+        let shown = match self.pair {
+            Some(_) => "The one from before is used.",
+            None => "A self-signed one is used.",
         };
-        self.fault = Some(Fault { at: now, message, remedy: remedy.into() });
+        self.fault = Some(Fault { at: now, message, remedy: format!("{shown} {advice}") });
     }
 }
 
@@ -75,7 +91,7 @@ impl Files {
 fn read(
     config: &HttpsConfig,
     seen: Option<ContentHash>,
-) -> Result<Option<(ContentHash, KeyPair)>, String> {
+) -> Result<Option<(ContentHash, KeyPair)>, Unusable> {
     let chain = content("https.certificate_file", &config.certificate_file)?;
     let key = content("https.key_file", &config.key_file)?;
     let hash = Digest::of(&[chain.as_slice(), b"\n", key.as_slice()].concat());
@@ -84,18 +100,26 @@ fn read(
     }
     let pair = KeyPair::from_pem(&chain, &key).map_err(|fault| {
         let (chain, key) = (config.certificate_file.display(), config.key_file.display());
-        format!("The certificate in {chain} with the key in {key} cannot be used: {fault:#}.")
+        let message =
+            format!("The certificate in {chain} with the key in {key} cannot be used: {fault:#}.");
+        Unusable { message, advice: CORRECT }
     })?;
     Ok(Some((hash, pair)))
 }
 
-fn content(setting: &str, path: &Path) -> Result<Vec<u8>, String> {
+fn content(setting: &str, path: &Path) -> Result<Vec<u8>, Unusable> {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|file| file.take(BYTES_MAX + 1).read_to_end(&mut bytes));
     let read = read.and_then(|_| match bytes.len() as u64 > BYTES_MAX {
         true => Err(io::Error::other("it is larger than 1 MiB")),
         false => Ok(()),
     });
-    read.map_err(|fault| format!("{setting}: {} cannot be read: {fault}.", path.display()))?;
+    read.map_err(|fault| Unusable {
+        message: format!("{setting}: {} cannot be read: {fault}.", path.display()),
+        advice: match fault.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound => LET_READ,
+            _ => CORRECT,
+        },
+    })?;
     Ok(bytes)
 }

@@ -8,6 +8,7 @@
 mod choosing;
 mod files;
 mod ordering;
+mod orders;
 mod standing;
 
 use std::{
@@ -29,7 +30,7 @@ use super::{App, stops_within};
 use crate::{
     domain::{
         access::Actor,
-        certificates,
+        certificates::{self, Fault, Terms},
         settings::{self, Settings},
     },
     error::{Error, Result},
@@ -59,8 +60,9 @@ pub struct Https {
     tokens: RwLock<HashMap<String, String>>,
     wake: Notify,
     asks: standing::Asks,
-    /// Taken by whoever makes a self-signed certificate: two at once would show two.
-    signing: Mutex<()>,
+    orders: orders::Orders,
+    /// Taken by whoever chooses what is shown: of two at once the one that knows less could win.
+    showing: Mutex<()>,
 }
 
 impl Https {
@@ -136,15 +138,21 @@ impl App {
     }
 
     /// Sets the names of the portal and the address for the authority; `None` leaves each to the
-    /// configuration. Certificates for new names are fetched at once.
+    /// configuration. What is missing is fetched at once, and what failed is tried again, also when
+    /// nothing is changed: perhaps the cause was mended elsewhere.
     pub async fn set_https(
         &self,
         actor: Actor,
         domains: Option<Vec<String>>,
         email: Option<String>,
     ) -> Result<Settings> {
+        let configured = self.config.https.domains.clone();
         let settings = self
-            .write_as(actor, move |tx, actor| settings::set_https(tx, actor, domains, email))
+            .write_as(actor, move |tx, actor| {
+                let settings = settings::set_https(tx, actor, domains, email)?;
+                certificates::try_soon(tx, settings.domains.as_ref().unwrap_or(&configured))?;
+                Ok(settings)
+            })
             .await?;
         self.refresh_settings().await?;
         self.show_certificates().await?;
@@ -174,6 +182,17 @@ impl App {
         self.https.wake.notify_one();
     }
 
+    /// How certificates are fetched; `None` when none are.
+    fn acme_terms(&self) -> Option<Terms> {
+        let https = &self.config.https;
+        Some(Terms {
+            directory: self.acme_directory()?.to_owned(),
+            email: self.acme_email(),
+            challenge: https.challenge,
+            ca_file: https.ca_file.clone(),
+        })
+    }
+
     /// The directory that is asked for certificates; `None` when none is.
     fn acme_directory(&self) -> Option<&str> {
         let has_door = self.https.doors().https.is_some();
@@ -193,8 +212,17 @@ pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
             looked = look(&app) => looked,
             _ = stopped.wait_for(|stopped| *stopped) => return,
         };
-        if let Err(fault) = looked {
-            tracing::error!("looking after the certificates: {}", fault.chain());
+        let trouble = looked.err().map(|fault| Fault {
+            at: app.clock.now(),
+            message: format!("Certificates cannot be looked after: {}.", fault.chain()),
+            remedy: "Look at the log, and for free disk space: appliance doctor. The portal tries \
+                     again by itself."
+                .into(),
+        });
+        if app.https.orders.note_trouble(trouble.clone())
+            && let Some(trouble) = trouble
+        {
+            tracing::error!("{}", trouble.message);
         }
         tokio::select! {
             () = app.https.wake.notified() => {}
@@ -204,10 +232,10 @@ pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
 }
 
 async fn look(app: &App) -> Result<()> {
-    let files_changed = app.read_certificate_files().await;
-    let fetched = app.fetch_due_certificates().await?;
-    if files_changed || fetched || app.is_self_signed_old().await? {
+    let have_files_changed = app.read_certificate_files().await;
+    let has_ended = app.https.face().until.is_some_and(|until| until <= app.clock.now());
+    if have_files_changed || has_ended || app.is_self_signed_old().await? {
         app.show_certificates().await?;
     }
-    Ok(())
+    app.fetch_due_certificates().await
 }

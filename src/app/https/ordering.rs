@@ -6,10 +6,11 @@ use anyhow::anyhow;
 use aws_lc_rs::rand;
 use jiff::{SignedDuration, Timestamp};
 
+use super::orders::Came;
 use crate::{
     app::App,
     config::ChallengeChoice,
-    domain::certificates::{self, Certificate, Hidden, Issued},
+    domain::certificates::{self, Certificate, Hidden, Issued, Terms},
     error::Result,
     tls::{
         KeyPair,
@@ -23,41 +24,46 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(300);
 const ASKED_EVERY: SignedDuration = SignedDuration::from_hours(6);
 
 impl App {
-    /// Makes the attempts that are due; true when a certificate came.
-    pub(super) async fn fetch_due_certificates(&self) -> Result<bool> {
-        let Some(directory) = self.acme_directory().map(str::to_owned) else { return Ok(false) };
+    /// Makes the attempts that are due. What goes wrong with one domain does not hold up the others.
+    ///
+    /// # Errors
+    /// The first fault of this portal, such as a disk that is full. That an authority refuses is
+    /// noted with its domain instead.
+    pub(super) async fn fetch_due_certificates(&self) -> Result<()> {
+        let Some(terms) = self.acme_terms() else { return Ok(()) };
+        let mut outcome = self.store_what_came().await;
+        let unstored = self.https.orders.unstored();
         let domains = self.domains();
         let all = self.store.read(move |tx| certificates::of_domains(tx, &domains)).await?;
-        let mut has_fetched = false;
-        for certificate in all {
-            if certificate.is_due(&directory, self.clock.now()) {
-                has_fetched |= self.fetch_one(&directory, &certificate).await?;
-                if has_fetched {
-                    // The next domain may take a while.
-                    self.show_certificates().await?;
-                }
-            } else if let Some(issued) = certificate.usable(&directory, self.clock.now()) {
-                self.ask_when_to_renew(&directory, &certificate, issued).await?;
-            }
+        for certificate in all.iter().filter(|one| !unstored.contains_key(&one.domain)) {
+            let now = self.clock.now();
+            let looked_after = if certificate.is_due(&terms, now) {
+                self.fetch_one(&terms, certificate).await
+            } else if let Some(issued) = certificate.usable(&terms.directory, now) {
+                self.ask_when_to_renew(&terms.directory, certificate, issued).await
+            } else {
+                Ok(())
+            };
+            outcome = outcome.and(looked_after);
         }
-        Ok(has_fetched)
+        outcome
     }
 
-    async fn fetch_one(&self, directory: &str, certificate: &Certificate) -> Result<bool> {
-        let domain = certificate.domain.clone();
+    async fn fetch_one(&self, terms: &Terms, certificate: &Certificate) -> Result<()> {
+        let (domain, directory) = (&certificate.domain, &terms.directory);
+        let _under_way = self.https.orders.begin(domain);
         tracing::info!(domain, directory, "fetching a certificate");
+        let begun = (domain.clone(), terms.clone());
+        self.store.write(move |tx| certificates::begin_attempt(tx, &begun.0, begun.1)).await?;
         let fetched =
             tokio::time::timeout(ATTEMPT_TIMEOUT, self.fetch(directory, certificate)).await;
         let failure = match fetched {
             Ok(Ok((issued, challenge))) => {
                 tracing::info!(domain, issuer = issued.issuer, until = %issued.valid_until, "a certificate came");
-                let chance = chance()?;
-                self.store
-                    .write(move |tx| {
-                        certificates::note_issued(tx, &domain, issued, challenge.name(), chance)
-                    })
-                    .await?;
-                return Ok(true);
+                self.https.orders.keep(domain, Came { issued, challenge });
+                // First, for it may be that it cannot be stored.
+                self.show_certificates().await?;
+                return self.store_what_came().await;
             }
             Ok(Err(failure)) => failure,
             Err(_) => Failure::too_slow(),
@@ -65,23 +71,34 @@ impl App {
         // By this machine's clock the pause was told; tests hold another one.
         let pause = failure.retry_after.map(|at| at.duration_since(Timestamp::now()));
         let not_before = pause.map(|pause| self.clock.now() + pause);
-        let noted = {
-            let (message, remedy) = (failure.message.clone(), failure.remedy.clone());
-            let domain = certificate.domain.clone();
-            self.store
+        tracing::error!(domain, "no certificate: {} {}", failure.message, failure.remedy);
+        let Failure { message, remedy, .. } = failure;
+        let failed = domain.clone();
+        let noted = self
+            .store
+            .write(move |tx| certificates::note_failure(tx, &failed, message, remedy, not_before))
+            .await?;
+        tracing::info!(domain, at = %noted.next_attempt_at, "the next attempt is made then");
+        Ok(())
+    }
+
+    /// Puts the certificates that came into the store.
+    async fn store_what_came(&self) -> Result<()> {
+        let mut outcome = Ok(());
+        for (domain, Came { issued, challenge }) in self.https.orders.unstored() {
+            let (chance, name) = (chance()?, domain.clone());
+            let stored = self
+                .store
                 .write(move |tx| {
-                    certificates::note_failure(tx, &domain, message, remedy, not_before)
+                    certificates::note_issued(tx, &name, issued, challenge.name(), chance)
                 })
-                .await?
-        };
-        tracing::error!(
-            domain = noted.domain,
-            next = %noted.next_attempt_at,
-            "no certificate: {} {}",
-            failure.message,
-            failure.remedy
-        );
-        Ok(false)
+                .await;
+            match stored {
+                Ok(()) => self.https.orders.stored(&domain),
+                Err(fault) => outcome = Err(fault),
+            }
+        }
+        outcome
     }
 
     async fn fetch(

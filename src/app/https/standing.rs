@@ -13,6 +13,7 @@ use crate::{
     app::{App, Finding},
     domain::certificates::{self, Standing},
     error::Result,
+    store::ReadTx,
 };
 
 /// So long before its end a certificate of one's own is worth a word.
@@ -59,20 +60,19 @@ impl App {
     pub async fn https_standing(&self) -> Result<HttpsStanding> {
         let doors = self.https.doors();
         let settings = self.settings();
-        let directory = self.acme_directory().map(str::to_owned);
+        let terms = self.acme_terms();
         let domains = self.domains();
-        let (source, certificates) = match &directory {
+        let (source, certificates) = match &terms {
             _ if doors.https.is_none() => (CertificateSource::None, Vec::new()),
             _ if self.config.https.has_own_files() => {
                 (CertificateSource::Files, vec![self.standing_of_files().await])
             }
-            Some(directory) if !domains.is_empty() => {
-                let (domains, directory) = (domains.clone(), directory.clone());
-                let standing = self
-                    .store
-                    .read(move |tx| certificates::standing(tx, &domains, &directory))
-                    .await?;
-                (CertificateSource::Acme, standing)
+            Some(terms) if !domains.is_empty() => {
+                let (domains, terms) = (domains.clone(), terms.clone());
+                let read = move |tx: &ReadTx| certificates::standing(tx, &domains, &terms);
+                let mut standings = self.store.read(read).await?;
+                self.https.orders.complete(&mut standings);
+                (CertificateSource::Acme, standings)
             }
             _ => (CertificateSource::SelfSigned, Vec::new()),
         };
@@ -84,7 +84,7 @@ impl App {
             are_domains_set: settings.domains.is_some(),
             email: self.acme_email(),
             is_email_set: settings.acme_email.is_some(),
-            directory,
+            directory: terms.map(|terms| terms.directory),
             certificates,
             url: self.public_url(),
         })
@@ -98,6 +98,7 @@ impl App {
             issuer: pair.map(|pair| pair.issuer.clone()),
             valid_until: pair.map(|pair| pair.valid_until),
             next_attempt_at: None,
+            is_under_way: false,
             fault: files.fault.clone(),
         }
     }

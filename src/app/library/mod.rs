@@ -15,10 +15,7 @@ pub use self::{
     figures::Statistics,
     names::{names_of, with_surroundings},
 };
-use self::{
-    names::named,
-    newest::{Place, newest},
-};
+use self::{names::named, newest::newest};
 use super::App;
 use crate::{
     blocking::blocking,
@@ -34,6 +31,7 @@ use crate::{
     error::Result,
     id::Id,
     search,
+    store::cursor,
 };
 
 pub use crate::search::Sort;
@@ -114,12 +112,12 @@ impl App {
             return self.search(actor, request, find.wants_facets).await;
         }
         let counts = self.counts(&request, find.wants_facets).await?;
-        let after = find.after.as_deref().map(Place::decode).transpose()?;
+        let after = find.after.as_deref().map(cursor::decode).transpose()?;
         self.store
             .read(move |tx| {
                 let is_archive = find.status == Some(Status::Archived);
                 let newest = newest(tx, &actor, organization, is_archive, after, limit)?;
-                let next = newest.next.map(|place| place.encode());
+                let next = newest.next.map(|place| cursor::encode(&place));
                 let documents = newest
                     .documents
                     .into_iter()

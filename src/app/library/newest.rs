@@ -1,6 +1,5 @@
 //! The library as it opens: the newest documents, straight from the store in its own order.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 
 use crate::{
@@ -9,32 +8,13 @@ use crate::{
         documents::{self, Document},
         organizations::Organization,
     },
-    error::{Error, Result},
+    error::Result,
     id::Id,
-    store::{Key, ReadTx},
+    store::ReadTx,
 };
 
 /// Where a page of the newest ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    created_at: Timestamp,
-    id: Id<Document>,
-}
-
-impl Place {
-    pub fn encode(self) -> String {
-        URL_SAFE_NO_PAD.encode((self.created_at, self.id).to_bytes())
-    }
-
-    pub fn decode(text: &str) -> Result<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok();
-        let place = bytes.and_then(|bytes| <(Timestamp, Id<Document>)>::from_bytes(&bytes));
-        let (created_at, id) = place.ok_or_else(|| {
-            Error::invalid_field("after", "This page cannot be continued. Start at the first page.")
-        })?;
-        Ok(Place { created_at, id })
-    }
-}
+pub(super) type Place = (Timestamp, Id<Document>);
 
 pub(super) struct Newest {
     pub documents: Vec<Document>,
@@ -52,13 +32,7 @@ pub(super) fn newest(
     limit: usize,
 ) -> Result<Newest> {
     let mut documents: Vec<Document> = Vec::with_capacity(limit);
-    let mut merged = documents::newest(
-        tx,
-        actor,
-        organization,
-        is_archive,
-        after.map(|p| (p.created_at, p.id)),
-    )?;
+    let mut merged = documents::newest(tx, actor, organization, is_archive, after)?;
     let mut last = None;
     while let Some((created_at, id)) = merged.next().transpose()? {
         if documents.len() == limit {
@@ -67,7 +41,7 @@ pub(super) fn newest(
         let Some(document) = tx.get::<Document>(&id)? else { continue };
         if decide(actor, Action::Read(&document)).is_ok() {
             documents.push(document);
-            last = Some(Place { created_at, id });
+            last = Some((created_at, id));
         }
     }
     Ok(Newest { documents, next: None })

@@ -58,7 +58,7 @@ impl App {
     /// Does the move that was begun, or the rest of it.
     ///
     /// # Errors
-    /// `Busy` while S3 is away: it goes on later.
+    /// `Busy` while S3 is away, `Full` when the disk is: it goes on later.
     pub(in crate::app) async fn migrate(&self, job: Id<Job>) -> Result<()> {
         let Ok(_turn) = self.turns.migrating.try_lock() else {
             let message = "Another move of files is just ending.".into();

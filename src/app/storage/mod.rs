@@ -3,6 +3,7 @@
 //! noted in [`domain::storage`](crate::domain::storage), so that it goes on after a restart.
 
 mod checking;
+mod claiming;
 mod migrating;
 mod room;
 mod scrubbing;
@@ -13,12 +14,13 @@ use tokio::sync::Mutex;
 
 pub(super) use self::{
     checking::LastCheck,
-    room::{StorageCache, cache},
+    claiming::owner,
+    room::{StorageCache, cache, folder_bytes},
     usage::{UsageCache, usage_cache},
 };
 pub use self::{
     checking::StorageCheck,
-    room::Storage,
+    room::{DataFiles, Storage},
     scrubbing::{FaultyFile, ScrubReport},
     standing::{LongWork, StorageStanding},
 };

@@ -1,7 +1,7 @@
 //! How much room everything takes, for the administrator. Files are counted one by one, so the
 //! answer is kept for a while.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, os::unix::fs::MetadataExt, path::Path, time::Duration};
 
 use moka::sync::Cache;
 
@@ -10,7 +10,7 @@ use crate::{
     blocking::blocking,
     domain::access::{Action, Actor, decide},
     error::Result,
-    host::disk,
+    space::{Space, space},
 };
 
 /// Room in bytes, each part by itself.
@@ -44,13 +44,9 @@ impl App {
             return Ok(known);
         }
         let usage = self.blobs.usage().await?;
-        let data = self.config.data.clone();
-        let beside = blocking(move || {
-            let records_bytes = fs::metadata(data.join(App::DATABASE))?.len();
-            let index_bytes = folder_bytes(&data.join("index"))?;
-            Ok((records_bytes, index_bytes, disk::space(&data)?.free_bytes))
-        });
-        let (records_bytes, index_bytes, free_bytes) = beside.await?;
+        let (DataFiles { store_bytes: records_bytes, index_bytes }, space) =
+            self.data_files().await?;
+        let free_bytes = space.free_bytes;
         let storage = Storage {
             files_bytes: usage.spooled.bytes + usage.stored.bytes,
             derived_bytes: usage.derived.bytes,
@@ -65,8 +61,30 @@ impl App {
     }
 }
 
+/// What is written beside the files of people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataFiles {
+    /// As far as it takes room: the file of the database has holes.
+    pub store_bytes: u64,
+    pub index_bytes: u64,
+}
+
+impl App {
+    /// How large they are, and the disk that they are on.
+    pub async fn data_files(&self) -> Result<(DataFiles, Space)> {
+        let data = self.config.data.clone();
+        blocking(move || {
+            // In blocks of 512 bytes (stat(2)), whatever the file system has.
+            let store_bytes = fs::metadata(data.join(App::DATABASE))?.blocks() * 512;
+            let index_bytes = folder_bytes(&data.join(App::INDEX))?;
+            Ok((DataFiles { store_bytes, index_bytes }, space(&data)?))
+        })
+        .await
+    }
+}
+
 /// The files of the index come and go while they are counted.
-fn folder_bytes(folder: &Path) -> Result<u64> {
+pub(in crate::app) fn folder_bytes(folder: &Path) -> Result<u64> {
     let mut bytes = 0;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

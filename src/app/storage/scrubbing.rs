@@ -122,9 +122,7 @@ impl App {
                 };
                 Ok(looked_at(bytes_of(&scrubbed), !scrubbed.healed.is_empty(), fault))
             }
-            Err(Error::Busy { message, retry_after_s }) => {
-                Err(Error::Busy { message, retry_after_s })
-            }
+            Err(fault @ (Error::Busy { .. } | Error::Full(_))) => Err(fault),
             Err(fault) => {
                 tracing::error!("file {blob} cannot be read: {}", fault.chain());
                 let reason = fault.chain();

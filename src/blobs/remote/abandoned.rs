@@ -34,7 +34,7 @@ impl Remote {
             let Some(page) = self.begun_uploads(&markers).await? else { break };
             for upload in begun(&page) {
                 let is_old = upload.initiated_at.is_some_and(|at| at < cutoff);
-                if is_old && self.is_ours(&upload.key) {
+                if is_old && self.is_of_a_blob(&upload.key) {
                     self.abort(&Key::from(upload.key), upload.id).await?;
                     aborted += 1;
                 }
@@ -66,7 +66,8 @@ impl Remote {
         }
         let signed = self.signed(Method::GET, &Key::default(), &query).await;
         let url = self
-            .judged(Direction::Delete, pass, signed)?
+            .judged(Direction::Delete, pass, signed)
+            .await?
             .map_err(|fault| failed(fault, || "signing a request".to_owned()))?;
         match self.ask(url).await {
             Ok(page) => Ok(Some(page)),
@@ -92,7 +93,7 @@ impl Remote {
     }
 
     /// Whether the key is one that we would give to a blob.
-    fn is_ours(&self, key: &str) -> bool {
+    fn is_of_a_blob(&self, key: &str) -> bool {
         let name = key.rsplit('/').next().and_then(|name| name.parse::<FileName>().ok());
         name.is_some_and(|name| self.key(name.hash).as_ref() == key)
     }

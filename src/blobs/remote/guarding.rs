@@ -8,13 +8,15 @@ use object_store::{ObjectStoreExt, PutPayload};
 use super::{
     Direction, Remote,
     breaker::{Breaker, IsOpen, Pass},
+    figures::{S3Request, S3Requests},
+    owner::OWNER,
 };
 use crate::{
     error::{Error, Result},
     s3::Fault,
 };
 
-/// What a probe reads and writes.
+/// What a probe writes; it reads the object that names the owner.
 const PROBE: &str = "appliance-probe";
 
 impl Remote {
@@ -30,17 +32,29 @@ impl Remote {
     }
 
     /// Tells the breaker how a request went. What says nothing about S3 itself is given back.
-    pub(super) fn judged<T>(
+    pub(super) async fn judged<T>(
         self: &Arc<Self>,
         direction: Direction,
         pass: Pass,
         outcome: object_store::Result<T>,
     ) -> Result<Result<T, Fault>> {
         let fault = match outcome {
-            Ok(value) => return Ok(Ok(value)),
+            Ok(value) => {
+                self.count(direction, true);
+                return Ok(Ok(value));
+            }
             Err(error) => Fault::of(&error),
         };
         if !fault.is_outage() || (direction == Direction::Delete && fault.is_refusal()) {
+            self.count(direction, true);
+            return Ok(Err(fault));
+        }
+        // It may be this one object that is broken or locked: then the others can still be read.
+        if direction == Direction::Read
+            && fault.may_be_of_one_object()
+            && self.probe(Direction::Read).await.is_ok()
+        {
+            self.count(direction, false);
             return Ok(Err(fault));
         }
         self.note_outage(direction, pass, &fault);
@@ -48,7 +62,16 @@ impl Remote {
         Err(unavailable(direction, open.unwrap_or(IsOpen { retry_after_s: 1 })))
     }
 
+    pub fn requests(&self) -> S3Requests {
+        self.requests.clone()
+    }
+
+    fn count(&self, direction: Direction, went_well: bool) {
+        self.requests.get_or_create(&S3Request::of(direction, went_well)).inc();
+    }
+
     pub(super) fn note_outage(self: &Arc<Self>, direction: Direction, pass: Pass, fault: &Fault) {
+        self.count(direction, false);
         if self.breaker(direction).failed(pass, fault.text.clone()) {
             let store = self.name();
             match direction {
@@ -71,11 +94,11 @@ impl Remote {
 
     /// Does what has failed, with an object that matters to nobody.
     async fn probe(&self, direction: Direction) -> Result<(), Fault> {
-        let key = self.full_key(PROBE);
         let outcome = match direction {
-            Direction::Read => self.store.head(&key).await.map(drop),
+            Direction::Read => self.store.head(&self.full_key(OWNER)).await.map(drop),
             Direction::Write | Direction::Delete => {
-                self.store.put(&key, PutPayload::from_static(b"probe")).await.map(drop)
+                let probe = PutPayload::from_static(b"probe");
+                self.store.put(&self.full_key(PROBE), probe).await.map(drop)
             }
         };
         match outcome.map_err(|error| Fault::of(&error)) {

@@ -7,11 +7,17 @@
 mod abandoned;
 mod breaker;
 mod check;
+mod figures;
 mod guarding;
+mod owner;
 mod reading;
 mod upload;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use anyhow::{Context, anyhow};
 use object_store::{
@@ -21,11 +27,14 @@ use object_store::{
     signer::{Method, SignedUrlOptions, Signer, Url},
 };
 use tokio::sync::{Semaphore, watch};
+use uuid::Uuid;
 
 use self::{breaker::Breaker, upload::Journal};
 pub use self::{
     breaker::{BreakerStatus, LastError},
     check::{CheckStep, Outcome},
+    figures::{S3Requests, requests},
+    owner::Ownership,
 };
 use super::layout::FileName;
 use crate::{
@@ -41,9 +50,13 @@ pub(super) struct Remote {
     /// For the few requests that `object_store` does not know.
     http: reqwest::Client,
     config: S3Config,
+    /// What this portal is called among the owners.
+    owner: Uuid,
+    ownership: Mutex<Ownership>,
     journal: Arc<Journal>,
     reads: Breaker,
     writes: Breaker,
+    requests: S3Requests,
     /// Mebibytes of memory for what is on its way there.
     in_flight_mib: Arc<Semaphore>,
     in_flight_mib_max: u32,
@@ -65,6 +78,7 @@ impl Remote {
     /// `Invalid` with a sentence that names the setting.
     pub fn open(
         config: &StorageConfig,
+        owner: Uuid,
         journal: PathBuf,
         clock: Clock,
         outage_pause_max: Duration,
@@ -78,9 +92,12 @@ impl Remote {
             store: clients.store,
             http: clients.http,
             config: s3.clone(),
+            owner,
+            ownership: Mutex::new(Ownership::Unknown),
             journal: Arc::new(journal),
             reads: Breaker::new(clock.clone(), outage_pause_max),
             writes: Breaker::new(clock, outage_pause_max),
+            requests: requests(),
             in_flight_mib: Arc::new(Semaphore::new(in_flight_mib_max as usize)),
             in_flight_mib_max,
         }))
@@ -111,7 +128,7 @@ impl Remote {
     pub async fn delete(self: &Arc<Self>, hash: ContentHash) -> Result<()> {
         let pass = self.admit(Direction::Delete)?;
         let key = self.key(hash);
-        match self.judged(Direction::Delete, pass, self.delete_key(&key).await)? {
+        match self.judged(Direction::Delete, pass, self.delete_key(&key).await).await? {
             Ok(()) => Ok(()),
             Err(fault) if fault.is_missing_object() => Ok(()),
             Err(fault) => Err(failed(fault, || format!("deleting object {key}"))),
@@ -137,7 +154,8 @@ impl Remote {
         ]);
         let key = self.key(hash);
         let signed = self.store.signed_url_opts(Method::GET, &key, lifetime, &options).await;
-        self.judged(Direction::Read, pass, signed)?
+        self.judged(Direction::Read, pass, signed)
+            .await?
             .map_err(|fault| failed(fault, || format!("making a link to object {key}")))
     }
 

@@ -38,7 +38,8 @@ impl Remote {
         let options = GetOptions { range: wanted, ..GetOptions::default() };
         let pass = self.admit(Direction::Read)?;
         let key = self.key(hash);
-        let found = self.judged(Direction::Read, pass, self.store.get_opts(&key, options).await)?;
+        let found =
+            self.judged(Direction::Read, pass, self.store.get_opts(&key, options).await).await?;
         let found = match (found, range) {
             (Ok(found), _) => found,
             (Err(fault), _) if fault.is_missing_object() => return Ok(None),
@@ -79,7 +80,7 @@ impl Remote {
     pub async fn head(self: &Arc<Self>, hash: ContentHash) -> Result<Option<Object>> {
         let pass = self.admit(Direction::Read)?;
         let key = self.key(hash);
-        match self.judged(Direction::Read, pass, self.store.head(&key).await)? {
+        match self.judged(Direction::Read, pass, self.store.head(&key).await).await? {
             Ok(meta) => objects::object(FileName::source(hash), &meta).map(Some),
             Err(fault) if fault.is_missing_object() => Ok(None),
             Err(fault) => Err(failed(fault, || format!("looking at object {key}"))),
@@ -92,7 +93,8 @@ impl Remote {
         let folder = self.full_key(&layout::folder_name(first_byte));
         let listed = self.store.list(Some(&folder)).try_collect::<Vec<_>>().await;
         let metas = self
-            .judged(Direction::Read, pass, listed)?
+            .judged(Direction::Read, pass, listed)
+            .await?
             .map_err(|fault| failed(fault, || format!("listing the objects in {folder}")))?;
         let mut objects = Vec::new();
         for meta in metas {

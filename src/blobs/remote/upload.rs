@@ -94,6 +94,8 @@ impl Remote {
         file: &Arc<File>,
         size_bytes: u64,
     ) -> Result<()> {
+        // Before the first file is there: a place without files becomes ours.
+        self.is_ours().await?;
         self.abort_noted(hash).await?;
         match size_bytes <= u64::from(PART_MIB_MIN) * MIB {
             true => self.put_at_once(hash, file, size_bytes).await?,
@@ -141,7 +143,7 @@ impl Remote {
         }
         let pass = self.admit(Direction::Delete)?;
         let aborted = self.store.abort_multipart(key, &id).await;
-        if let Err(fault) = self.judged(Direction::Delete, pass, aborted)?
+        if let Err(fault) = self.judged(Direction::Delete, pass, aborted).await?
             && !fault.is_missing_object()
         {
             // It must not keep the file from being brought there; a rule of the bucket's life cycle
@@ -166,7 +168,8 @@ impl Remote {
         let options = PutOptions { attributes: self.attributes(), ..PutOptions::default() };
         let pass = self.admit(Direction::Write)?;
         let put = self.store.put_opts(&key, PutPayload::from_bytes(bytes), options).await;
-        self.judged(Direction::Write, pass, put)?
+        self.judged(Direction::Write, pass, put)
+            .await?
             .map(drop)
             .map_err(|fault| failed(fault, || format!("putting object {key}")))
     }
@@ -183,7 +186,7 @@ impl Remote {
             PutMultipartOptions { attributes: self.attributes(), ..PutMultipartOptions::default() };
         let pass = self.admit(Direction::Write)?;
         let begun = self.store.create_multipart_opts(&key, options).await;
-        let id = self.judged(Direction::Write, pass, begun)?.map_err(failed)?;
+        let id = self.judged(Direction::Write, pass, begun).await?.map_err(failed)?;
         let (noting, noted) = (Arc::clone(&self.journal), id.clone());
         disk::blocking(move || Ok(noting.note(hash, &noted).context("noting an upload's id")?))
             .await?;
@@ -195,7 +198,7 @@ impl Remote {
         }
         let pass = self.admit(Direction::Write)?;
         let completed = self.store.complete_multipart(&key, &id, parts).await;
-        match self.judged(Direction::Write, pass, completed)? {
+        match self.judged(Direction::Write, pass, completed).await? {
             Ok(_) => Ok(()),
             // A first try whose answer was lost may have done it: the look at the object tells.
             Err(fault) if fault.is_missing_object() => Ok(()),
@@ -254,7 +257,8 @@ impl Remote {
     ) -> Result<PartId> {
         let pass = self.admit(Direction::Write)?;
         let put = self.store.put_part(key, id, index, PutPayload::from_bytes(bytes)).await;
-        self.judged(Direction::Write, pass, put)?
+        self.judged(Direction::Write, pass, put)
+            .await?
             .map_err(|fault| failed(fault, || format!("putting part {index} of object {key}")))
     }
 

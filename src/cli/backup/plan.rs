@@ -14,7 +14,7 @@ use crate::{
         service,
     },
     control::{Reply, Request},
-    domain::backups::Plan,
+    domain::backups::{Plan, schedule},
 };
 
 #[derive(Debug, Args)]
@@ -34,6 +34,9 @@ pub struct Arguments {
     /// The time of day (UTC) of the first one, such as 03:00
     #[arg(long, value_name = "HH:MM")]
     at: Option<String>,
+    /// When by a cron line, such as "30 2 * * 1-5", instead of hours and a time of day; "" for these
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["every_hours", "at"])]
+    cron: Option<String>,
     /// Seconds between two shipments of changes to the repository; 0 ships none
     #[arg(long, value_name = "N")]
     ship_every_seconds: Option<u32>,
@@ -95,7 +98,12 @@ impl Arguments {
             plan.repository = repository(to)?;
         }
         if let Some(at) = &self.at {
-            plan.minute_of_day = minute_of_day(at)?;
+            plan.minute_of_day = schedule::minute_of_day(at)?;
+        }
+        if let Some(line) = &self.cron {
+            plan.cron = line.trim().into();
+        } else if self.at.is_some() || self.every_hours.is_some() {
+            plan.cron.clear();
         }
         let numbers = [
             (&mut plan.every_hours, self.every_hours),
@@ -121,16 +129,6 @@ impl Arguments {
     }
 }
 
-fn minute_of_day(text: &str) -> Result<u32, Failure> {
-    let time = text.split_once(':').and_then(|(hours, minutes)| {
-        Some((hours.parse::<u32>().ok()?, minutes.parse::<u32>().ok()?))
-    });
-    match time {
-        Some((hours, minutes)) if hours < 24 && minutes < 60 => Ok(60 * hours + minutes),
-        _ => Err(Failure::usage(format!("“{text}” is no time of day. One looks like 03:00."))),
-    }
-}
-
 fn shown(view: &PlanView) -> String {
     let (plan, standing) = (&view.plan, &view.standing);
     let state =
@@ -142,12 +140,10 @@ fn shown(view: &PlanView) -> String {
         (true, count) => format!("to {count} public keys"),
     };
     let mut text = format!(
-        "plan        {state}\nplace       {}\nevery       {} hours, from {:02}:{:02} UTC\nkeeps       \
+        "plan        {state}\nplace       {}\nwhen        {}\nkeeps       \
          {} last, {} daily, {} weekly, {} monthly\nencryption  {encryption}\n",
         view.place,
-        plan.every_hours,
-        plan.minute_of_day / 60,
-        plan.minute_of_day % 60,
+        schedule::shown(plan),
         plan.keep_last,
         plan.keep_daily,
         plan.keep_weekly,

@@ -6,12 +6,13 @@ use crate::{
     app::Finding,
     config::{Config, SYSTEM_FILE},
     host::{
-        accounts, disk,
+        accounts,
         files::Rights,
         owner,
         places::{ENVIRONMENT_FILE, PROGRAM, USER},
     },
     size::Size,
+    space::{Reserve, space},
 };
 
 /// Room for the database to grow while somebody reacts to a warning.
@@ -94,19 +95,24 @@ pub fn room(config: &Config) -> Option<Finding> {
     let about = "disk space";
     let existing = config.data.ancestors().find(|folder| folder.exists())?;
     let existing = if existing.as_os_str().is_empty() { Path::new(".") } else { existing };
-    let space = match disk::space(existing) {
+    let space = match space(existing) {
         Ok(space) => space,
         Err(fault) => {
             let message = format!("The free space cannot be read: {}.", fault.chain());
             return Some(Finding::warning(about, message, "Look with: df -h"));
         }
     };
-    let reserve_bytes = u64::from(config.uploads.reserve_mb) << 20;
+    let wanted_bytes = u64::from(config.storage.reserve_mb) << 20;
+    let reserve_bytes = Reserve::of_disk(existing, wanted_bytes).map_or(0, |it| it.bytes());
     let free = Size(space.free_bytes);
-    let remedy = format!("Make room on the disk of {}.", config.data.display());
+    let remedy = format!(
+        "Make room on the disk of {}: empty the trash in the portal, remove old backups \
+         (appliance backup prune), enlarge the disk, or let files move to S3.",
+        config.data.display()
+    );
     Some(if space.free_bytes <= reserve_bytes {
         let message =
-            format!("Uploads are refused: {free} free, and {} are kept.", Size(reserve_bytes));
+            format!("Uploads and backups wait: {free} free, and {} are kept.", Size(reserve_bytes));
         Finding::problem(about, message, remedy)
     } else if space.free_bytes - reserve_bytes < ROOM_ADVISED_BYTES {
         Finding::warning(about, format!("Little is left: {free} free."), remedy)

@@ -13,12 +13,24 @@ use super::{
     step::{Step, Undo},
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     host::{
         accounts,
         places::{DATA, PROGRAM, USER},
     },
 };
+
+/// # Errors
+/// `Conflict` when there is a user of that name who is somebody else's: a person, or another service.
+pub fn check() -> Result<()> {
+    match accounts::home(USER)? {
+        Some(home) if Path::new(&home) != Path::new(DATA) => Err(Error::conflict(format!(
+            "There is a user “{USER}” with the home {home} on this machine already, who is not the \
+             portal's. Rename or remove that user, and try again."
+        ))),
+        _ => Ok(()),
+    }
+}
 
 /// A user of the machine who owns the data and nothing else.
 pub struct Account;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::{self, Key, SYSTEM_FILE, TEMPLATE},
-    error::Result,
+    error::{Error, Result},
     host::{
         files::{self, Rights},
         places::{CONFIG_FOLDER, DATA, ENVIRONMENT_FILE},
@@ -59,13 +59,31 @@ impl Configuration {
     /// The text that is there, or the template.
     fn before() -> Result<String> {
         let Some(content) = files::read(Path::new(SYSTEM_FILE))? else {
-            return set(TEMPLATE, "data", DATA);
+            return Ok(TEMPLATE.into());
         };
         String::from_utf8(content).map_err(|_| anyhow!("{SYSTEM_FILE} is not text").into())
     }
 
+    /// # Errors
+    /// `Conflict` when the file that is there names another data folder: the service may write to
+    /// its own only.
+    pub fn check() -> Result<()> {
+        let before = Configuration::before()?;
+        match named_data(&before)? {
+            Some(data) if Path::new(&data) != Path::new(DATA) => Err(Error::conflict(format!(
+                "{SYSTEM_FILE} names {data} as the data folder, and an installed portal has {DATA}: \
+                 the service may write there only. Move the data there, take the line out, and try \
+                 again."
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     fn after(&self, before: &str) -> Result<String> {
-        let mut text = before.to_owned();
+        let mut text = match named_data(before)? {
+            Some(_) => before.to_owned(),
+            None => set(before, "data", DATA)?,
+        };
         if !self.domains.is_empty() {
             text = set(&text, "https.domains", &self.domains.join(","))?;
         }
@@ -92,19 +110,25 @@ impl Step for Configuration {
 
     fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
         let path = Path::new(SYSTEM_FILE);
-        let (before, rights) = (Configuration::before()?, Rights::of(path)?);
-        let after = self.after(&before)?;
-        files::replace(path, after.as_bytes(), rights.map_or_else(|| read_by_portal(0o640), Ok)?)?;
-        undo.push(match rights {
-            Some(rights) => Undo::WriteBack(path.into(), before.into_bytes(), rights),
-            None => Undo::RemoveFile(path.into()),
-        });
+        let after = self.after(&Configuration::before()?)?;
+        let before = Undo::of_file(path)?;
+        let rights = Rights::of(path)?.map_or_else(|| read_by_portal(0o640), Ok)?;
+        files::replace(path, after.as_bytes(), rights)?;
+        undo.push(before);
         Ok(())
     }
 
     fn removal(&self, purges: bool) -> Vec<Undo> {
         Folder.removal(purges)
     }
+}
+
+/// The data folder that a configuration names.
+fn named_data(text: &str) -> Result<Option<String>> {
+    let table: toml::Table = text
+        .parse()
+        .map_err(|fault| Error::conflict(format!("{SYSTEM_FILE} cannot be read: {fault}")))?;
+    Ok(table.get("data").and_then(|data| data.as_str()).map(str::to_owned))
 }
 
 fn set(text: &str, key: &str, value: &str) -> Result<String> {

@@ -95,6 +95,7 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     plan.carry_out()?;
     if !wanted.domains.is_empty() {
+        output::print(&portal::prefer_configured(&wanted)?)?;
         output::print("\nWaiting for the certificate …\n")?;
         output::print(&portal::wait_for_certificates()?)?;
     }
@@ -119,6 +120,12 @@ fn wanted(arguments: &Arguments) -> Result<Wanted, Failure> {
     };
     let restore = match &arguments.restore {
         Some(source) => {
+            if arguments.opening.reads_standard_input() {
+                return Err(Failure::usage(
+                    "An installation asks for the passphrase more than once. Put it into a file and \
+                     name that.",
+                ));
+            }
             BackupSource::named(source)?;
             // Opens the files of keys, so that a wrong name is told now.
             arguments.opening.key()?;

@@ -2,6 +2,7 @@
 //! it.
 
 use std::{
+    fs, io,
     net::IpAddr,
     path::Path,
     process::Command,
@@ -19,7 +20,7 @@ use super::{
 use crate::{
     app::{App, Reporter},
     cli::{Exit, Failure, ask::runtime, https, logs},
-    control::{AskError, Reply, Request, Status, ask},
+    control::{AskError, Change, HttpsChange, Reply, Request, Status, ask},
     error::{Error, Result},
     host::{
         accounts::Ids,
@@ -30,6 +31,8 @@ use crate::{
 };
 
 const PAUSE: Duration = Duration::from_millis(50);
+/// What a disk of its own has, however empty it is.
+pub(super) const LOST_AND_FOUND: &str = "lost+found";
 /// So far back the reason for a failed start is looked for.
 const LAST_LINES: u32 = 50;
 
@@ -93,6 +96,22 @@ pub fn has_data() -> bool {
     Path::new(DATA).join(App::DATABASE).exists()
 }
 
+/// Something that lies in the data folder; `None` when it is empty, or not there.
+pub fn found_in_data() -> Result<Option<String>> {
+    let entries = match fs::read_dir(DATA) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    for entry in entries {
+        let name = entry?.file_name();
+        if name != LOST_AND_FOUND {
+            return Ok(Some(name.to_string_lossy().into_owned()));
+        }
+    }
+    Ok(None)
+}
+
 pub fn wait_until_it_answers(patience: Duration) -> Result<()> {
     let begin = Instant::now();
     while installed_status()?.is_none() {
@@ -134,6 +153,27 @@ fn words(wanted: &WantedLog) -> Option<String> {
         Ok(std::ops::ControlFlow::Continue(()))
     });
     read.ok().and(last)
+}
+
+/// Lets the domains of this call count where others were set while the portal ran, or came with a
+/// backup: those would win over the configuration. What failed before is tried again. Says what gave
+/// way.
+pub fn prefer_configured(wanted: &Wanted) -> Result<String> {
+    let Some(Reply::Https(standing)) = asked(&Request::Https)? else { return Ok(String::new()) };
+    let mut change = HttpsChange::default();
+    let mut given_way = String::new();
+    if standing.are_domains_set && standing.domains != wanted.domains {
+        change.domains = Change::Unset;
+        given_way = match standing.domains.as_slice() {
+            [] => "The portal was set to have no domain; that gives way.\n".into(),
+            domains => format!("{}, set before, gives way.\n", domains.join(", ")),
+        };
+    }
+    if standing.is_email_set && wanted.email.as_ref().is_some_and(|new| *new != standing.email) {
+        change.email = Change::Unset;
+    }
+    asked(&Request::SetHttps(change))?;
+    Ok(given_way)
 }
 
 /// Waits until the certificates of the domains are there, or it is clear why not; says which.

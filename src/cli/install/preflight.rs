@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 
-use super::{Wanted, portal};
+use super::{Wanted, accounts, folders::Configuration, portal};
 use crate::{
     cli::{Failure, leading},
     config::is_domain,
@@ -28,6 +28,16 @@ pub fn check(wanted: &Wanted, any_address: bool) -> Result<Vec<String>, Failure>
              stop”, “appliance restore SOURCE --replace”, “appliance start”."
         ))));
     }
+    if wanted.restore.is_some()
+        && let Some(found) = portal::found_in_data()?
+    {
+        return Err(Failure::from(Error::conflict(format!(
+            "{DATA} is not empty: it holds {found}. A restore begins with an empty folder, and is \
+             undone by emptying it. Move away what is there."
+        ))));
+    }
+    Configuration::check()?;
+    accounts::check()?;
     if let Some(email) = &wanted.email {
         text::email(email)?;
     }

@@ -35,10 +35,7 @@ impl Step for Program {
 
     fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
         let path = Path::new(PROGRAM);
-        let before = match (files::read(path)?, Rights::of(path)?) {
-            (Some(content), Some(rights)) => Undo::WriteBack(path.into(), content, rights),
-            _ => Undo::RemoveFile(path.into()),
-        };
+        let before = Undo::of_file(path)?;
         let own = File::open(OWN_PROGRAM).context("reading this program")?;
         files::replace(path, own, Rights::root(0o755))?;
         undo.push(before);
@@ -88,11 +85,13 @@ impl Step for Manual {
             let missing: Vec<&Path> = missing.collect();
             for folder in missing.into_iter().rev() {
                 fs::create_dir(folder).with_context(|| format!("making {}", folder.display()))?;
+                undo.push(Undo::RemoveFolder(folder.into()));
                 // The program keeps what it makes private; this is for everybody.
                 Rights::root(0o755).give_to(folder)?;
             }
+            let before = Undo::of_file(&path)?;
             files::replace(&path, text.as_bytes(), Rights::root(0o644))?;
-            undo.push(Undo::RemoveFile(path));
+            undo.push(before);
         }
         Ok(())
     }

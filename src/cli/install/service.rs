@@ -58,10 +58,7 @@ impl Step for Units {
         // Undone after the files are as they were.
         undo.push(Undo::ReadUnits);
         for (path, text) in Units::files()? {
-            let before = match (files::read(&path)?, Rights::of(&path)?) {
-                (Some(content), Some(rights)) => Undo::WriteBack(path.clone(), content, rights),
-                _ => Undo::RemoveFile(path.clone()),
-            };
+            let before = Undo::of_file(&path)?;
             files::replace(&path, text.as_bytes(), Rights::root(0o644))?;
             undo.push(before);
         }

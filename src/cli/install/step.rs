@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::Context;
 
+use super::portal::LOST_AND_FOUND;
 use crate::{
     error::Result,
     host::{
@@ -53,6 +54,14 @@ pub enum Undo {
 }
 
 impl Undo {
+    /// What takes back that the file is made or replaced; asked before that.
+    pub fn of_file(path: &Path) -> Result<Self> {
+        Ok(match (files::read(path)?, Rights::of(path)?) {
+            (Some(content), Some(rights)) => Undo::WriteBack(path.into(), content, rights),
+            _ => Undo::RemoveFile(path.into()),
+        })
+    }
+
     /// What happens; one line.
     pub fn what(&self) -> String {
         match self {
@@ -85,7 +94,12 @@ impl Undo {
     pub fn carry_out(&self) -> Result<()> {
         match self {
             Undo::RemoveFile(path) => gone(path, fs::remove_file(path)),
-            Undo::RemoveFolder(path) => gone(path, fs::remove_dir_all(path)),
+            Undo::RemoveFolder(path) => match path.is_symlink() {
+                // Somebody has put it on another disk.
+                true => gone(path, fs::canonicalize(path).and_then(fs::remove_dir_all))
+                    .and_then(|()| gone(path, fs::remove_file(path))),
+                false => gone(path, fs::remove_dir_all(path)),
+            },
             Undo::EmptyFolder(path) => gone(path, empty(path)),
             Undo::WriteBack(path, content, rights) => {
                 files::replace(path, content.as_slice(), *rights)
@@ -121,6 +135,9 @@ fn gone(path: &Path, removed: io::Result<()>) -> Result<()> {
 fn empty(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
+        if entry.file_name() == LOST_AND_FOUND {
+            continue;
+        }
         match entry.file_type()?.is_dir() {
             true => fs::remove_dir_all(entry.path())?,
             false => fs::remove_file(entry.path())?,

@@ -1,16 +1,14 @@
 //! `appliance uninstall`: takes away what `install` made, and with `--purge` what people keep.
 
-use std::io::{self, IsTerminal, Write};
-
 use clap::Args;
 
 use super::{Wanted, plan, preflight, step::Undo};
 use crate::{
     cli::{
-        Exit, Failure,
+        Exit, Failure, confirm,
         output::{self, Color, colored},
     },
-    error::{Error, Result},
+    error::Error,
     host::places::{CONFIG_FOLDER, DATA},
 };
 
@@ -54,7 +52,14 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if arguments.purge && !arguments.yes {
-        ask()?;
+        confirm::typed(
+            WORD,
+            &format!(
+                "Everything that people keep in the portal is removed, and so are the backups in \
+                 {DATA}/backups. This cannot be undone."
+            ),
+            "Nothing was removed.",
+        )?;
     }
     let mut faults = Vec::new();
     for (what, act) in &acts {
@@ -75,24 +80,4 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         ),
     })?;
     Ok(Exit::Done)
-}
-
-fn ask() -> Result<(), Failure> {
-    if !io::stdin().is_terminal() {
-        return Err(Failure::usage(
-            "There is no terminal to ask whether all data are to be removed. Say so with --yes.",
-        ));
-    }
-    output::print(&format!(
-        "\nEverything that people keep in the portal is removed, and so are the backups in \
-         {DATA}/backups.\nThis cannot be undone. Type “{WORD}” to go on: "
-    ))?;
-    // What is on its way to the terminal must be there before the answer is read.
-    let _shown = io::stdout().flush();
-    let mut answer = String::new();
-    let read = io::stdin().read_line(&mut answer);
-    if read.is_err() || answer.trim() != WORD {
-        return Err(Failure::from(Error::conflict("Nothing was removed.")));
-    }
-    Ok(())
 }

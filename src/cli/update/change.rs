@@ -3,6 +3,7 @@
 
 use std::{
     fs::{self, File},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -326,9 +327,16 @@ fn answers(program: &Program) -> Result<bool> {
     if !files::are_equal(&running, &program.file()).unwrap_or(false) {
         return Ok(false);
     }
-    let address = visits::from_here(status.listens_on);
+    let mut address = status.listens_on;
+    if address.ip().is_unspecified() {
+        address.set_ip(match address.ip() {
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
     let runtime = runtime().map_err(|failure: Failure| anyhow!("{}", failure.sentence()))?;
     let visited = runtime.block_on(visits::visit(&format!("http://{address}/readyz")));
-    // Behind a proxy that speaks first this visit is not understood; the portal has asked itself.
+    // Where this visit does not get through (no IPv6 here, or a proxy that would speak first), the
+    // portal has asked itself before it said that it is ready.
     Ok(visited.map_or(true, |code| code < 500))
 }

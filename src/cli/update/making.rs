@@ -27,11 +27,12 @@ use crate::{
     },
     error::Error,
     host::{
-        accounts, disk,
+        accounts,
         places::{DATA, LIBRARY, PROGRAM, USER},
         processes::{self, OWN_PROGRAM},
     },
     size::Size,
+    space,
     version::Version,
 };
 
@@ -135,7 +136,7 @@ fn judge(from: &Program, to: &Program, update: &Update) -> Result<(), Failure> {
 fn check_room_for_programs() -> Result<(), Failure> {
     let size = Path::new(PROGRAM).metadata().map_or(0, |found| found.len());
     let library = Path::new(LIBRARY);
-    Ok(disk::require(library, size * PROGRAMS_BYTES, RESERVE_BYTES)?)
+    Ok(space::require(library, size * PROGRAMS_BYTES, RESERVE_BYTES)?)
 }
 
 fn plan(from: &Program, to: &Program, update: &Update, size: u64) -> String {

@@ -27,8 +27,9 @@ use crate::{
     config::{Config, StorageConfig},
     control::{AskError, Reply, Request, ask},
     error::{Error, Result},
-    host::{disk, places::DATA, systemd},
+    host::{places::DATA, systemd},
     size::Size,
+    space,
     web::{self, Door},
 };
 
@@ -56,7 +57,7 @@ pub struct Rehearsed {
 pub fn check_room() -> Result<u64> {
     let database = Changeover::of(Path::new(DATA)).database();
     let size = database.metadata().context("looking at the records")?.len();
-    disk::require(Path::new(DATA), size * COPIES, RESERVE_BYTES)?;
+    space::require(Path::new(DATA), size * COPIES, RESERVE_BYTES)?;
     Ok(size)
 }
 

@@ -1,7 +1,6 @@
 //! `appliance rollback`: back to a version that ran here before.
 
 use std::{
-    io::{self, IsTerminal, Write},
     path::Path,
     time::{Duration, Instant},
 };
@@ -19,7 +18,7 @@ use super::{
 use crate::{
     app::Changeover,
     cli::{
-        Exit, Failure, Shell, install,
+        Exit, Failure, Shell, confirm, install,
         output::{self, Color, colored, minute},
     },
     error::Error,
@@ -170,18 +169,5 @@ fn ask(from: &Program) -> Result<(), Failure> {
         "Every document, change and account{since} is gone from the portal then. Files that were \
          deleted since are not back, and files that came since are removed after a while."
     );
-    if !io::stdin().is_terminal() {
-        return Err(Failure::usage(format!(
-            "{loss} There is no terminal to ask whether that is meant. Say so with --yes."
-        )));
-    }
-    output::print(&format!("\n{loss}\nType “{WORD}” to go on: "))?;
-    // What is on its way to the terminal must be there before the answer is read.
-    let _shown = io::stdout().flush();
-    let mut answer = String::new();
-    let read = io::stdin().read_line(&mut answer);
-    if read.is_err() || answer.trim() != WORD {
-        return Err(Failure::from(Error::conflict("Nothing was changed.")));
-    }
-    Ok(())
+    confirm::typed(WORD, &loss, "Nothing was changed.")
 }

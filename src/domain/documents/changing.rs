@@ -81,6 +81,7 @@ pub fn set_visibility(
     id: Id<Document>,
     visibility: Visibility,
 ) -> Result<Document> {
+    tx.draw_on_reserve();
     let mut document = editable(tx, actor, id)?;
     document.visibility = checked(tx, document.organization, visibility)?;
     save(tx, &mut document)?;
@@ -95,6 +96,7 @@ pub fn publish(tx: &mut WriteTx, actor: &Actor, id: Id<Document>) -> Result<Docu
 
 /// Makes a draft of it again: only its creator and the managers see it.
 pub fn withdraw(tx: &mut WriteTx, actor: &Actor, id: Id<Document>) -> Result<Document> {
+    tx.draw_on_reserve();
     move_to(tx, actor, id, Status::Draft)
 }
 
@@ -137,6 +139,7 @@ pub fn recategorize(
 
 /// Gives up to `limit` documents of one person to another. Returns how many; 0 when done.
 pub fn hand_over(tx: &mut WriteTx, from: Id<User>, to: Id<User>, limit: usize) -> Result<usize> {
+    tx.draw_on_reserve();
     let ids = created_by(tx, from, None, limit)?;
     for id in &ids {
         let Some(mut document) = tx.get::<Document>(id)? else { continue };

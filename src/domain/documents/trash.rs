@@ -26,6 +26,7 @@ pub const TRASH_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Moves it to the trash, from where it can be restored for [`TRASH_KEPT`].
 pub fn trash(tx: &mut WriteTx, actor: &Actor, id: Id<Document>) -> Result<Document> {
+    tx.draw_on_reserve();
     let mut document = editable_even_in_trash(tx, actor, id)?;
     if document.trashed.is_none() {
         document.trashed = Some(Trashed { at: tx.now(), by: actor.user });
@@ -50,6 +51,7 @@ pub fn restore(tx: &mut WriteTx, actor: &Actor, id: Id<Document>) -> Result<Docu
 /// # Errors
 /// `Conflict` for one that is not in the trash: nothing is lost in a single step.
 pub fn delete(tx: &mut WriteTx, actor: &Actor, id: Id<Document>) -> Result<()> {
+    tx.draw_on_reserve();
     let document = editable_even_in_trash(tx, actor, id)?;
     if document.trashed.is_none() {
         return Err(Error::conflict("Move the document to the trash first."));

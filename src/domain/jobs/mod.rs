@@ -1,14 +1,17 @@
 //! Jobs: durable work for later, written in the transaction of its cause.
 
+mod state;
 mod task;
 
 use std::cmp::Reverse;
 
 use jiff::{SignedDuration, Timestamp};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::task::{Lane, Task};
+pub use self::{
+    state::{Progress, State},
+    task::{Lane, Task},
+};
 use super::{
     access::{Action, Actor, decide},
     blobs,
@@ -16,7 +19,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     id::Id,
-    store::{Index, IndexEntries, Key, ReadTx, Record, Table, WriteTx},
+    store::{Index, IndexEntries, ReadTx, Record, Table, WriteTx},
 };
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -51,56 +54,6 @@ impl Job {
             _ => false,
         }
     }
-}
-
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    Queued,
-    Running,
-    Done,
-    Failed,
-    Cancelled,
-}
-
-impl State {
-    pub const ALL: [State; 5] =
-        [State::Queued, State::Running, State::Failed, State::Done, State::Cancelled];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            State::Queued => "queued",
-            State::Running => "running",
-            State::Done => "done",
-            State::Failed => "failed",
-            State::Cancelled => "cancelled",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        State::ALL.into_iter().find(|state| state.name() == name)
-    }
-}
-
-impl Key for State {
-    fn encode(&self, out: &mut Vec<u8>) {
-        (*self as u8).encode(out);
-    }
-
-    fn decode(input: &mut &[u8]) -> Option<Self> {
-        let number = u8::decode(input)?;
-        State::ALL.into_iter().find(|state| *state as u8 == number)
-    }
-}
-
-/// How far a long job has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Progress {
-    pub done: u64,
-    /// Unknown while it is still counting.
-    pub total: Option<u64>,
 }
 
 impl Record for Job {
@@ -149,6 +102,7 @@ pub fn enqueue_after(tx: &mut WriteTx, task: Task, delay: SignedDuration) -> Res
 
 /// Takes up to `limit` jobs of a lane that are due and marks them as running.
 pub fn claim(tx: &mut WriteTx, lane: Lane, limit: usize) -> Result<Vec<Job>> {
+    tx.draw_on_reserve();
     let now = tx.now();
     let mut due = Vec::new();
     for entry in tx.index(&QUEUED).within(&lane).keys()?.take(limit) {
@@ -186,6 +140,7 @@ pub fn next_due(tx: &ReadTx) -> Result<Option<Timestamp>> {
 /// ended meanwhile. A job that was cut off as often as it may fail has failed: perhaps it is what
 /// ends the program.
 pub fn requeue_interrupted(tx: &mut WriteTx, known: &[Id<Job>]) -> Result<usize> {
+    tx.draw_on_reserve();
     let mut interrupted = Vec::new();
     for job in tx.index(&BY_STATE).within(&State::Running).records()? {
         interrupted.push(job?);
@@ -209,6 +164,7 @@ pub fn requeue_interrupted(tx: &mut WriteTx, known: &[Id<Job>]) -> Result<usize>
 
 /// Takes one job that waits, whether it is due or not; `None` when it does not wait.
 pub fn claim_one(tx: &mut WriteTx, id: Id<Job>) -> Result<Option<Job>> {
+    tx.draw_on_reserve();
     let waiting = tx.get::<Job>(&id)?.filter(|job| job.state == State::Queued);
     let Some(mut job) = waiting else { return Ok(None) };
     job.state = State::Running;
@@ -225,6 +181,7 @@ fn to_be_ended(tx: &ReadTx, id: Id<Job>) -> Result<Option<Job>> {
 
 /// A job is over and succeeded.
 pub fn complete(tx: &mut WriteTx, id: Id<Job>) -> Result<()> {
+    tx.draw_on_reserve();
     let Some(mut job) = to_be_ended(tx, id)? else { return Ok(()) };
     job.state = State::Done;
     job.error = None;
@@ -246,6 +203,7 @@ pub struct Failure {
 /// A run failed: the job waits and is tried again, or, when that makes no sense or was done often
 /// enough, has failed.
 pub fn fail(tx: &mut WriteTx, id: Id<Job>, failure: &Failure) -> Result<()> {
+    tx.draw_on_reserve();
     let Some(mut job) = to_be_ended(tx, id)? else { return Ok(()) };
     job.error = Some(failure.error.clone());
     if failure.is_final || job.attempts >= job.task.attempts_max() {
@@ -270,6 +228,7 @@ fn give_up(tx: &mut WriteTx, task: &Task, reason: &str) -> Result<()> {
 /// A run could not begin, because something it needs is out of order or has too much to do: the job
 /// waits, and this was none of its attempts.
 pub fn put_off(tx: &mut WriteTx, id: Id<Job>, error: &str, delay: SignedDuration) -> Result<()> {
+    tx.draw_on_reserve();
     let Some(mut job) = to_be_ended(tx, id)? else { return Ok(()) };
     job.state = State::Queued;
     job.attempts = job.attempts.saturating_sub(1);
@@ -284,6 +243,7 @@ fn retry_delay(attempts: u32) -> SignedDuration {
 }
 
 pub fn note_progress(tx: &mut WriteTx, id: Id<Job>, progress: Progress) -> Result<()> {
+    tx.draw_on_reserve();
     let Some(mut job) = tx.get::<Job>(&id)? else { return Ok(()) };
     job.progress = Some(progress);
     tx.put(&job)
@@ -292,6 +252,7 @@ pub fn note_progress(tx: &mut WriteTx, id: Id<Job>, progress: Progress) -> Resul
 /// [`note_progress`], for a job that goes on where it was when it is started again: since it has come
 /// further, what happened to it before does not count. `false` when it was cancelled meanwhile.
 pub fn advance(tx: &mut WriteTx, id: Id<Job>, progress: Progress) -> Result<bool> {
+    tx.draw_on_reserve();
     let running = tx.get::<Job>(&id)?.filter(|job| job.state == State::Running);
     let Some(mut job) = running else { return Ok(false) };
     job.progress = Some(progress);
@@ -421,6 +382,7 @@ pub fn retry(tx: &mut WriteTx, actor: &Actor, id: Id<Job>) -> Result<Job> {
 /// # Errors
 /// `Conflict` for others that run or are over, and for the moving of bytes, which must happen.
 pub fn cancel(tx: &mut WriteTx, actor: &Actor, id: Id<Job>) -> Result<Job> {
+    tx.draw_on_reserve();
     let mut job = get(tx, actor, id)?;
     if !job.can_be_cancelled() {
         return Err(Error::conflict(match job.state {

@@ -1,6 +1,6 @@
 //! Who may keep an account, and which of them cannot be spared.
 
-use super::{ADMINISTRATORS, User};
+use super::{ADMINISTRATORS, User, get};
 use crate::{
     domain::{
         access::{Action, Actor, Role, decide},
@@ -11,6 +11,18 @@ use crate::{
     id::Id,
     store::ReadTx,
 };
+
+/// The account, for somebody who [keeps](require_governance) it.
+pub(super) fn kept(
+    tx: &ReadTx,
+    actor: &Actor,
+    organization: Id<Organization>,
+    id: Id<User>,
+) -> Result<User> {
+    let user = get(tx, id)?;
+    require_governance(tx, actor, organization, &user)?;
+    Ok(user)
+}
 
 /// May `actor` keep this account? An administrator of an organization keeps the accounts that
 /// belong to it alone. One that is also elsewhere, or administers the instance, is kept by

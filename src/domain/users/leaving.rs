@@ -1,8 +1,9 @@
 //! Deleting an account: first it is locked, then its documents are handed over, then it is gone.
 
 use super::{
-    BY_HEIR, User, get,
-    keeping::{require_governance, require_replaceable},
+    BY_HEIR, User,
+    keeping::{kept, require_replaceable},
+    shut_out,
 };
 use crate::{
     domain::{
@@ -13,7 +14,6 @@ use crate::{
         jobs::{self, Task},
         memberships,
         organizations::Organization,
-        sessions, tokens,
     },
     error::{Error, Result},
     id::Id,
@@ -34,8 +34,8 @@ pub fn delete(
     id: Id<User>,
     heir: Id<User>,
 ) -> Result<()> {
-    let mut user = get(tx, id)?;
-    require_governance(tx, actor, organization, &user)?;
+    tx.draw_on_reserve();
+    let mut user = kept(tx, actor, organization, id)?;
     require_replaceable(tx, &user)?;
     if actor.user == Some(id) {
         return Err(Error::conflict(
@@ -60,8 +60,7 @@ pub fn delete(
     user.is_leaving = true;
     user.heir = Some(heir);
     tx.put(&user)?;
-    sessions::end_all(tx, id, None)?;
-    tokens::revoke_all(tx, id)?;
+    shut_out(tx, id)?;
     jobs::enqueue(tx, Task::HandOver { from: id, to: heir })?;
     events::record(tx, actor, organization, Verb::PersonDeleted, id, user.display_name(), None)
 }
@@ -90,6 +89,7 @@ fn may_inherit(
 /// `Conflict` when the account is not leaving, or a late upload has left a document with it: hand
 /// that over too and try again.
 pub fn finish_leaving(tx: &mut WriteTx, id: Id<User>) -> Result<()> {
+    tx.draw_on_reserve();
     let Some(user) = tx.get::<User>(&id)? else { return Ok(()) };
     if !user.is_leaving || !documents::created_by(tx, id, None, 1)?.is_empty() {
         return Err(Error::conflict("This account is in use or still has documents."));
@@ -98,8 +98,7 @@ pub fn finish_leaving(tx: &mut WriteTx, id: Id<User>) -> Result<()> {
         groups::leave_all(tx, membership.organization, id)?;
         tx.remove::<memberships::Membership>(&membership.key())?;
     }
-    sessions::end_all(tx, id, None)?;
-    tokens::revoke_all(tx, id)?;
+    shut_out(tx, id)?;
     tx.remove::<User>(&id)?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use self::keeping::{require_another_administrator, require_governance, require_replaceable};
+use self::keeping::{kept, require_another_administrator, require_governance, require_replaceable};
 pub use self::{
     keeping::is_replaceable,
     leaving::{delete, finish_leaving},
@@ -232,16 +232,15 @@ pub fn disable(
     organization: Id<Organization>,
     id: Id<User>,
 ) -> Result<User> {
-    let mut user = get(tx, id)?;
-    require_governance(tx, actor, organization, &user)?;
+    tx.draw_on_reserve();
+    let mut user = kept(tx, actor, organization, id)?;
     if user.is_disabled {
         return Ok(user);
     }
     require_replaceable(tx, &user)?;
     user.is_disabled = true;
     tx.put(&user)?;
-    sessions::end_all(tx, id, None)?;
-    tokens::revoke_all(tx, id)?;
+    shut_out(tx, id)?;
     events::record(tx, actor, organization, Verb::PersonDisabled, id, user.display_name(), None)?;
     Ok(user)
 }
@@ -252,8 +251,7 @@ pub fn enable(
     organization: Id<Organization>,
     id: Id<User>,
 ) -> Result<User> {
-    let mut user = get(tx, id)?;
-    require_governance(tx, actor, organization, &user)?;
+    let mut user = kept(tx, actor, organization, id)?;
     if user.is_leaving {
         return Err(Error::conflict("This account is being deleted."));
     }
@@ -275,6 +273,7 @@ pub fn set_password(
     id: Id<User>,
     password: PasswordHash,
 ) -> Result<()> {
+    tx.draw_on_reserve();
     let mut user = get(tx, id)?;
     if actor.user != Some(id) {
         require_governance(tx, actor, organization, &user)?;
@@ -299,6 +298,7 @@ pub fn change_own_password(
     proven: &PasswordHash,
     password: PasswordHash,
 ) -> Result<()> {
+    tx.draw_on_reserve();
     let id = actor.person()?;
     if get(tx, id)?.password != *proven {
         return Err(Error::conflict(
@@ -315,12 +315,17 @@ pub fn sign_out_everywhere(
     organization: Id<Organization>,
     id: Id<User>,
 ) -> Result<()> {
-    let user = get(tx, id)?;
-    require_governance(tx, actor, organization, &user)?;
-    sessions::end_all(tx, id, None)?;
-    tokens::revoke_all(tx, id)?;
+    tx.draw_on_reserve();
+    let user = kept(tx, actor, organization, id)?;
+    shut_out(tx, id)?;
     let name = user.display_name();
     events::record(tx, actor, organization, Verb::SignedOutEverywhere, id, name, None)
+}
+
+/// Ends every session of the account and revokes every token.
+fn shut_out(tx: &mut WriteTx, id: Id<User>) -> Result<()> {
+    sessions::end_all(tx, id, None)?;
+    tokens::revoke_all(tx, id)
 }
 
 fn free_username(tx: &ReadTx, username: &str, own: Option<Id<User>>) -> Result<String> {
@@ -345,6 +350,7 @@ fn free_email(tx: &ReadTx, email: &str, own: Option<Id<User>>) -> Result<String>
 
 /// Notes that somebody signed in.
 pub fn note_sign_in(tx: &mut WriteTx, id: Id<User>) -> Result<()> {
+    tx.draw_on_reserve();
     let mut user: User = tx.get(&id)?.ok_or_else(|| {
         Error::Internal(anyhow!("user {id} vanished between the password check and the session"))
     })?;

@@ -14,6 +14,7 @@ use crate::{
         users::User,
     },
     id::Id,
+    store::cursor,
     web::{auth::Member, body::Query, fault::Result},
 };
 
@@ -86,7 +87,7 @@ pub async fn list(
     let (page, next) =
         app.store.read(move |tx| events::list(tx, &actor, organization, &filter, limit)).await?;
     let events = page.into_iter().map(EventView::of).collect();
-    Ok(Answer(EventList { events, next: next.map(|place| parts::cursor(&place)) }))
+    Ok(Answer(EventList { events, next: next.map(|place| cursor::encode(&place)) }))
 }
 
 impl EventView {

@@ -10,6 +10,7 @@ use crate::{
     app::App,
     domain::jobs::{self, Job, Progress, State, Task},
     id::Id,
+    store::cursor,
     web::{
         auth::Member,
         body::{NoBody, Query},
@@ -115,7 +116,7 @@ pub async fn list(
     let (page, next) =
         app.store.read(move |tx| jobs::page(tx, &actor, wanted.state, after, limit)).await?;
     let jobs = page.into_iter().map(JobView::of).collect();
-    Ok(Answer(JobList { jobs, next: next.map(|place| parts::cursor(&place)) }))
+    Ok(Answer(JobList { jobs, next: next.map(|place| cursor::encode(&place)) }))
 }
 
 pub async fn show(app: Data<App>, member: Member, id: Path<Id<Job>>) -> Result<Answer<JobView>> {

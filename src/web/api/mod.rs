@@ -31,3 +31,4 @@ pub mod events;
 pub mod jobs;
 pub mod settings;
 pub mod storage;
+pub mod system;

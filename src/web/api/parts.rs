@@ -6,7 +6,6 @@ use actix_web::{
     dev::Payload,
     http::{StatusCode, header},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -14,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     error::{Error, Result},
-    store::Key,
+    store::{Key, cursor},
     web::fault::Fault,
 };
 
@@ -56,20 +55,12 @@ pub fn limit(wanted: Option<u32>) -> Result<usize> {
     }
 }
 
-/// A place in a list, as text that means nothing to anybody else.
-pub fn cursor(place: &impl Key) -> String {
-    URL_SAFE_NO_PAD.encode(place.to_bytes())
-}
-
+/// Where a page begins: the first one when there is no cursor, or an empty one.
+///
 /// # Errors
-/// `Invalid` for anything that did not come from [`cursor`].
-pub fn place<K: Key>(cursor: Option<&str>) -> Result<Option<K>> {
-    let Some(cursor) = cursor.filter(|cursor| !cursor.is_empty()) else { return Ok(None) };
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
-    let place = bytes.and_then(|bytes| K::from_bytes(&bytes));
-    place.map(Some).ok_or_else(|| {
-        Error::invalid_field("after", "This page cannot be continued. Start at the first page.")
-    })
+/// `Invalid` for anything that did not come from [`cursor::encode`].
+pub fn place<K: Key>(after: Option<&str>) -> Result<Option<K>> {
+    after.filter(|after| !after.is_empty()).map(cursor::decode).transpose()
 }
 
 /// The beginning of a span of time: a time (RFC 3339), or a day, which begins at midnight UTC.

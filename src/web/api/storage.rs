@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::jobs::JobView;
 use crate::{
-    app::{App, CheckOutcome, CheckStep, FaultyFile, StorageCheck, StorageStanding},
+    app::{App, CheckOutcome, CheckStep, FaultyFile, Ownership, StorageCheck, StorageStanding},
     config::Backend,
     domain::{
         documents::{Document, Kind},
@@ -34,6 +34,9 @@ pub struct StorageView {
     backend: Home,
     /// Such as `s3://documents/portal`; `null` when no S3 is configured.
     s3: Option<String>,
+    /// Whether files may be removed there: not when it had files before this portal came, or another
+    /// one has claimed them. `null` when that is not known yet, or no S3 is configured.
+    is_ours: Option<bool>,
     /// What does not work, in a sentence; `null` when all is well.
     degraded: Option<String>,
     /// All files, each content once.
@@ -208,6 +211,11 @@ pub async fn check(app: Data<App>, member: Member, _: NoBody) -> Result<Answer<C
     Ok(Answer(CheckView::of(&check)))
 }
 
+pub async fn claim(app: Data<App>, member: Member, _: NoBody) -> Result<HttpResponse> {
+    app.claim_storage(member.actor()).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
 pub async fn scrub(
     app: Data<App>,
     member: Member,
@@ -234,6 +242,10 @@ impl StorageView {
         StorageView {
             backend: status.backend.into(),
             s3: status.remote.as_ref().map(|remote| remote.name.clone()),
+            is_ours: status.remote.as_ref().and_then(|remote| match remote.ownership {
+                Ownership::Unknown => None,
+                known => Some(known == Ownership::Ours),
+            }),
             degraded: status.degraded(),
             kept: usage.kept.into(),
             waiting: AmountView { files: status.spooled.files, bytes: status.spooled.bytes },

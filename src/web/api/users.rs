@@ -20,7 +20,7 @@ use crate::{
     },
     error::{Error, Result as AppResult},
     id::Id,
-    store::{ReadTx, WriteTx},
+    store::{ReadTx, WriteTx, cursor},
     web::{
         auth::Member,
         body::{Json, NoBody, Query},
@@ -133,7 +133,7 @@ pub async fn list(
         })
         .await?;
     let users = page.into_iter().map(|(user, role)| UserView::of(user, Some(role))).collect();
-    Ok(Answer(UserList { users, next: next.map(|place| parts::cursor(&place)) }))
+    Ok(Answer(UserList { users, next: next.map(|place| cursor::encode(&place)) }))
 }
 
 pub async fn show(app: Data<App>, member: Member, id: Path<Id<User>>) -> Result<Answer<UserView>> {
@@ -395,5 +395,5 @@ pub async fn people(
         })
         .await?;
     let people = page.into_iter().map(|(user, _)| PersonView::of(user)).collect();
-    Ok(Answer(PeopleList { people, next: next.map(|place| parts::cursor(&place)) }))
+    Ok(Answer(PeopleList { people, next: next.map(|place| cursor::encode(&place)) }))
 }

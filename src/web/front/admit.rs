@@ -22,6 +22,7 @@ use crate::{
         client,
         fault::Problem,
         guard::{HEALTH, RequestId},
+        metrics,
     },
 };
 
@@ -58,8 +59,8 @@ pub async fn admit(
 struct Asked {
     host: Option<String>,
     is_tls: bool,
-    /// Passed on by a proxy that is trusted: it sees to HTTPS itself.
-    is_proxied: bool,
+    /// Passed on by a proxy that sees to HTTPS itself.
+    leaves_https_to_proxy: bool,
     state: Option<Rc<State>>,
 }
 
@@ -69,7 +70,7 @@ impl Asked {
         Asked {
             host: hosts::host(request),
             is_tls: state.as_ref().is_some_and(|state| state.is_tls),
-            is_proxied: client::is_proxied(request, &app.config),
+            leaves_https_to_proxy: client::leaves_https_to_proxy(request, &app.config),
             state,
         }
     }
@@ -83,7 +84,11 @@ impl Asked {
             return Some(refusal);
         }
         // By whatever name.
-        if HEALTH.contains(&request.path()) && (self.is_proxied || client::is_here(request)) {
+        let is_proxied = client::is_proxied(request, &app.config);
+        if HEALTH.contains(&request.path()) && (is_proxied || client::is_here(request)) {
+            return None;
+        }
+        if request.path() == metrics::PATH && metrics::is_locked(app) {
             return None;
         }
         let Some(host) = &self.host else {
@@ -93,7 +98,7 @@ impl Asked {
         let is_allowed = hosts::is_allowed(host, &app.config, face);
         let is_address = host.parse::<std::net::IpAddr>().is_ok();
         // By its address the portal was found before it had a name.
-        let is_plain = !self.is_tls && !self.is_proxied && !hosts::is_this_machine(host);
+        let is_plain = !self.is_tls && !self.leaves_https_to_proxy && !hosts::is_this_machine(host);
         if is_plain
             && (is_allowed || is_address)
             && let Some(origin) = face.secure_origin(host)

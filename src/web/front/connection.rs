@@ -1,6 +1,7 @@
 //! A connection that ends when nobody uses it: without a request for too long, with a reader that
 //! takes nothing, or when the server stops. One rule for HTTP/1.1 and HTTP/2: what counts is whether a
-//! request is under way ([`underway`](super::underway)), not whether bytes trickle in.
+//! request is under way ([`underway`](super::underway)) and something of it moves, not whether bytes
+//! trickle in.
 
 use std::{
     cell::Cell,
@@ -18,21 +19,27 @@ use tokio::{
     time::{Instant, Sleep},
 };
 use tokio_rustls::server::TlsStream;
-use tokio_util::sync::WaitForCancellationFutureOwned;
+use tokio_util::{either::Either, sync::WaitForCancellationFutureOwned};
 
 use super::{
-    farewell::Farewell,
     gate::{Gate, Pass},
+    http2::Http2,
+    proxy_protocol::Header,
 };
 
 /// While the server stops, a connection on which nothing has come for so long is closed: a request
 /// may be on its way to it.
 const QUIET: Duration = Duration::from_millis(300);
 
+/// And for so long it waits for a reader that takes nothing.
+const STUCK: Duration = Duration::from_secs(10);
+
 /// What a request can know of its connection.
 pub struct State {
     pub is_tls: bool,
-    pub(super) gate: Arc<Gate>,
+    /// What the proxy said that passes it on, where the PROXY protocol is spoken.
+    pub proxy: Option<Header>,
+    pub gate: Arc<Gate>,
     under_way: Cell<u32>,
     has_served: Cell<bool>,
     idle_since: Cell<Instant>,
@@ -50,10 +57,7 @@ impl State {
     }
 }
 
-pub enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
+pub type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 pub struct Connection {
     stream: Stream,
@@ -65,16 +69,31 @@ pub struct Connection {
     blocked_since: Option<Instant>,
     /// When bytes went last, in either direction.
     moved_at: Instant,
-    /// Of a connection by HTTP/2.
-    farewell: Option<Farewell>,
+    /// Where it is spoken.
+    http2: Option<Http2>,
+    greeting: Option<Greeting>,
     _pass: Pass,
 }
 
+/// What is written in the place of the library's first bytes.
+struct Greeting {
+    bytes: Vec<u8>,
+    written: usize,
+    stands_for: usize,
+}
+
 impl Connection {
-    pub fn new(stream: Stream, is_h2: bool, gate: Arc<Gate>, pass: Pass) -> Self {
+    pub fn new(
+        stream: Stream,
+        is_h2: bool,
+        proxy: Option<Header>,
+        gate: Arc<Gate>,
+        pass: Pass,
+    ) -> Self {
         let now = Instant::now();
         let state = State {
-            is_tls: matches!(stream, Stream::Tls(_)),
+            is_tls: matches!(stream, Either::Right(_)),
+            proxy,
             under_way: Cell::new(0),
             has_served: Cell::new(false),
             idle_since: Cell::new(now),
@@ -87,7 +106,8 @@ impl Connection {
             drained: Box::pin(gate.draining().clone().cancelled_owned()),
             is_draining: false,
             blocked_since: None,
-            farewell: is_h2.then(Farewell::default),
+            http2: is_h2.then(|| Http2::new(now)),
+            greeting: None,
             moved_at: now,
             _pass: pass,
         }
@@ -105,14 +125,16 @@ impl Connection {
         loop {
             let now = Instant::now();
             let unused = self.unused_until();
-            let blocked = self.blocked_since.map(|since| since + self.state.gate.idle_timeout);
-            if blocked.is_some_and(|at| at <= now) {
+            let idle = self.state.gate.idle_timeout;
+            let patience = if self.is_draining { idle.min(STUCK) } else { idle };
+            let stuck = self.stuck_since().map(|since| since + patience);
+            if stuck.is_some_and(|at| at <= now) {
                 return Poll::Ready(End::Stuck);
             }
             if unused.is_some_and(|at| at <= now) {
                 return Poll::Ready(End::Unused);
             }
-            let Some(next) = [unused, blocked].into_iter().flatten().min() else {
+            let Some(next) = [unused, stuck].into_iter().flatten().min() else {
                 return Poll::Pending;
             };
             if self.timer.deadline() != next {
@@ -122,23 +144,9 @@ impl Connection {
         }
     }
 
-    /// While the server stops, a client of HTTP/2 is told so before anything else is written.
-    fn poll_farewell(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.is_draining {
-            return Poll::Ready(Ok(()));
-        }
-        let Some(farewell) = &mut self.farewell else { return Poll::Ready(Ok(())) };
-        while !farewell.due().is_empty() {
-            let written = match &mut self.stream {
-                Stream::Plain(stream) => Pin::new(stream).poll_write(cx, farewell.due()),
-                Stream::Tls(stream) => Pin::new(stream).poll_write(cx, farewell.due()),
-            };
-            match ready!(written)? {
-                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                bytes => farewell.say(bytes),
-            }
-        }
-        Poll::Ready(Ok(()))
+    /// Since when the other end takes nothing: of the bytes, or of the answers that they carry.
+    fn stuck_since(&self) -> Option<Instant> {
+        self.blocked_since.or_else(|| self.http2.as_ref()?.stuck_since())
     }
 
     /// `None` while a request is under way, or the end of an answer.
@@ -157,11 +165,44 @@ impl Connection {
         })
     }
 
+    /// Writes the server's first frame of HTTP/2; says for how many of `first` it stands.
+    fn poll_greeting(
+        &mut self,
+        cx: &mut Context<'_>,
+        first: &[u8],
+    ) -> Poll<io::Result<Option<usize>>> {
+        let Some(http2) = &mut self.http2 else { return Poll::Ready(Ok(None)) };
+        if self.greeting.is_none() {
+            let greeting = http2.greeting(first);
+            self.greeting =
+                greeting.map(|(bytes, stands_for)| Greeting { bytes, written: 0, stands_for });
+        }
+        let Some(greeting) = &mut self.greeting else { return Poll::Ready(Ok(None)) };
+        while greeting.written < greeting.bytes.len() {
+            let left = &greeting.bytes[greeting.written..];
+            greeting.written += ready!(poll_some(&mut self.stream, cx, left))?;
+        }
+        let stands_for = greeting.stands_for;
+        self.greeting = None;
+        Poll::Ready(Ok(Some(stands_for)))
+    }
+
+    /// While the server stops, a client of HTTP/2 is told so before anything else is written.
+    fn poll_farewell(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(http2) = self.http2.as_mut().filter(|_| self.is_draining) else {
+            return Poll::Ready(Ok(()));
+        };
+        while !http2.farewell().is_empty() {
+            http2.say(ready!(poll_some(&mut self.stream, cx, http2.farewell()))?);
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// These bytes have been written.
     fn moved(&mut self, bytes: &[u8]) {
         self.moved_at = Instant::now();
-        if let Some(farewell) = &mut self.farewell {
-            farewell.follow(bytes);
+        if let Some(http2) = &mut self.http2 {
+            http2.send(bytes, self.moved_at);
         }
     }
 
@@ -171,14 +212,16 @@ impl Connection {
         cx: &mut Context<'_>,
         written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.blocked_since = None;
-            return written;
+        match written {
+            Poll::Ready(_) => self.blocked_since = None,
+            Poll::Pending => {
+                self.blocked_since.get_or_insert_with(Instant::now);
+            }
         }
-        self.blocked_since.get_or_insert_with(Instant::now);
+        // Also after a success: what was written may be the beginning of an answer that nobody takes.
         match self.poll_end(cx) {
             Poll::Ready(End::Stuck) => Poll::Ready(Err(stuck())),
-            _ => Poll::Pending,
+            _ => written,
         }
     }
 }
@@ -192,6 +235,14 @@ fn stuck() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the other end takes nothing")
 }
 
+/// Writes at least one byte.
+fn poll_some(stream: &mut Stream, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    match ready!(Pin::new(stream).poll_write(cx, bytes))? {
+        0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+        length => Poll::Ready(Ok(length)),
+    }
+}
+
 impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -199,12 +250,17 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let read = match &mut this.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
-        };
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut this.stream).poll_read(cx, buffer);
         if read.is_ready() {
             this.moved_at = Instant::now();
+            if let Some(http2) = &mut this.http2 {
+                http2.receive(&buffer.filled()[before..], this.moved_at);
+                if http2.is_overrun() {
+                    buffer.set_filled(before);
+                    return Poll::Ready(Err(io::Error::other("too many streams at once")));
+                }
+            }
             return read;
         }
         match ready!(this.poll_end(cx)) {
@@ -217,19 +273,11 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_farewell(cx))?;
-        let written = match &mut self.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        };
-        if let Poll::Ready(Ok(length)) = written {
-            self.moved(&bytes[..length]);
-        }
-        self.wrote(cx, written)
+        self.poll_write_vectored(cx, &[io::IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -238,9 +286,12 @@ impl AsyncWrite for Connection {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_farewell(cx))?;
-        let written = match &mut self.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        let first = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice);
+        let written = match self.poll_greeting(cx, first) {
+            Poll::Ready(Ok(Some(stands_for))) => Poll::Ready(Ok(stands_for)),
+            Poll::Ready(Ok(None)) => Pin::new(&mut self.stream).poll_write_vectored(cx, slices),
+            Poll::Ready(Err(fault)) => Poll::Ready(Err(fault)),
+            Poll::Pending => Poll::Pending,
         };
         if let Poll::Ready(Ok(length)) = written {
             let mut left = length;
@@ -254,26 +305,17 @@ impl AsyncWrite for Connection {
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.stream {
-            Stream::Plain(stream) => stream.is_write_vectored(),
-            Stream::Tls(stream) => stream.is_write_vectored(),
-        }
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_farewell(cx))?;
-        let flushed = match &mut self.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        };
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
         self.wrote(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let closed = match &mut self.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        };
+        let closed = Pin::new(&mut self.stream).poll_shutdown(cx);
         self.wrote(cx, closed)
     }
 }

@@ -30,7 +30,8 @@ pub fn is_allowed(host: &str, config: &Config, face: &Face) -> bool {
         .iter()
         .any(|pattern| pattern == "*" || matches(pattern.trim_matches(['[', ']']), host));
     let published = config.public_url.as_deref().and_then(host_of);
-    let is_own = face.domains.iter().any(|domain| domain == host) || published == Some(host);
+    let is_own =
+        face.domains.iter().any(|domain| domain == host) || published.as_deref() == Some(host);
     if is_listed || is_own || is_this_machine(host) {
         return true;
     }

@@ -7,9 +7,9 @@
 
 mod admit;
 mod connection;
-mod farewell;
 mod gate;
 mod hosts;
+mod http2;
 mod probe;
 mod proxy_protocol;
 mod rates;
@@ -31,12 +31,19 @@ use anyhow::Context;
 use rustls::ServerConfig;
 use tokio_rustls::TlsAcceptor;
 
-pub use self::{admit::admit, connection::State, probe::probe, underway::underway};
+pub use self::{
+    admit::admit,
+    connection::State,
+    probe::{Heard, probe},
+    proxy_protocol::Header as ProxyHeader,
+    underway::underway,
+};
 use self::{connection::Connection, gate::Gate, receiving::receive};
 use crate::{app::App, error::Result};
 
-/// How long requests in flight may go on after a stop.
-const SHUTDOWN: Duration = Duration::from_secs(30);
+/// How long requests in flight may go on after a stop. Long enough for most uploads; whoever comes
+/// meanwhile waits so long at most, and the service manager waits longer.
+const SHUTDOWN: Duration = Duration::from_secs(60);
 /// Between two looks at whether everybody has left.
 const PAUSE: Duration = Duration::from_millis(20);
 /// A connection that was accepted just before the stop reaches its worker in this time.

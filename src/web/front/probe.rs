@@ -1,7 +1,7 @@
 //! Asks the server itself whether it answers, as a client would.
 
 use std::{
-    io,
+    fmt, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -21,10 +21,33 @@ use crate::{app::Doors, config::Config};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// What a proxy begins with when it speaks for itself.
 const PROXY_HEADER: &[u8] = b"PROXY UNKNOWN\r\n";
+/// Of the first line of an answer, which is ours.
+const LINE_BYTES_MAX: usize = 200;
 const REQUEST: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
 
+/// What was heard at the door. Both are signs of life: a server that is full turns away whoever asks,
+/// this machine too, and to end it for that would only make it emptier for a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    Welcome,
+    /// The first line of the answer; none when the connection was just closed. That happens where TLS
+    /// is spoken, and where the answer was lost because the question had not been read: only who is
+    /// alive closes at once.
+    Refusal(Option<String>),
+}
+
+impl fmt::Display for Heard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Heard::Welcome => f.write_str("it answers"),
+            Heard::Refusal(Some(line)) => write!(f, "it answers “{line}”"),
+            Heard::Refusal(None) => f.write_str("it closes the connection"),
+        }
+    }
+}
+
 /// Knocks at one of the doors; an error when nobody answers in time.
-pub async fn probe(doors: Doors, config: &Config) -> Result<()> {
+pub async fn probe(doors: Doors, config: &Config) -> Result<Heard> {
     let asked = async {
         match (doors.http, doors.https) {
             (Some(door), _) => ask(connect(door, config).await?).await,
@@ -53,18 +76,30 @@ async fn connect(door: SocketAddr, config: &Config) -> Result<TcpStream> {
     Ok(stream)
 }
 
-async fn ask(mut stream: TcpStream) -> Result<()> {
-    stream.write_all(REQUEST).await.context("asking")?;
-    let mut begin = [0; 12];
-    stream.read_exact(&mut begin).await.context("reading the answer")?;
-    if &begin != b"HTTP/1.1 200" {
-        bail!("the answer is {}", String::from_utf8_lossy(&begin));
+async fn ask(mut stream: TcpStream) -> Result<Heard> {
+    let line = match first_line(&mut stream).await {
+        Ok(line) => String::from_utf8_lossy(&line).trim_end().to_owned(),
+        Err(fault) if is_closed(&fault) => return Ok(Heard::Refusal(None)),
+        Err(fault) => return Err(fault).context("reading the answer"),
+    };
+    match line.strip_prefix("HTTP/1.1 ") {
+        Some(status) if status.starts_with("200") => Ok(Heard::Welcome),
+        Some(status) => Ok(Heard::Refusal(Some(status.to_owned()))),
+        None => bail!("it does not speak HTTP: {line:?}"),
     }
-    Ok(())
+}
+
+async fn first_line(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    stream.write_all(REQUEST).await?;
+    let mut line = Vec::with_capacity(LINE_BYTES_MAX);
+    while !line.ends_with(b"\r\n") && line.len() < LINE_BYTES_MAX {
+        line.push(stream.read_u8().await?);
+    }
+    Ok(line)
 }
 
 /// Whoever shows a certificate is alive; whose it is does not matter here, so none is trusted.
-async fn shake_hands(stream: TcpStream) -> Result<()> {
+async fn shake_hands(stream: TcpStream) -> Result<Heard> {
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .context("choosing the versions of TLS")?
@@ -72,10 +107,16 @@ async fn shake_hands(stream: TcpStream) -> Result<()> {
         .with_no_client_auth();
     let name = ServerName::try_from("localhost").context("naming the server")?;
     match TlsConnector::from(Arc::new(config)).connect(name, stream).await {
-        Ok(_) => Ok(()),
-        Err(error) if is_about_certificate(&error) => Ok(()),
+        Ok(_) => Ok(Heard::Welcome),
+        Err(error) if is_about_certificate(&error) => Ok(Heard::Welcome),
+        Err(error) if is_closed(&error) => Ok(Heard::Refusal(None)),
         Err(error) => Err(error).context("beginning TLS"),
     }
+}
+
+fn is_closed(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), UnexpectedEof | ConnectionReset | BrokenPipe)
 }
 
 fn is_about_certificate(error: &io::Error) -> bool {

@@ -1,6 +1,6 @@
 //! Takes a connection in: its place, who is behind the proxy, TLS.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use actix_http::{Protocol, error::DispatchError};
 use tokio::{net::TcpStream, time::timeout};
@@ -12,6 +12,9 @@ use super::{
     proxy_protocol,
 };
 use crate::app::ACME_ALPN;
+
+/// While the server stops, for a handshake that was under way already.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
 
 type Received = (Connection, Protocol, Option<SocketAddr>);
 
@@ -29,22 +32,19 @@ pub async fn receive(
         Ok(pass) => pass,
         Err(full) => return Err(refuse(&stream, tls.is_none(), full)),
     };
-    let client = match gate.expects_proxy_header(peer.ip()) {
-        true => {
-            let read = timeout(gate.head_timeout, proxy_protocol::read(&mut stream)).await;
-            read.map_err(|_| late())?.map_err(DispatchError::Io)?.unwrap_or(peer)
-        }
-        false => peer,
+    let proxy = match gate.expects_proxy_header(peer.ip()) {
+        true => Some(in_time(&gate, proxy_protocol::read(&mut stream)).await?),
+        false => None,
     };
+    let client = proxy.and_then(|proxy| proxy.client).unwrap_or(peer);
     if let Err(full) = pass.count_for(client.ip()) {
         return Err(refuse(&stream, tls.is_none(), full));
     }
     let Some(tls) = tls else {
-        let connection = Connection::new(Stream::Plain(stream), false, gate, pass);
+        let connection = Connection::new(Stream::Left(stream), false, proxy, gate, pass);
         return Ok((connection, Protocol::Http1, Some(client)));
     };
-    let stream = timeout(gate.head_timeout, tls.accept(stream)).await;
-    let stream = stream.map_err(|_| late())?.map_err(DispatchError::Io)?;
+    let stream = in_time(&gate, tls.accept(stream)).await?;
     let protocol = match stream.get_ref().1.alpn_protocol() {
         Some(b"h2") => Protocol::Http2,
         // The certificate authority: with the end of the handshake it has seen everything.
@@ -52,8 +52,25 @@ pub async fn receive(
         _ => Protocol::Http1,
     };
     let is_h2 = protocol == Protocol::Http2;
-    let connection = Connection::new(Stream::Tls(Box::new(stream)), is_h2, gate, pass);
+    let connection = Connection::new(Stream::Right(Box::new(stream)), is_h2, proxy, gate, pass);
     Ok((connection, protocol, Some(client)))
+}
+
+/// What comes before the first request takes no longer than its head, and hardly any time once the
+/// server stops: who has said nothing yet is none of those whom it waits for.
+async fn in_time<T>(
+    gate: &Gate,
+    step: impl Future<Output = io::Result<T>>,
+) -> Result<T, DispatchError> {
+    let late = || DispatchError::Io(io::ErrorKind::TimedOut.into());
+    let stopped = async {
+        gate.draining().cancelled().await;
+        tokio::time::sleep(LAST_MOMENT).await;
+    };
+    tokio::select! {
+        done = timeout(gate.head_timeout, step) => done.map_err(|_| late())?.map_err(DispatchError::Io),
+        () = stopped => Err(late()),
+    }
 }
 
 /// Says why, where that costs nothing, and closes.
@@ -70,8 +87,4 @@ fn refuse(stream: &TcpStream, is_plain: bool, full: Full) -> DispatchError {
         }
     }
     DispatchError::Io(io::ErrorKind::ConnectionRefused.into())
-}
-
-fn late() -> DispatchError {
-    DispatchError::Io(io::ErrorKind::TimedOut.into())
 }

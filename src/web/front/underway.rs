@@ -13,11 +13,14 @@ use actix_web::{
     body::{BodySize, MessageBody},
     dev::{ServiceRequest, ServiceResponse},
     middleware::Next,
+    web::Data,
 };
 use bytes::Bytes;
 use pin_project_lite::pin_project;
+use prometheus_client::metrics::gauge::Gauge;
 
 use super::State;
+use crate::app::App;
 
 /// While the server stops, an answer also says that it is the last one on its connection.
 pub async fn underway(
@@ -25,7 +28,8 @@ pub async fn underway(
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let state = request.request().conn_data::<Rc<State>>().cloned();
-    let counted = state.clone().map(Counted::begin);
+    let in_flight = request.app_data::<Data<App>>().map(|app| app.metrics.http.in_flight.clone());
+    let counted = Counted::begin(state.clone(), in_flight);
     let mut response = next.call(request).await?;
     if state.is_some_and(|state| state.gate.draining().is_cancelled()) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
@@ -33,18 +37,31 @@ pub async fn underway(
     Ok(response.map_body(|_, body| CountedBody { body, _counted: counted }))
 }
 
-struct Counted(Rc<State>);
+struct Counted {
+    state: Option<Rc<State>>,
+    in_flight: Option<Gauge>,
+}
 
 impl Counted {
-    fn begin(state: Rc<State>) -> Self {
-        state.begin_request();
-        Counted(state)
+    fn begin(state: Option<Rc<State>>, in_flight: Option<Gauge>) -> Self {
+        if let Some(state) = &state {
+            state.begin_request();
+        }
+        if let Some(in_flight) = &in_flight {
+            in_flight.inc();
+        }
+        Counted { state, in_flight }
     }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.end_request();
+        if let Some(state) = &self.state {
+            state.end_request();
+        }
+        if let Some(in_flight) = &self.in_flight {
+            in_flight.dec();
+        }
     }
 }
 
@@ -52,7 +69,7 @@ pin_project! {
     struct CountedBody<B> {
         #[pin]
         body: B,
-        _counted: Option<Counted>,
+        _counted: Counted,
     }
 }
 

@@ -54,6 +54,16 @@ pub fn duration_ms(milliseconds: u64) -> String {
     }
 }
 
+/// How long something has been so: `3 days`, `5 hours`. Cut, not rounded.
+pub fn span_s(seconds: u64) -> String {
+    match seconds {
+        0..120 => counted(seconds, "second", "seconds"),
+        120..7_200 => counted(seconds / 60, "minute", "minutes"),
+        7_200..172_800 => counted(seconds / 3_600, "hour", "hours"),
+        _ => counted(seconds / 86_400, "day", "days"),
+    }
+}
+
 /// When a wait is over, for a sentence: `47 seconds`, `3 minutes`. Rounded up, so that whoever
 /// comes back then is let in.
 pub fn wait_s(seconds: u64) -> String {
@@ -121,6 +131,9 @@ mod tests {
         assert_eq!(duration_ms(9_990), "10 s");
         assert_eq!(duration_ms(95_000), "1 min 35 s");
         assert_eq!(duration_ms(7_260_000), "2 h 1 min");
+        assert_eq!(span_s(1), "1 second");
+        assert_eq!(span_s(7_199), "119 minutes");
+        assert_eq!(span_s(400_000), "4 days");
         assert_eq!(wait_s(0), "1 second");
         assert_eq!(wait_s(47), "47 seconds");
         assert_eq!(wait_s(121), "3 minutes");

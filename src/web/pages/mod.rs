@@ -156,6 +156,7 @@ pub enum Place {
     Audit,
     Settings,
     Https,
+    System,
     ApiReference,
 }
 
@@ -182,6 +183,7 @@ impl Place {
             Place::Audit => "audit",
             Place::Settings => "settings",
             Place::Https => "https",
+            Place::System => "system",
             Place::ApiReference => "api",
         };
         if own == key { "page" } else { "false" }

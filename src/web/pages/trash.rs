@@ -14,6 +14,7 @@ use super::{
 use crate::{
     app::{App, Found},
     domain::documents::TRASH_KEPT,
+    store::cursor,
     web::{
         api::parts,
         auth::Member,
@@ -66,7 +67,7 @@ pub async fn show(
     let after = Some(wanted.after.as_str()).filter(|after| !after.is_empty());
     let found = app.in_trash(member.actor(), parts::place(after)?, LIMIT).await?;
     let now = app.clock.now();
-    let next = found.next.map(|place| parts::cursor(&place));
+    let next = found.next.map(|place| cursor::encode(&place));
     Ok(Html(TrashPage {
         page: page(&request, &member.visitor, Place::Trash).await?,
         total: found.total,

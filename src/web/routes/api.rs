@@ -4,7 +4,7 @@
 use crate::web::{
     api::{
         account, backups, categories, documents as docs, events, groups, health as front_door,
-        jobs, openapi, sessions, settings, sign_in, storage, tokens, users,
+        jobs, openapi, sessions, settings, sign_in, storage, system, tokens, users,
     },
     endpoint::{Endpoint, delete, get, patch, post, put},
 };
@@ -341,6 +341,14 @@ fn administration_api() -> Vec<Endpoint> {
             .about(GROUP, "Cancel a job that waits")
             .detail("Reading files again and moving them can be cancelled while they run, too.")
             .gives::<jobs::JobView>(200),
+        get("/api/admin/system", system::show)
+            .about(GROUP, "Show how the program and its machine are")
+            .gives::<system::SystemView>(200),
+        get("/api/admin/system/log", system::log)
+            .about(GROUP, "Read the last lines of the log")
+            .detail("As far back as the memory of the process goes: a thousand lines, and as many errors and warnings.")
+            .query::<system::LogQuery>()
+            .gives::<system::LogView>(200),
         get("/api/admin/storage", storage::show)
             .about(GROUP, "Show where files rest, what waits, and what is damaged")
             .gives::<storage::StorageView>(200),
@@ -348,6 +356,12 @@ fn administration_api() -> Vec<Endpoint> {
             .about(GROUP, "Try everything that is needed of S3")
             .detail("Writes, reads, lists and deletes a file of its own.")
             .gives::<storage::CheckView>(200),
+        post("/api/admin/storage/claim", storage::claim)
+            .about(GROUP, "Make this portal the owner of the files in its bucket")
+            .detail(
+                "Only the owner removes files there. Make sure that no other portal uses the same \
+                 bucket and prefix.",
+            ),
         post("/api/admin/storage/scrub", storage::scrub)
             .about(GROUP, "Read files again, and heal what is damaged")
             .json::<storage::ScrubForm>()

@@ -7,7 +7,7 @@ use super::{
     api::media,
     assets,
     endpoint::{Endpoint, get},
-    health,
+    health, metrics,
     pages::logo,
 };
 
@@ -30,6 +30,7 @@ fn files() -> Vec<Endpoint> {
         get("/logo/{hash}", logo::serve),
         get("/healthz", health::alive),
         get("/readyz", health::ready),
+        get(metrics::PATH, metrics::show),
         get("/media/{id}/{filename}", media::serve),
     ]
 }

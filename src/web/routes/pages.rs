@@ -84,7 +84,7 @@ fn admin_pages() -> Vec<Endpoint> {
     use pages::admin::{
         backups, categories, dashboard,
         documents::{bulk, list},
-        events, https, jobs, settings, storage,
+        events, https, jobs, settings, storage, system,
     };
     vec![
         get("/admin", dashboard::show),
@@ -103,9 +103,11 @@ fn admin_pages() -> Vec<Endpoint> {
         post("/admin/jobs/retry-failed", jobs::retry_failed),
         post("/admin/jobs/{id}/retry", jobs::retry),
         post("/admin/jobs/{id}/cancel", jobs::cancel),
+        get("/admin/system", system::show),
         get("/admin/storage", storage::show),
         get("/admin/storage/work", storage::work),
         post("/admin/storage/check", storage::acts::check),
+        post("/admin/storage/claim", storage::acts::claim),
         post("/admin/storage/scrub", storage::acts::scrub),
         post("/admin/storage/migrate", storage::acts::migrate),
         get("/admin/backups", backups::show),

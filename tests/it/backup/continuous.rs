@@ -263,4 +263,10 @@ fn the_plan_knows_its_next_time() {
     assert_eq!(plan.next_after(at("2026-11-21T00:00:00Z")), at("2026-11-21T01:30:00Z"));
     assert_eq!(plan.next_after(at("2026-11-21T01:30:00Z")), at("2026-11-21T07:30:00Z"));
     assert_eq!(plan.next_after(at("2026-11-21T23:00:00Z")), at("2026-11-22T01:30:00Z"));
+    // On working days; the 21st is a Saturday.
+    let plan = Plan { cron: "30 2 * * 1-5".into(), ..plan };
+    assert_eq!(plan.next_after(at("2026-11-20T02:00:00Z")), at("2026-11-20T02:30:00Z"));
+    assert_eq!(plan.next_after(at("2026-11-20T02:30:00Z")), at("2026-11-23T02:30:00Z"));
+    let plan = Plan { cron: "0 3 * * * Europe/Berlin".into(), ..plan };
+    assert_eq!(plan.next_after(at("2026-11-20T02:30:00Z")), at("2026-11-21T02:00:00Z"));
 }

@@ -1,6 +1,12 @@
 //! "Restore a backup" of the first-run page: a fresh server becomes the portal in the backup.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    io::Write,
+    net::TcpStream,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use reqwest::{
     Client,
@@ -8,7 +14,7 @@ use reqwest::{
 };
 
 use super::{BackupSource, Lock, Made, Target, back_up, dump, from, library, restored, wanted};
-use crate::support::{NewPortal, PASSWORD, Shell, program::Server};
+use crate::support::{NewPortal, PASSWORD, Shell, manager::Manager, program::Server};
 
 /// What the page says when it is over.
 async fn ended(client: &Client, link: &str) -> String {
@@ -146,6 +152,44 @@ fn a_fresh_server_restores_what_is_on_its_host() {
         }
         panic!("the accounts of the backup are not there");
     });
+}
+
+/// It may take its time, with somebody in the middle of an upload, and the service manager must not
+/// think that it hangs. Whoever stops the service meanwhile wants it to end, and not to be cut off.
+#[test]
+fn the_service_manager_does_not_end_a_portal_that_begins_again() {
+    let patience = Duration::from_secs(3);
+    let shell = Shell::new();
+    let mut command = shell.command(&["serve"]);
+    let manager = Manager::of(&shell, &mut command, patience);
+    let mut server = Server::start(command);
+    let link = server.setup_link().expect("a setup link").to_owned();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let (_still, made) = runtime.block_on(made(Lock::Open));
+    // A request that is under way and does not end.
+    let address = server.url.strip_prefix("http://").expect("an address");
+    let mut upload = TcpStream::connect(address).expect("a connection");
+    upload
+        .write_all(
+            b"POST /api/login HTTP/1.1\r\nhost: localhost\r\n\
+              content-type: application/json\r\ncontent-length: 50\r\n\r\n{",
+        )
+        .expect("writing");
+    runtime.block_on(async {
+        let form = Form::new().text("source", made.place);
+        assert_eq!(begin(&client(), &link, form).await.0, 303);
+    });
+    manager.hear("STATUS=beginning again");
+    let begin = Instant::now();
+    while begin.elapsed() < patience * 2 {
+        let silent_since = Instant::now();
+        manager.hear("WATCHDOG=1");
+        assert!(silent_since.elapsed() < patience, "{:?}", silent_since.elapsed());
+    }
+    server.signal(libc::SIGTERM);
+    manager.hear("STOPPING=1");
+    upload.write_all(&[b' '; 49]).expect("writing");
+    assert_eq!(server.wait(), Some(0));
 }
 
 /// The link of a portal that somebody administers restores nothing.

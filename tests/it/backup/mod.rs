@@ -103,7 +103,10 @@ pub async fn store_files(still: &Still) {
 pub fn dump(store: &Store) -> BTreeMap<String, Value> {
     let look = |tx: &ReadTx| {
         let mut records = BTreeMap::new();
-        for table in TABLES.iter().filter(|table| !["jobs", "sessions"].contains(&table.name)) {
+        for table in TABLES
+            .iter()
+            .filter(|table| !["jobs", "sessions", "storage_owner"].contains(&table.name))
+        {
             for pair in tx.stored(*table)? {
                 let (key, json) = pair?;
                 let mut record: Value = serde_json::from_slice(&json).expect("JSON");

@@ -5,12 +5,13 @@ use jiff::SignedDuration;
 
 use crate::support::{PASSWORD, TestApp, filled_in, until};
 
-const PLAN: [(&str, &str); 14] = [
+const PLAN: [(&str, &str); 15] = [
     ("is_on", "1"),
     ("target", "archives"),
     ("repository", ""),
     ("every_hours", "24"),
     ("at", "04:30"),
+    ("cron", ""),
     ("keep_last", "3"),
     ("keep_daily", "7"),
     ("keep_weekly", "5"),
@@ -110,6 +111,8 @@ async fn the_plan_is_set_and_its_secrets_stay_hidden() {
         (&[("at", "25:00")][..], "A time of day looks like 03:00."),
         (&[("every_hours", "soon")], "This must be a whole number."),
         (&[("every_hours", "0")], "Between two backups lie 1 to 744 hours."),
+        (&[("cron", "daily")], "This is no cron line."),
+        (&[("cron", "0 0 31 2 *")], "names a day that does not come"),
         (&[("target", "repository")], "Name a folder of the server"),
         (&[("encryption", "recipients"), ("recipients", "age1nonsense")], "no public key of age"),
         (&[("encryption", "passphrase"), ("passphrase", "short")], "at least 12 characters"),

@@ -95,7 +95,7 @@ async fn a_blob_is_copied_and_verified_between_two_disks() {
     // What does not fit stays where it is, readable.
     let large = content(22, 7 * MIB);
     let hash = room.upload(&large).await.unwrap().hash;
-    assert!(matches!(room.blobs.store(hash).await, Err(Error::Busy { .. })));
+    assert!(matches!(room.blobs.store(hash).await, Err(Error::Full(_))));
     assert_eq!(room.read(hash).await, large);
     room.wait_until_nothing_is_incoming().await;
 }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use appliance::{blobs::Incoming, error::Error, host::disk};
+use appliance::{
+    blobs::Incoming,
+    error::Error,
+    space::{require, space},
+};
 
 use super::{Home, MIB, NO_LIMIT, Room, SmallDisk, content};
 
@@ -13,11 +17,11 @@ in_both_homes! {
 #[tokio::test]
 async fn an_upload_that_would_use_the_reserve_is_refused_before_it_begins() {
     let temporary = tempfile::tempdir().unwrap();
-    let free_bytes = disk::space(temporary.path()).unwrap().free_bytes;
+    let free_bytes = space(temporary.path()).unwrap().free_bytes;
     let objects = temporary.path().join("objects");
     let room = Room::over(temporary.path(), &objects, free_bytes / 2);
     let refused = room.blobs.begin(NO_LIMIT, Some(free_bytes / 4 * 3)).await.err().unwrap();
-    assert!(matches!(&refused, Error::Busy { retry_after_s, .. } if *retry_after_s > 0));
+    assert!(matches!(&refused, Error::Full(_)));
     assert!(refused.to_string().contains("disk is full"), "{refused}");
     assert!(room.incoming_files().is_empty());
     assert!(room.upload(b"small").await.unwrap().is_new);
@@ -25,12 +29,12 @@ async fn an_upload_that_would_use_the_reserve_is_refused_before_it_begins() {
 
 async fn uploads_that_announce_much_and_bring_nothing_keep_little_room(home: Home) {
     let room = Room::new(home);
-    let most = disk::space(&room.folder).unwrap().free_bytes / 5 * 3;
+    let most = space(&room.folder).unwrap().free_bytes / 5 * 3;
     let first = room.blobs.begin(NO_LIMIT, Some(most)).await.unwrap();
     let second = room.blobs.begin(NO_LIMIT, Some(most)).await.unwrap();
     drop((first, second));
     let absurd = room.blobs.begin(NO_LIMIT, Some(u64::MAX)).await;
-    assert!(matches!(absurd, Err(Error::Busy { .. })));
+    assert!(matches!(absurd, Err(Error::Full(_))));
 }
 
 #[tokio::test]
@@ -40,7 +44,7 @@ async fn a_step_of_room_is_promised_to_one_upload_at_a_time() {
     let Some(small) = SmallDisk::mount("size=96m") else { return };
     let room = Room::over(&small.folder, &small.folder.join("objects"), 0);
     let first = room.blobs.begin(NO_LIMIT, Some(STEP)).await.unwrap();
-    assert!(matches!(room.blobs.begin(NO_LIMIT, Some(STEP)).await, Err(Error::Busy { .. })));
+    assert!(matches!(room.blobs.begin(NO_LIMIT, Some(STEP)).await, Err(Error::Full(_))));
     drop(first);
     assert!(room.blobs.begin(NO_LIMIT, Some(STEP)).await.is_ok());
 }
@@ -48,33 +52,33 @@ async fn a_step_of_room_is_promised_to_one_upload_at_a_time() {
 #[tokio::test]
 async fn asking_for_room_names_the_numbers() {
     let folder = tempfile::tempdir().unwrap();
-    let space = disk::space(folder.path()).unwrap();
-    assert!(space.free_bytes <= space.total_bytes);
-    disk::require(folder.path(), 1, 0).unwrap();
-    let refused = disk::require(folder.path(), u64::MAX, 1_000_000_000).unwrap_err();
+    let found = space(folder.path()).unwrap();
+    assert!(found.free_bytes <= found.total_bytes);
+    require(folder.path(), 1, 0).unwrap();
+    let refused = require(folder.path(), u64::MAX, 1_000_000_000).unwrap_err();
     assert!(refused.to_string().contains("1 GB to be left free"), "{refused}");
-    assert!(disk::space(&folder.path().join("nowhere")).is_err());
+    assert!(space(&folder.path().join("nowhere")).is_err());
 }
 
 #[tokio::test]
 async fn a_disk_that_fills_up_during_an_upload_says_so_and_leaves_nothing() {
     let Some(small) = SmallDisk::mount("size=4m") else { return };
     let room = Room::over(&small.folder, &small.folder.join("objects"), 0);
-    let before = disk::space(&small.folder).unwrap().free_bytes;
+    let before = space(&small.folder).unwrap().free_bytes;
     let mut incoming = room.blobs.begin(NO_LIMIT, None).await.unwrap();
     let full = fill(&mut incoming).await;
-    assert!(matches!(&full, Error::Busy { .. }), "{full:?}");
+    assert!(matches!(&full, Error::Full(_)), "{full:?}");
     assert!(full.to_string().contains("was not saved"), "{full}");
     drop(incoming);
     room.wait_until_nothing_is_incoming().await;
     // The threads that wrote let go of the file when they notice.
     for _ in 0..500 {
-        if disk::space(&small.folder).unwrap().free_bytes == before {
+        if space(&small.folder).unwrap().free_bytes == before {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(disk::space(&small.folder).unwrap().free_bytes, before);
+    assert_eq!(space(&small.folder).unwrap().free_bytes, before);
     assert!(room.upload(&content(10, MIB)).await.unwrap().is_new);
 }
 
@@ -83,7 +87,7 @@ async fn an_upload_of_unknown_size_stops_at_the_reserve() {
     let Some(small) = SmallDisk::mount("size=16m") else { return };
     let room = Room::over(&small.folder, &small.folder.join("objects"), 8 << 20);
     let mut incoming = room.blobs.begin(NO_LIMIT, None).await.unwrap();
-    assert!(matches!(fill(&mut incoming).await, Error::Busy { .. }));
+    assert!(matches!(fill(&mut incoming).await, Error::Full(_)));
     assert!(incoming.size_bytes() < 10 << 20);
     drop(incoming);
     room.wait_until_nothing_is_incoming().await;
@@ -95,7 +99,7 @@ async fn a_disk_without_a_free_file_entry_says_that_it_is_full() {
     let objects = tempfile::tempdir().unwrap();
     let room = Room::over(&small.folder, &objects.path().join("objects"), 0);
     let first = room.blobs.begin(NO_LIMIT, None).await.unwrap();
-    assert!(matches!(room.blobs.begin(NO_LIMIT, None).await, Err(Error::Busy { .. })));
+    assert!(matches!(room.blobs.begin(NO_LIMIT, None).await, Err(Error::Full(_))));
     drop(first);
 }
 

@@ -6,6 +6,7 @@ mod administration;
 mod api;
 mod documents;
 mod storage;
+mod system;
 
 use appliance::web::pages::{
     Flash, FormErrors, Moment, Page, Person, Place, SearchBox, Theme, Tone, Undo, accent::Accent,
@@ -50,6 +51,7 @@ pub fn all() -> Vec<Exhibit> {
     exhibits.extend(account::all());
     exhibits.extend(administration::all());
     exhibits.extend(storage::all());
+    exhibits.extend(system::all());
     exhibits.extend(api::all());
     exhibits
 }

@@ -2,6 +2,7 @@
 //! `tests/host/host.sh`. Needs root and a few packages; `tests/run.sh` runs these where they are
 //! there, and says so where they are not.
 
+mod disk;
 mod load;
 mod updating;
 
@@ -241,9 +242,30 @@ async fn what_is_not_right_is_said_in_a_sentence_and_nothing_is_half_done() {
     assert!(!host.has("/etc/appliance/appliance.env"));
     host.run(&["systemctl", "cat", "appliance.service"]).expect(1);
 
-    host.write("/etc/appliance/appliance.toml", "data = \"/var/lib/appliance\"\n");
+    // Another data folder than the service may write to, somebody else's user, and a folder that a
+    // failed restore would empty.
+    host.write("/etc/appliance/appliance.toml", "data = \"/srv/portal\"\n");
+    let elsewhere = host.copied(&["install"]).expect(1);
+    assert!(elsewhere.err.contains("names /srv/portal as the data folder"), "{elsewhere:?}");
+    fs::remove_dir_all(host.path("/etc/appliance")).expect("no folder");
+    host.run(&["useradd", "--home-dir", "/home/appliance", "appliance"]).expect(0);
+    let person = host.copied(&["install"]).expect(1);
+    assert!(person.err.contains("with the home /home/appliance"), "{person:?}");
+    host.run(&["userdel", "appliance"]).expect(0);
+    fs::create_dir_all(host.path("/var/lib/appliance/backups")).expect("a folder");
+    let full = host.copied(&["install", "--restore", "/var/lib/appliance/backups"]).expect(1);
+    assert!(full.err.contains("is not empty: it holds backups"), "{full:?}");
+    assert!(host.has("/var/lib/appliance/backups"));
+    fs::remove_dir_all(host.path("/var/lib/appliance")).expect("no folder");
+    untouched(&host);
+
+    // A file that is there is kept, and gets what the service cannot do without.
+    fs::create_dir(host.path("/etc/appliance")).expect("a folder");
+    host.write("/etc/appliance/appliance.toml", "# ours\nlog.level = \"debug\"\n");
     host.copied(&["install"]).expect(0);
-    assert_eq!(host.read("/etc/appliance/appliance.toml"), "data = \"/var/lib/appliance\"\n");
+    let configuration = host.read("/etc/appliance/appliance.toml");
+    assert!(configuration.starts_with("# ours\n"), "{configuration}");
+    assert!(configuration.contains("data = \"/var/lib/appliance\""), "{configuration}");
 
     // What worked before goes on when a change of it fails.
     let before = host.read("/etc/systemd/system/appliance.service");
@@ -252,6 +274,9 @@ async fn what_is_not_right_is_said_in_a_sentence_and_nothing_is_half_done() {
     let failed = host.copied(&["install"]).expect(1);
     assert!(failed.err.contains("APPLIANCE_LISEN"), "{failed:?}");
     assert!(host.read("/etc/systemd/system/appliance.service").contains("31s"), "as it was");
+    // A verb at a shell has the variables of the service, with their faults.
+    let checked = host.appliance(&["config", "check"]).expect(2);
+    assert!(checked.err.contains("APPLIANCE_LISEN"), "{checked:?}");
 }
 
 #[tokio::test]
@@ -278,6 +303,13 @@ async fn a_domain_can_come_later_and_brings_https() {
     assert_eq!(answer.status(), 200);
     let status = host.appliance(&["status", "--json"]).expect(0).json();
     assert_eq!(status["https"]["domains"][0], "docs.example.com", "{status}");
+
+    // What was said last counts, also over what was set while the portal ran.
+    host.appliance(&["config", "set", "domain", "old.example.com"]).expect(0);
+    let again = host.appliance(&[&install[..], &["--any-address"]].concat()).expect(0);
+    assert!(again.out.contains("old.example.com, set before, gives way."), "{again:?}");
+    let status = host.appliance(&["status", "--json"]).expect(0).json();
+    assert_eq!(status["https"]["domains"], serde_json::json!(["docs.example.com"]), "{status}");
 }
 
 #[tokio::test]
@@ -287,13 +319,19 @@ async fn a_backup_brings_a_new_machine_up() {
     let api = host.install(&[]).await;
     upload(&api).await;
     until(async || finds_its_text(&api).await).await;
+    host.appliance(&["config", "set", "domain", "docs.example.com", "--no-wait"]).expect(0);
     host.appliance(&["backup", "/root/portal.tar.zst"]).expect(0);
     let archive = fs::read(host.path("/root/portal.tar.zst")).expect("the archive");
     drop(host);
 
     let host = Host::boot("restored");
     fs::write(host.path("/root/portal.tar.zst"), archive).expect("the archive");
-    let installed = host.copied(&["install", "--restore", "/root/portal.tar.zst"]).expect(0);
+    // A trial under another name, without an authority that would issue a certificate for it.
+    let another = ["--domain", "test.example.com", "--any-address"];
+    let restore = ["install", "--restore", "/root/portal.tar.zst"];
+    let installed = host.copied(&[&restore[..], &another].concat()).expect(0);
+    let status = host.appliance(&["status", "--json"]).expect(0).json();
+    assert_eq!(status["https"]["domains"], serde_json::json!(["test.example.com"]), "{status}");
     assert!(!installed.out.contains("/setup/"), "{installed:?}");
     let api = host.sign_in().await;
     until(async || finds_its_text(&api).await).await;

@@ -7,6 +7,7 @@ use appliance::{
     clock::Clock,
     config::StorageConfig,
 };
+use uuid::Uuid;
 
 use super::{Site, open};
 use crate::support::s3::Disturbance;
@@ -89,7 +90,7 @@ async fn a_wrong_setting_stops_the_start_and_an_absent_s3_does_not() {
         cache: site.folder.path().join("cache"),
     };
     let try_open = |storage: &StorageConfig| {
-        Blobs::at(folders(), storage, Limits::default(), Clock::system()).map(drop)
+        Blobs::at(folders(), storage, Uuid::nil(), Limits::default(), Clock::system()).map(drop)
     };
     let mut storage = site.storage.clone();
     storage.s3.ca_file = "/nowhere/ca.pem".into();

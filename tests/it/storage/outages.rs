@@ -17,6 +17,21 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_object_that_cannot_be_read_takes_nobody_else_down() {
+    let site = Site::new();
+    let broken = site.stored(&content(60, 40_000)).await;
+    let sound = site.stored(&content(61, 40_000)).await;
+    for status in [403, 500] {
+        let answer = Disturbance::Answer(status, "AccessDenied");
+        site.proxy.disturb(Disturbance::About(broken.to_string(), Box::new(answer)));
+        let read = site.blobs.open(broken, None).await.map(drop);
+        assert!(matches!(read, Err(Error::Internal(_))), "{status}: {read:?}");
+        assert!(!site.blobs.is_degraded(), "{status}");
+        assert_eq!(site.read(sound).await.len(), 40_000);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn while_s3_is_away_uploads_succeed_and_readers_are_told_at_once() {
     let site = Site::new();
     let away = [

@@ -257,7 +257,7 @@ async fn a_full_disk_is_said_in_a_sentence() {
         Err(anyhow!(fault).context("committing"))
     }));
     match store.write(|tx| tx.put(&item(1))).await {
-        Err(Error::Busy { message, .. }) => assert!(message.contains("full"), "{message}"),
+        Err(Error::Full(message)) => assert!(message.contains("full"), "{message}"),
         other => panic!("{other:?}"),
     }
 }

@@ -125,13 +125,15 @@ impl Acme {
         (self.ports.http, self.ports.https)
     }
 
-    /// From now on a domain leads to this address.
+    /// From now on a domain leads to this address alone.
     pub async fn point(&self, domain: &str, address: &str) {
-        let url = format!("http://127.0.0.1:{}/add-a", self.ports.names);
-        let body = json!({ "host": domain, "addresses": [address] });
-        let answer =
-            Client::new().post(url).body(body.to_string()).send().await.expect("an answer");
-        assert!(answer.status().is_success());
+        let clear = ("clear-a", json!({ "host": domain }));
+        let add = ("add-a", json!({ "host": domain, "addresses": [address] }));
+        for (verb, body) in [clear, add] {
+            let url = format!("http://127.0.0.1:{}/{verb}", self.ports.names);
+            let request = Client::new().post(url).body(body.to_string());
+            assert!(request.send().await.expect("an answer").status().is_success(), "{verb}");
+        }
     }
 
     /// The root that signs what is issued now.

@@ -3,10 +3,12 @@
 pub mod acme;
 mod chromium;
 pub mod host;
+pub mod manager;
 mod person;
 pub mod program;
 pub mod releases;
 pub mod s3;
+mod small_disk;
 mod still;
 
 use std::{net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
@@ -31,6 +33,7 @@ pub use self::{
     chromium::{Chromium, Tab},
     person::filled_in,
     program::{Shell, finish},
+    small_disk::SmallDisk,
     still::{Still, new_document},
 };
 
@@ -177,7 +180,7 @@ impl NewPortal {
         let data = tempfile::tempdir().expect("a folder for the test");
         let clock = Clock::held("2026-11-21T10:00:00Z".parse::<Timestamp>().expect("a time"));
         let mut config = Config { data: data.path().join("data"), ..Config::default() };
-        config.uploads.reserve_mb = 0;
+        config.storage.reserve_mb = 0;
         config.store.cache_mb = 16;
         config.listen.set_port(0);
         configure(&mut config);

@@ -81,7 +81,7 @@ impl Shell {
             .env_remove("NO_COLOR")
             .env("APPLIANCE_CONFIG", self.folder.path().join("empty.toml"))
             .env("APPLIANCE_LISTEN", "127.0.0.1:0")
-            .env("APPLIANCE_UPLOADS_RESERVE_MB", "0")
+            .env("APPLIANCE_STORAGE_RESERVE_MB", "0")
             .env("APPLIANCE_STORE_CACHE_MB", "16")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -71,7 +71,13 @@ impl S3Server {
             secret_access_key: SECRET_KEY.into(),
             ..S3Config::default()
         };
-        StorageConfig { backend: Backend::S3, cache_mb: 0, s3, ..StorageConfig::default() }
+        StorageConfig {
+            backend: Backend::S3,
+            reserve_mb: 0,
+            cache_mb: 0,
+            s3,
+            ..StorageConfig::default()
+        }
     }
 
     /// The same settings, as a configuration file has them.
@@ -97,7 +103,7 @@ impl S3Server {
     pub fn for_backups(&self, through: Option<&FaultProxy>) -> StorageConfig {
         let s3 = self.storage(through).s3;
         let s3 = S3Config { bucket: String::new(), prefix: String::new(), ..s3 };
-        StorageConfig { s3, ..StorageConfig::default() }
+        StorageConfig { reserve_mb: 0, s3, ..StorageConfig::default() }
     }
 
     /// A file below the bucket.
@@ -137,6 +143,8 @@ pub enum Disturbance {
     Answer(u16, &'static str),
     /// As long as it says so, to requests with this method only.
     Only(&'static str, Box<Disturbance>),
+    /// As long as it says so, to requests whose target contains this text only.
+    About(String, Box<Disturbance>),
     /// The request arrives and is carried out; its answer gets lost.
     LoseAnswer,
     /// After so many requests, counted from now, nothing is answered any more; `true` when the last
@@ -253,7 +261,8 @@ async fn pass_on(
     state.log.lock().unwrap().push(format!("{method} {target}"));
     let disturbance = match disturbance {
         Disturbance::Only(wanted, inner) if wanted == method => *inner,
-        Disturbance::Only(..) => Disturbance::None,
+        Disturbance::About(wanted, inner) if target.contains(&wanted) => *inner,
+        Disturbance::Only(..) | Disturbance::About(..) => Disturbance::None,
         Disturbance::StopAfter(last, _) if number > last => Disturbance::Silence,
         Disturbance::BreakAfter(last, _) if number > last => Disturbance::Refuse,
         Disturbance::StopAfter(last, true) | Disturbance::BreakAfter(last, true)

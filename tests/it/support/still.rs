@@ -60,7 +60,7 @@ impl Still {
         let data = tempfile::tempdir().expect("a folder");
         let clock = Clock::held("2026-11-21T10:00:00Z".parse().expect("a time"));
         let mut config = Config { data: data.path().join("data"), ..Config::default() };
-        config.uploads.reserve_mb = 0;
+        config.storage.reserve_mb = 0;
         configure(&mut config);
         let app = open(config, clock.clone(), worker);
         let setup = Setup {

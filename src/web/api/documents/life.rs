@@ -19,7 +19,7 @@ use crate::{
     },
     error::Result as AppResult,
     id::Id,
-    store::WriteTx,
+    store::{WriteTx, cursor},
     web::{
         api::parts::{self, IfMatch, Named, done, tagged},
         auth::{Member, Visitor},
@@ -136,7 +136,7 @@ pub async fn list_trash(
             };
             Ok(TrashList {
                 documents: trashed.into_iter().map(view).collect::<AppResult<_>>()?,
-                next: next.map(|place| parts::cursor(&place)),
+                next: next.map(|place| cursor::encode(&place)),
             })
         })
         .await?;

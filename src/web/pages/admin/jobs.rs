@@ -16,7 +16,9 @@ use crate::{
         jobs::{self, Job, State},
     },
     id::Id,
+    store::cursor,
     web::{
+        api::parts,
         auth::Member,
         body::{Form, Query},
         fault::Result,
@@ -196,16 +198,11 @@ async fn found(
     member: &Member,
     wanted: &JobsAddress,
 ) -> Result<(Vec<JobRow>, Option<String>)> {
-    let (state, after) = (State::from_name(&wanted.state), place(&wanted.after));
+    let (state, after) = (State::from_name(&wanted.state), parts::place(Some(&wanted.after))?);
     let (work, next) = app.work(member.actor(), state, after, LIMIT).await?;
     let now = app.clock.now();
     let rows = work.into_iter().map(|work| row(work, now)).collect();
-    Ok((rows, next.map(|(at, id)| format!("{}.{id}", at.as_millisecond()))))
-}
-
-fn place(after: &str) -> Option<jobs::Place> {
-    let (ms, id) = after.split_once('.')?;
-    Some((Timestamp::from_millisecond(ms.parse().ok()?).ok()?, id.parse().ok()?))
+    Ok((rows, next.map(|place| cursor::encode(&place))))
 }
 
 impl JobsAddress {

@@ -13,6 +13,7 @@ pub mod https;
 pub mod jobs;
 pub mod settings;
 pub mod storage;
+pub mod system;
 pub mod users;
 
 use crate::{
@@ -30,7 +31,7 @@ pub struct Sidebar {
     pub failed_jobs: u64,
     /// People, the audit log, settings.
     pub may_govern: bool,
-    /// Jobs, backups, the storage, HTTPS.
+    /// Jobs, backups, the storage, HTTPS, the system.
     pub may_operate: bool,
 }
 
@@ -49,7 +50,7 @@ impl Sidebar {
     pub fn shows(&self, key: &str) -> bool {
         match key {
             "dashboard" | "people" | "audit" | "settings" => self.may_govern,
-            "jobs" | "backups" | "storage" | "https" => self.may_operate,
+            "jobs" | "backups" | "storage" | "https" | "system" => self.may_operate,
             _ => true,
         }
     }

@@ -70,6 +70,7 @@ fn backups(state: BackupsState) -> BackupsPage {
             repository: "s3://halden-backups/portal".to_owned(),
             every_hours: "24".to_owned(),
             at: "25:00".to_owned(),
+            cron: String::new(),
             keep_last: "3".to_owned(),
             keep_daily: "7".to_owned(),
             keep_weekly: "5".to_owned(),

@@ -43,6 +43,7 @@ fn degraded() -> StoragePage {
         ),
         home: "s3://halden-documents/portal".to_owned(),
         is_on_s3: true,
+        is_of_others: true,
         kept: counted(1_204_318, 812_000_000_000),
         spool: Spool {
             waiting: counted(14, 2_400_000_000),
@@ -136,6 +137,7 @@ fn on_disk() -> StoragePage {
         degraded: None,
         home: "The disk of this machine".to_owned(),
         is_on_s3: false,
+        is_of_others: false,
         spool: Spool { waiting: Counted::default(), since: None, bytes_max: 0 },
         remote: None,
         cache: None,

@@ -9,7 +9,7 @@ use crate::{
     app::App,
     domain::{
         access::{Action, decide},
-        backups::{self, Plan},
+        backups::{self, Plan, schedule},
     },
     error::{Error, Result as DomainResult},
     web::{auth::Member, body::Form, fault::Result, pages::Go},
@@ -26,6 +26,8 @@ pub struct PlanForm {
     pub every_hours: String,
     /// `03:00`, UTC.
     pub at: String,
+    /// Counts instead of the two above when it is not empty.
+    pub cron: String,
     pub keep_last: String,
     pub keep_daily: String,
     pub keep_weekly: String,
@@ -48,6 +50,7 @@ impl PlanForm {
             repository: plan.repository.clone().unwrap_or_default(),
             every_hours: plan.every_hours.to_string(),
             at: format!("{:02}:{:02}", plan.minute_of_day / 60, plan.minute_of_day % 60),
+            cron: plan.cron.clone(),
             keep_last: plan.keep_last.to_string(),
             keep_daily: plan.keep_daily.to_string(),
             keep_weekly: plan.keep_weekly.to_string(),
@@ -96,7 +99,8 @@ impl PlanForm {
             is_on: self.is_on == "1",
             repository,
             every_hours: number("every_hours", &self.every_hours)?,
-            minute_of_day: minute_of_day(&self.at)?,
+            minute_of_day: schedule::minute_of_day(&self.at)?,
+            cron: self.cron.trim().into(),
             keep_last: number("keep_last", &self.keep_last)?,
             keep_daily: number("keep_daily", &self.keep_daily)?,
             keep_weekly: number("keep_weekly", &self.keep_weekly)?,
@@ -143,13 +147,4 @@ async fn save(app: &App, member: &Member, form: &PlanForm) -> DomainResult<Plan>
 fn number(field: &'static str, text: &str) -> DomainResult<u32> {
     let wrong = |_| Error::invalid_field(field, "This must be a whole number.");
     text.trim().parse().map_err(wrong)
-}
-
-fn minute_of_day(text: &str) -> DomainResult<u32> {
-    let wrong = || Error::invalid_field("at", "A time of day looks like 03:00.");
-    let (hours, minutes) = text.trim().split_once(':').ok_or_else(wrong)?;
-    match (hours.parse::<u32>(), minutes.parse::<u32>()) {
-        (Ok(hours @ 0..24), Ok(minutes @ 0..60)) => Ok(60 * hours + minutes),
-        _ => Err(wrong()),
-    }
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::{
     app::App,
     config::Backend,
+    domain::access::{Action, decide},
     error::{Error, Result as AppResult},
     web::{
         auth::Member,
@@ -28,6 +29,38 @@ pub async fn check(app: Data<App>, member: Member, _form: Form<Empty>) -> Result
             to.complaining(format!("{steps} failed. See below."))
         }
     })
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ClaimForm {
+    confirmed: String,
+}
+
+pub async fn claim(
+    app: Data<App>,
+    request: HttpRequest,
+    member: Member,
+    Form(form): Form<ClaimForm>,
+) -> Result<HttpResponse> {
+    decide(&member.actor(), Action::Operate)?;
+    if form.confirmed != "1" {
+        return Question {
+            question: "Make this portal the owner of the files?".into(),
+            detail:
+                "It then removes from the bucket what it does not know. Make sure that no other \
+                     portal uses the same bucket and prefix."
+                    .into(),
+            button: "Make it the owner".into(),
+            action: "/admin/storage/claim".into(),
+            fields: Vec::new(),
+            back_href: PAGE.into(),
+        }
+        .ask(&request, &member.visitor, Place::Storage)
+        .await;
+    }
+    let claimed = app.claim_storage(member.actor()).await;
+    said(claimed, "This portal is the owner of the files now.").map(Go::response)
 }
 
 pub async fn scrub(app: Data<App>, member: Member, _form: Form<Empty>) -> Result<Go> {

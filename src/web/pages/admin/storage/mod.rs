@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// `GET /admin/storage`. Acts post to `/admin/storage/check`, `/scrub` and `/migrate` (`to` = `s3` or
+/// `GET /admin/storage`. Acts post to `/admin/storage/check`, `/claim`, `/scrub` and `/migrate` (`to` = `s3` or
 /// `disk`, `remove_old` = `1`); what is under way is cancelled as a job.
 #[derive(Clone, Debug, Template)]
 #[template(path = "admin/storage/index.html")]
@@ -29,6 +29,8 @@ pub struct StoragePage {
     /// `s3://documents/portal`, or this machine's disk.
     pub home: String,
     pub is_on_s3: bool,
+    /// Nothing is removed from the bucket: it may be another portal's.
+    pub is_of_others: bool,
     /// Each content once.
     pub kept: Counted,
     pub spool: Spool,
@@ -177,6 +179,7 @@ pub async fn show(
         degraded: status.degraded(),
         home: shown::home(&standing),
         is_on_s3: standing.is_on_s3(),
+        is_of_others: status.is_of_others(),
         kept: Counted { files: usage.kept.files, bytes: usage.kept.bytes },
         spool: shown::spool(status, now),
         remote: shown::remote(status, now),

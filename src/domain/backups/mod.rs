@@ -1,5 +1,7 @@
 //! Backups: the plan by which they are made, and what became of each.
 
+pub mod schedule;
+
 use std::{collections::BTreeMap, fmt};
 
 use jiff::{SignedDuration, Timestamp};
@@ -33,6 +35,8 @@ pub struct Plan {
     pub every_hours: u32,
     /// Minutes after midnight UTC of the first run of a day.
     pub minute_of_day: u32,
+    /// A cron line. When there is one it says when, and the two above do not count.
+    pub cron: String,
     pub keep_last: u32,
     pub keep_daily: u32,
     pub keep_weekly: u32,
@@ -69,6 +73,7 @@ impl Default for Plan {
             repository: None,
             every_hours: 24,
             minute_of_day: 3 * 60,
+            cron: String::new(),
             keep_last: 3,
             keep_daily: 7,
             keep_weekly: 5,
@@ -95,14 +100,6 @@ impl Record for Plan {
 impl Plan {
     pub fn is_encrypted(&self) -> bool {
         !self.passphrase.is_empty() || !self.recipients.is_empty()
-    }
-
-    /// The first moment of the plan after `now`.
-    pub fn next_after(&self, now: Timestamp) -> Timestamp {
-        let period = 3_600 * i64::from(self.every_hours.max(1));
-        let first = 60 * i64::from(self.minute_of_day);
-        let periods = (now.as_second() - first).div_euclid(period) + 1;
-        Timestamp::from_second(first + periods * period).unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -160,6 +157,9 @@ pub fn set_plan(tx: &mut WriteTx, actor: &Actor, new: Plan) -> Result<Plan> {
     }
     if new.minute_of_day >= 24 * 60 {
         return Err(Error::invalid_field("at", "A time of day looks like 03:00."));
+    }
+    if !new.cron.is_empty() {
+        schedule::next_of(&new.cron, tx.now())?;
     }
     if new.ship_every_seconds > 0 && new.repository.is_none() {
         return Err(Error::invalid_field(
@@ -251,6 +251,7 @@ fn drill_after(plan: &Plan, now: Timestamp) -> Timestamp {
 
 /// Remembers a run, and forgets the oldest ones.
 pub fn note_run(tx: &mut WriteTx, run: Run) -> Result<()> {
+    tx.draw_on_reserve();
     tx.put(&run)?;
     let old: Vec<Run> =
         tx.records::<Run>().backward().iter()?.skip(RUNS_KEPT).collect::<Result<_>>()?;
@@ -308,8 +309,7 @@ pub fn standing(tx: &ReadTx) -> Result<Standing> {
         faults.push(format!("The backup that this portal came from was not complete: {fault}"));
     }
     let last_success = good(Kind::Backup).map(|run| run.finished_at);
-    let period = SignedDuration::from_hours(plan.every_hours.into());
-    let is_late = |at: Timestamp| tx.now().duration_since(at) > period + PATIENCE;
+    let is_late = |at: Timestamp| tx.now().duration_since(plan.next_after(at)) > PATIENCE;
     if plan.is_on && last_success.is_some_and(is_late) {
         faults.push("The last successful backup is older than the plan allows.".into());
     }
