@@ -1,6 +1,12 @@
 //! The name of a file's content: its SHA-256.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+    str::FromStr,
+};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -40,6 +46,18 @@ impl Digest {
         let mut digest = Digest::new();
         digest.update(bytes);
         digest.finish()
+    }
+
+    /// The hash of everything in a file.
+    pub fn of_file(path: &Path) -> io::Result<ContentHash> {
+        let (mut file, mut digest) = (File::open(path)?, Digest::new());
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(digest.finish()),
+                count => digest.update(&buffer[..count]),
+            }
+        }
     }
 
     pub fn update(&mut self, bytes: &[u8]) {

@@ -21,8 +21,8 @@
 //!           tls                  certificates: shown, read, made, and fetched by ACME
 //!           host                 the machine: services, users, firewall, ports
 //!           s3                   how S3 is reached, for blobs and backup
-//!           release              signatures of what is published
-//! base      config error id hash size space clock blocking log_tail glibc
+//!           release              what is published: signed, fetched, unpacked
+//! base      config error id hash size space clock blocking log_tail version glibc
 //! ```
 //!
 //! An engine knows no noun of the domain and no other engine, but for `s3`, which is a client and no
@@ -60,7 +60,7 @@
 //! default password; no build step for the pages and no request to another host; no code that
 //! guesses after an error.
 //!
-//! # Four walks through the code
+//! # Five walks through the code
 //!
 //! **An upload.** `POST /documents/upload` or `/api/admin/documents/upload` (`web::routes`) reaches
 //! its handler, and `web::body::receive` streams each file through `App::receive` (`app::upload`)
@@ -88,6 +88,12 @@
 //! portal beside what is there (`staging`), puts every record by its `TableAccess`, and swaps it in
 //! with renames that any later start can finish (`swap`).
 //!
+//! **An update.** `appliance update` (`cli::update`) fetches a release ([`release`]), has the new
+//! program rehearse on a copy of the records, and asks systemd for a restart, in the middle of which
+//! `cli::update::exchange` keeps the records and renames the new program into its place. That program
+//! is on trial ([`app::Changeover`]): `cli::serve` lets requests in and starts work only after it has
+//! passed. What does not pass goes back, whoever is still there to see it.
+//!
 //! # Recipes
 //!
 //! - **A noun:** a file in `domain` with its record (a new table number, listed in
@@ -105,7 +111,9 @@
 //!   or in `app/metrics/http.rs`; what is, in `app/metrics/now.rs`. Then the board in `assets/grafana`.
 //! - **A step of the installation:** a `Step` in `cli/install`, with its undoing, and its line
 //!   in `plan::steps`; a test on a bare machine in `tests/it/installed.rs`.
-//! - **A field of a record:** add it with `#[serde(default)]`.
+//! - **A field of a record:** add it with `#[serde(default)]`. **Any other change of records** that an
+//!   earlier version could not live with: a higher number in [`version`] and a conversion in
+//!   [`domain::records`].
 
 // base
 pub mod blocking;
@@ -118,6 +126,7 @@ pub mod id;
 pub mod log_tail;
 pub mod size;
 pub mod space;
+pub mod version;
 
 // engines
 pub mod backup;

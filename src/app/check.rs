@@ -63,14 +63,21 @@ impl App {
     /// # Errors
     /// Only what keeps it from looking at all; whatever it finds is in the report.
     pub async fn check(self: &Arc<Self>, deep: bool, reporter: &Reporter) -> Result<Report> {
-        let mut report = Report { is_deep: deep, ..Report::default() };
+        let mut report = Report { is_deep: deep, ..self.check_records(reporter).await };
+        self.check_files(deep, &mut report, reporter).await;
+        self.check_index(&mut report, reporter).await;
+        Ok(report)
+    }
+
+    /// [`check`](Self::check) for records, their indexes and the change log alone: for a copy of the
+    /// store without its files.
+    pub async fn check_records(&self, reporter: &Reporter) -> Report {
+        let mut report = Report::default();
         for inspector in EVERY_TABLE {
             self.check_table(inspector, &mut report, reporter).await;
         }
         self.check_changes(&mut report, reporter).await;
-        self.check_files(deep, &mut report, reporter).await;
-        self.check_index(&mut report, reporter).await;
-        Ok(report)
+        report
     }
 
     async fn check_table(

@@ -294,7 +294,7 @@ impl App {
         let latest = *self.store.latest_change().borrow();
         let total = self.store.read(|tx| tx.records::<Document>().count()).await?;
         // Both are there until the new one is complete.
-        let folder = self.config.data.join("index");
+        let folder = self.config.data.join(App::INDEX);
         let bytes = blocking(move || folder_bytes(&folder)).await?;
         self.require_room(&self.config.data, bytes).await?;
         let index = self.index.clone();

@@ -6,6 +6,7 @@
 
 mod backup;
 mod bulk;
+mod changeover;
 mod check;
 mod choices;
 mod demo;
@@ -58,6 +59,7 @@ pub use self::{
         restore, unlock as unlock_backups, verify as verify_backups,
     },
     bulk::{BULK_MAX, BulkChange},
+    changeover::{Changeover, Trial},
     check::{Damage, Report},
     choices::{Audience, Proposals},
     demo::{Demo, Sample},
@@ -87,6 +89,7 @@ use crate::{
     config::Config,
     domain::{
         access::Actor,
+        records,
         settings::{self, Settings},
     },
     error::Result,
@@ -135,6 +138,8 @@ pub struct App {
     drawing: extraction::Drawing,
     /// Files that must stay while a backup is under way.
     pins: backup::Pins,
+    /// While a version on trial has yet to show that it answers.
+    holds_requests: watch::Sender<bool>,
     following: backup::Following,
     first_restores: backup::FirstRestores,
     /// Held by whoever takes the index one step further.
@@ -152,6 +157,8 @@ pub struct App {
 impl App {
     /// The name of the database in the data folder: where it is, a portal has been.
     pub const DATABASE: &str = "appliance.redb";
+    /// The folder of the search index there.
+    pub const INDEX: &str = "index";
 
     /// Opens everything below the data folder, making what is missing. Blocks shortly.
     pub fn open(config: Config, clock: Clock) -> Result<Arc<Self>> {
@@ -176,7 +183,10 @@ impl App {
         let store = Store::open(&database, cache_bytes, clock.clone(), Some(reserve.clone()))?;
         // From here on the data are this process's alone.
         backup::sweep(data)?;
-        let settings = store.write_blocking(settings::prepare)?;
+        let settings = store.write_blocking(|tx| {
+            records::convert(tx)?;
+            settings::prepare(tx)
+        })?;
         let limits = Limits { reserve_bytes: reserve.bytes(), ..Limits::default() };
         let owner = storage::owner(&store, &config.storage)?;
         let folders = Folders::below(data);
@@ -192,7 +202,7 @@ impl App {
         }
         let index =
             search::Options { reserve: Some(reserve.clone()), ..search::Options::default() };
-        let index = Index::open(&data.join("index"), index)?;
+        let index = Index::open(&data.join(App::INDEX), index)?;
         let limits = extract::Limits {
             memory_bytes: u64::from(config.worker.memory_mb) << 20,
             wall: Duration::from_secs(config.worker.seconds.into()),
@@ -225,6 +235,7 @@ impl App {
             turns: storage::Turns::default(),
             drawing: extraction::Drawing::new(),
             pins: backup::Pins::default(),
+            holds_requests: watch::Sender::new(false),
             following: backup::Following::default(),
             first_restores: backup::FirstRestores::default(),
             indexing: Mutex::new(()),

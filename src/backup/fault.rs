@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use crate::error::Error;
+use crate::{error::Error, version};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -13,6 +13,8 @@ pub enum Fault {
         found: u32,
         known: u32,
     },
+    /// Its records are of a later version.
+    FutureRecords(u32),
     /// Encrypted, and no key was given.
     Locked,
     WrongKey,
@@ -41,7 +43,14 @@ impl fmt::Display for Fault {
                 f,
                 "This backup has format {found}, which a later version wrote. This is version {} \
                  and reads formats up to {known}: update it first.",
-                env!("CARGO_PKG_VERSION"),
+                version::number(),
+            ),
+            Fault::FutureRecords(number) => write!(
+                f,
+                "The records of this backup (number {number}) are of a later version. This is \
+                 version {} and reads them up to {}: update it first.",
+                version::number(),
+                version::records()
             ),
             Fault::Locked => f.write_str(
                 "This backup is encrypted. Give its passphrase (--passphrase-file) or its key \

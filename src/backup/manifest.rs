@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Fault;
-use crate::{error::Result, hash::ContentHash};
+use crate::{error::Result, hash::ContentHash, version};
 
 /// The formats that are written. What is added to one and may be missing does not change it.
 ///
@@ -19,6 +19,9 @@ pub struct Head {
     pub format: u32,
     /// The version of the program that wrote it.
     pub application: String,
+    /// The [number](crate::version::records) of its records; there was none before 2.
+    #[serde(default = "first")]
+    pub records: u32,
     /// Whose portal it is; part of file names.
     pub instance: String,
     /// The moment that it shows.
@@ -34,15 +37,23 @@ pub struct Head {
 
 impl Head {
     /// # Errors
-    /// [`Fault::Future`] for what this program cannot read.
+    /// [`Fault::Future`] and [`Fault::FutureRecords`] for what this program cannot read.
     pub fn check(&self) -> Result<(), Fault> {
-        Fault::if_later(self.format, ARCHIVE_FORMAT)
+        Fault::if_later(self.format, ARCHIVE_FORMAT)?;
+        match self.records > version::records() {
+            true => Err(Fault::FutureRecords(self.records)),
+            false => Ok(()),
+        }
     }
 
     /// Of an archive: whether its frames have marks.
     pub fn is_of_marked_archive(&self) -> bool {
         self.format >= 2
     }
+}
+
+fn first() -> u32 {
+    1
 }
 
 /// Known at the end; written last, so that what has one is whole.

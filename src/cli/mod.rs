@@ -36,6 +36,7 @@ mod service;
 mod setup_link;
 mod status;
 mod storage;
+mod update;
 mod user;
 mod variables;
 mod version;
@@ -55,7 +56,7 @@ use crate::{
 
 /// A document and media portal in one file.
 #[derive(Debug, Parser)]
-#[command(name = "appliance", version, max_term_width = 100)]
+#[command(name = "appliance", version = crate::version::number(), max_term_width = 100)]
 #[command(after_help = "\
 Verbs ask the server that runs on the data folder, and open the data themselves when none does.
 
@@ -109,6 +110,10 @@ enum Verb {
     Stop(service::Arguments),
     /// Restart the service; its visitors wait meanwhile
     Restart(service::Arguments),
+    /// Bring a new version of the program, or say whether there is one
+    Update(update::Arguments),
+    /// Go back to a version that ran before
+    Rollback(update::RollbackArguments),
     /// Print a new one-time link for setting the portal up
     SetupLink,
     /// Add people, list them, change their password, lock them out
@@ -131,6 +136,8 @@ enum Verb {
     Config(config::Arguments),
     /// Show how HTTPS stands; fetch certificates now
     Https(https::Arguments),
+    #[command(hide = true)]
+    Changeover(update::PartArguments),
     /// For whoever publishes the program: keys, signatures, and their check
     Release(release::Arguments),
     /// Show the version
@@ -164,6 +171,9 @@ pub fn run(command_line: &CommandLine) -> Result<Exit, Failure> {
         Verb::Start(arguments) => service::start(&common.shell()?, arguments),
         Verb::Stop(arguments) => service::stop(&common.shell()?, arguments),
         Verb::Restart(arguments) => service::restart(&common.shell()?, arguments),
+        Verb::Update(arguments) => update::run(&common.shell()?, arguments),
+        Verb::Rollback(arguments) => update::run_rollback(&common.shell()?, arguments),
+        Verb::Changeover(arguments) => update::run_part(|| common.shell(), arguments),
         Verb::Status(arguments) => status::run(&common.shell()?, arguments),
         Verb::SetupLink => setup_link::run(&common.shell()?),
         Verb::User(arguments) => user::run(&common.shell()?, arguments),

@@ -19,13 +19,13 @@ use super::{
     watchdog::{self, Between},
 };
 use crate::{
-    app::{App, Demo},
+    app::{App, Changeover, Demo, Trial},
     blocking::blocking,
     clock::Clock,
     config::{Config, Flags},
     control::{self, Running, setup_url},
     error::Error,
-    host::{limits, owner, service},
+    host::{limits, owner, processes::OWN_PROGRAM, service},
     log_tail::LogTail,
     web,
 };
@@ -115,16 +115,25 @@ async fn serve_once(
     demo: bool,
     between: &mut Option<Between>,
 ) -> Result<Ended, Failure> {
+    let trial = trial(config).await?;
     let app = open(config.clone()).await?;
     app.keep_log(log.clone());
+    if trial.is_some() {
+        app.hold_requests();
+    }
     let sample = if demo { Some(app.fill_with_demo().await?) } else { None };
     let running = running(&app, config, doors)?;
     let tls = app.open_doors(doors.addresses()?).await?;
-    let background = app.start();
-    let control = control::listen(&config.data)?.serve(app.clone(), running.clone());
     let (server, web) = web::serve(app.clone(), doors.share(tls.as_ref())?)?;
     let mut server = tokio::spawn(server);
     web::probe(app.https.doors(), config).await.context("asking the server whether it answers")?;
+    if let Some(trial) = trial {
+        trial.pass()?;
+        app.let_requests_in();
+    }
+    // Before it was known that this program answers, nothing was promised, removed or sent.
+    let background = app.start();
+    let control = control::listen(&config.data)?.serve(app.clone(), running.clone());
     announce(&app, &running, sample).await?;
     service::ready(&watchdog::sentence(&app, &running.url).await);
     let watchdog = tokio::spawn(watchdog::run(app.clone(), running.url.clone()));
@@ -203,6 +212,12 @@ async fn close(app: Arc<App>) -> Result<(), Failure> {
     }
     let dropped = tokio::task::spawn_blocking(move || drop(app)).await;
     Ok(dropped.context("closing the data")?)
+}
+
+/// During an update, this program may be the one that is on trial.
+async fn trial(config: &Config) -> Result<Option<Trial>, Failure> {
+    let data = config.data.clone();
+    Ok(blocking(move || Changeover::of(&data).trial(Path::new(OWN_PROGRAM))).await?)
 }
 
 async fn open(config: Config) -> Result<Arc<App>, Failure> {

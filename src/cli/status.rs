@@ -8,7 +8,7 @@ use super::{
     Exit, Failure, Shell,
     ask::runtime,
     output::{self, Color, colored},
-    service,
+    service, update,
 };
 use crate::{
     app::{CertificateSource, HttpsStanding, Reporter},
@@ -85,6 +85,7 @@ fn not_running(shell: &Shell, unit: Option<&Unit>) -> Failure {
 
 fn as_json(status: &Status, unit: Option<&Unit>) -> Result<Value, Failure> {
     let mut json = serde_json::to_value(status).map_err(|fault| anyhow::anyhow!(fault))?;
+    json["earlier_version"] = json!(unit.and_then(|_| update::earlier(&status.version)));
     json["service"] = match unit {
         Some(unit) => json!({
             "state": unit.state,
@@ -105,6 +106,9 @@ fn shown(status: &Status, unit: Option<&Unit>) -> String {
         ("running", running(status)),
     ];
     lines.extend(unit.map(|unit| ("service", of_unit(unit))));
+    if let Some(earlier) = unit.and_then(|_| update::earlier(&status.version)) {
+        lines.push(("earlier", format!("{earlier}: appliance rollback")));
+    }
     lines.extend(status.https.as_deref().map(|standing| ("HTTPS", https(standing))));
     lines.extend([
         ("memory", Size(status.memory_bytes).to_string()),

@@ -8,6 +8,15 @@ pub(super) fn is_origin(url: &str) -> bool {
     })
 }
 
+/// With a host; a path may follow, and nothing else.
+pub(super) fn is_secure_address(url: &str) -> bool {
+    url.strip_prefix("https://").is_some_and(|rest| {
+        !rest.is_empty()
+            && !rest.starts_with('/')
+            && !rest.contains(|c: char| "?#@\\".contains(c) || c.is_whitespace())
+    })
+}
+
 /// The rules of Amazon, which all providers share.
 pub(super) fn is_bucket(name: &str) -> bool {
     let is_edge = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();

@@ -4,7 +4,10 @@ use toml::Value;
 
 use super::{
     Config,
-    checks::{is_bucket, is_log_directive, is_origin, is_prefix, is_storage_class, is_word},
+    checks::{
+        is_bucket, is_log_directive, is_origin, is_prefix, is_secure_address, is_storage_class,
+        is_word,
+    },
     https::{is_directory, is_domain, is_email, is_host_pattern},
 };
 
@@ -316,6 +319,18 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Number,
         expects: "a number of days from 1 to 36500",
         is_valid: |config| (1..=36_500).contains(&config.audit.keep_days),
+    },
+    Key {
+        path: "update.url",
+        kind: Kind::Text,
+        expects: "the address of a folder that begins with https://, or empty",
+        is_valid: |config| config.update.url.is_empty() || is_secure_address(&config.update.url),
+    },
+    Key {
+        path: "update.public_key",
+        kind: Kind::Text,
+        expects: "a public key of “appliance release keygen”, or empty",
+        is_valid: |config| is_word(&config.update.public_key),
     },
     Key {
         path: "metrics.token",

@@ -61,6 +61,7 @@ pub struct Config {
     pub storage: StorageConfig,
     pub worker: WorkerConfig,
     pub audit: AuditConfig,
+    pub update: UpdateConfig,
     pub metrics: MetricsConfig,
     pub log: LogConfig,
 }
@@ -114,6 +115,16 @@ pub struct AuditConfig {
     pub keep_days: u32,
 }
 
+/// Where new versions come from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UpdateConfig {
+    /// The address of a folder with releases; empty when there is none.
+    pub url: String,
+    /// Whose signature counts, instead of the key that the program was built with.
+    pub public_key: String,
+}
+
 /// Who may read `/metrics`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -156,6 +167,7 @@ impl Default for Config {
             storage: StorageConfig::default(),
             worker: WorkerConfig::default(),
             audit: AuditConfig::default(),
+            update: UpdateConfig::default(),
             metrics: MetricsConfig::default(),
             log: LogConfig::default(),
         }

@@ -129,6 +129,9 @@ pub async fn carry_out(
         Request::ScrubStorage { percent } => {
             storage::scrub(app, running, percent, reporter).await.map(Reply::ScrubbedStorage)
         }
+        Request::CopyRecords { to } => {
+            app.copy_records(to, reporter).await.map(|()| Reply::CopiedRecords)
+        }
         Request::Export { folder, login } => {
             app.export(&folder, login, reporter).await.map(Reply::Exported)
         }
@@ -163,7 +166,7 @@ async fn status(app: &App, running: &Running) -> Result<Status> {
     let space = space(&app.config.data)?;
     let count = |state| jobs.iter().find(|(of, _)| *of == state).map_or(0, |(_, count)| *count);
     Ok(Status {
-        version: env!("CARGO_PKG_VERSION").into(),
+        version: crate::version::number().into(),
         pid: std::process::id(),
         url: running.public_url(app),
         listens_on: running.listens_on,

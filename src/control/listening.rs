@@ -199,7 +199,7 @@ async fn receive(reader: &mut BufReader<OwnedReadHalf>) -> Result<Option<Request
         Error::invalid(format!(
             "The running server ({}) does not understand this request. Restart it, so that both \
              are the same version.",
-            env!("CARGO_PKG_VERSION")
+            crate::version::number()
         ))
     })
 }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{AskError, Reply, Request, ask, carry_out};
 use crate::{
-    app::{App, Reporter},
+    app::{App, Changeover, Reporter},
     blocking::blocking,
     clock::Clock,
     config::Config,
@@ -50,6 +50,13 @@ pub async fn ask_or_open(
             Err(AskError::Failed(error)) => return Err(Refused::Failed(error)),
             Err(AskError::Silent) => return Err(Refused::InUse(in_use(data))),
         }
+        if Changeover::of(data).is_under_way() && Instant::now() < give_up_at {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        }
+        if Changeover::of(data).is_under_way() {
+            return Err(Refused::InUse(updating()));
+        }
         if !data.join(App::DATABASE).exists() && !request.may_begin() {
             return Err(Refused::NoPortal(no_portal(data)));
         }
@@ -80,6 +87,17 @@ fn in_use(data: &Path) -> Error {
             "{process} uses the data in {} and does not answer. Wait until it is done, or end it.",
             data.display()
         ),
+        retry_after_s: 1,
+    }
+}
+
+/// What is written between the two versions would be lost if the first came back.
+fn updating() -> Error {
+    Error::Busy {
+        message:
+            "An update is under way. Wait until it is done; one that was cut off is settled by \
+                  “appliance start”."
+                .into(),
         retry_after_s: 1,
     }
 }

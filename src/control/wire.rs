@@ -94,6 +94,10 @@ pub enum Request {
     ScrubStorage {
         percent: u32,
     },
+    /// Into a new database file: what an update is rehearsed on.
+    CopyRecords {
+        to: PathBuf,
+    },
     /// With a login, only what that person sees.
     Export {
         folder: PathBuf,
@@ -117,6 +121,7 @@ impl Request {
                 | Request::CheckStorage
                 | Request::MigrateStorage { .. }
                 | Request::ScrubStorage { .. }
+                | Request::CopyRecords { .. }
         )
     }
 
@@ -158,6 +163,7 @@ pub enum Reply {
     ClaimedStorage(String),
     MigratedStorage(Box<Moved>),
     ScrubbedStorage(ScrubReport),
+    CopiedRecords,
     Exported(Exported),
 }
 

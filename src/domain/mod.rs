@@ -33,6 +33,7 @@ pub mod setup;
 pub mod backups;
 pub mod certificates;
 pub mod integrity;
+pub mod records;
 pub mod restoring;
 pub mod storage;
 mod tables;

@@ -7,7 +7,11 @@ pub const PROGRAM: &str = "/usr/local/bin/appliance";
 pub const CONFIG_FOLDER: &str = "/etc/appliance";
 pub const ENVIRONMENT_FILE: &str = "/etc/appliance/appliance.env";
 pub const DATA: &str = "/var/lib/appliance";
+/// Versions that can come back, and what an update needs while it is under way.
+pub const LIBRARY: &str = "/usr/local/lib/appliance";
 pub const UNIT_FOLDER: &str = "/etc/systemd/system";
+/// Where an update puts its line into the service while it is under way.
+pub const CHANGEOVER_UNIT: &str = "/etc/systemd/system/appliance.service.d/changeover.conf";
 pub const SERVICE: &str = "appliance.service";
 pub const SOCKET: &str = "appliance.socket";
 /// What the socket listens on.

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The file of the program that runs now, also when somebody has replaced it meanwhile.
+pub const OWN_PROGRAM: &str = "/proc/self/exe";
 /// A machine with more processes is looked at in part.
 const PROCESSES_MAX: usize = 50_000;
 
@@ -42,6 +44,15 @@ pub fn is_running(pid: u32) -> bool {
     // The name in parentheses may hold anything; the state follows the last of them.
     let state = status.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
     !matches!(state, None | Some('Z' | 'X'))
+}
+
+/// From here on this process goes on when its terminal goes away or somebody presses Ctrl-C, and so do
+/// those that it starts.
+pub fn outlive_terminal() {
+    for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+        // SAFETY: no handler of ours is called; the signal is passed over.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
 }
 
 /// The memory that this process has in use; 0 where the system does not tell.

@@ -8,7 +8,7 @@ use std::{
 use anyhow::anyhow;
 use jiff::Timestamp;
 
-use super::commands;
+use super::commands::{self, Ended};
 use crate::error::Result;
 
 /// True when systemd runs this machine (sd_booted(3)).
@@ -112,6 +112,53 @@ pub fn stop(units: [&str; 2]) -> Result<()> {
 /// Stops a unit and starts it again; waits until it is ready.
 pub fn restart(unit: &str) -> Result<()> {
     commands::run("systemctl", ["restart", unit]).map(drop)
+}
+
+/// [`restart`] that waits for nothing.
+pub fn begin_restart(unit: &str) -> Result<()> {
+    commands::run("systemctl", ["restart", "--no-block", unit]).map(drop)
+}
+
+/// Ends the processes of a unit at once. systemd then does what the unit says about its end.
+pub fn kill(unit: &str) -> Result<()> {
+    // Refused when there is none.
+    commands::attempt("systemctl", ["kill", "--signal=KILL", unit]).map(drop)
+}
+
+/// What a program may do that is run once, as another user, with nothing to write to and nobody else
+/// to talk to.
+#[derive(Clone, Debug)]
+pub struct Cage<'a> {
+    pub user: &'a str,
+    /// With variables; it may be missing.
+    pub environment_file: &'a str,
+    pub writable: Option<&'a Path>,
+    /// Then it is ended.
+    pub seconds_max: u64,
+}
+
+/// Runs a program in such a cage (systemd-run(1)) to its end, which may be its being ended.
+pub fn run_caged(cage: &Cage, program: &Path, arguments: &[&str]) -> Result<Ended> {
+    let mut all: Vec<String> =
+        ["--quiet", "--wait", "--pipe", "--collect"].map(String::from).to_vec();
+    let mut property = |text: String| all.extend(["--property".into(), text]);
+    property(format!("User={}", cage.user));
+    property(format!("EnvironmentFile=-{}", cage.environment_file));
+    property(format!("RuntimeMaxSec={}", cage.seconds_max));
+    // It may visit itself.
+    let network = ["IPAddressDeny=any", "IPAddressAllow=localhost"];
+    let rights = ["ProtectSystem=strict", "PrivateTmp=yes", "NoNewPrivileges=yes", "Nice=10"];
+    for fixed in network.into_iter().chain(rights) {
+        property(fixed.into());
+    }
+    if let Some(folder) = cage.writable {
+        property(format!("ReadWritePaths={}", folder.display()));
+    }
+    all.push("--".into());
+    all.push(program.display().to_string());
+    all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+    let ended = commands::attempt("systemd-run", all)?;
+    ended.ok_or_else(|| anyhow!("this machine has no program “systemd-run”").into())
 }
 
 /// What failed too often is not started any more until this.

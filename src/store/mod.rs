@@ -7,6 +7,7 @@
 //! It knows no noun: tables are declared by `domain`, bytes are kept by an [`Engine`].
 
 mod changes;
+mod copying;
 pub mod cursor;
 mod engine;
 mod figures;

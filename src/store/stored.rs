@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{
     engine::{Direction, Pair, Span},
     table::{Table, record_key, record_prefix},
-    tx::{ReadTx, WriteTx},
+    tx::{ReadTx, WriteTx, meta_key},
 };
 use crate::error::Result;
 
@@ -50,5 +50,11 @@ impl WriteTx<'_> {
         let lineage = Uuid::new_v4();
         self.set_meta(LINEAGE, &lineage).context("naming the store")?;
         Ok(lineage)
+    }
+
+    /// For a store that goes back in time: what it does from here on must not be taken for what the
+    /// other one did.
+    pub fn forget_lineage(&mut self) {
+        self.discard(meta_key(LINEAGE));
     }
 }

@@ -46,6 +46,7 @@ mod public;
 mod service;
 mod sign_in;
 mod system;
+mod update;
 mod upkeep;
 
 // the shape of the code

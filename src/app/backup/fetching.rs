@@ -26,7 +26,7 @@ const PAUSES_MS: [u64; 2] = [1_000, 5_000];
 
 pub(super) async fn of_repository(
     repository: Repository,
-    begin: impl FnOnce(bool) -> Result<Staging> + Send + 'static,
+    begin: impl FnOnce(&Head) -> Result<Staging> + Send + 'static,
     wanted: &Restore,
     reporter: &Reporter,
 ) -> Result<(Restored, bool)> {
@@ -36,7 +36,8 @@ pub(super) async fn of_repository(
     let snapshot = chosen(&repository, wanted).await?;
     let manifest = repository.manifest(&snapshot).await?;
     let is_records_only = manifest.head.is_records_only;
-    let mut staging = blocking(move || begin(is_records_only)).await?;
+    let head = manifest.head.clone();
+    let mut staging = blocking(move || begin(&head)).await?;
     let mut restored = Restored { at: manifest.head.created_at, ..Restored::default() };
 
     reporter.begin("Restoring records", Some(manifest.records()));

@@ -11,6 +11,7 @@ use crate::{
     error::Result,
     hash::ContentHash,
     store::{ReadTx, Record},
+    version,
 };
 
 /// Walks through all records, and cuts them into parts.
@@ -43,7 +44,8 @@ pub(super) fn head(tx: &ReadTx, is_records_only: bool) -> Result<Head> {
     let lineage = tx.lineage()?.ok_or_else(|| anyhow!("the store has no name yet"))?;
     Ok(Head {
         format: REPOSITORY_FORMAT,
-        application: env!("CARGO_PKG_VERSION").into(),
+        application: version::number().into(),
+        records: version::records(),
         instance: slug(&name),
         created_at: tx.now(),
         lineage,

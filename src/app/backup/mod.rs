@@ -47,7 +47,7 @@ pub(super) use self::{
     following::{Following, follow},
     making::reader,
     pins::Pins,
-    swap::finish_swap,
+    swap::{finish_swap, locked},
 };
 use crate::{
     backup::{Key, Lock},

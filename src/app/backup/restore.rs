@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     app::{App, Reporter},
-    backup::{Key, Repository},
+    backup::{Head, Key, Repository},
     blobs::Blobs,
     blocking::blocking,
     clock::Clock,
@@ -116,9 +116,11 @@ pub(super) async fn restore_into(
     let (portal, data, storage) = (portal.to_owned(), config.data.clone(), config.storage.clone());
     // A backup without files leaves those of a portal that is there where they are.
     let has_files = FILES.iter().any(|name| data.join(name).exists());
-    let begin = move |is_records_only: bool| {
-        let files_at = if is_records_only && has_files { &data } else { &portal };
-        Staging::begin(&portal, files_at, &storage, clock, (rules, keeping))
+    let begin = move |head: &Head| {
+        let files_at = if head.is_records_only && has_files { &data } else { &portal };
+        let staging = Staging::begin(&portal, files_at, &storage, clock, (rules, keeping))?;
+        staging.number_records(head.records)?;
+        Ok(staging)
     };
     let (restored, is_records_only) = match &wanted.source {
         Source::Opened(archive) => {

@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     config::StorageConfig,
     domain::{
-        TableAccess, backups,
+        TableAccess, backups, records,
         restoring::{self, Rules},
     },
     error::{Error, Result},
@@ -78,6 +78,11 @@ impl Staging {
         let blobs = Blobs::at(Folders::below(files_at), storage, owner, limits, clock)?;
         let files = Files { blobs, keeping };
         Ok(Staging { store, files, damages: Vec::new(), rules })
+    }
+
+    /// Says whose records these are, so that opening them converts them. Blocks.
+    pub fn number_records(&self, number: u32) -> Result<()> {
+        self.store.write_blocking(move |tx| records::set_number(tx, number))
     }
 
     pub fn note(&mut self, damage: String) {

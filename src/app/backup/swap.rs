@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    app::{App, create_private_folder},
+    app::{App, Changeover, create_private_folder},
     error::{Error, Result},
 };
 
@@ -27,7 +27,7 @@ const PORTAL: &str = "portal";
 const LOCK: &str = "lock";
 
 /// Everything that makes a portal.
-const RECORDS: [&str; 2] = [App::DATABASE, "index"];
+const RECORDS: [&str; 2] = [App::DATABASE, App::INDEX];
 pub(super) const FILES: [&str; 2] = ["objects", "spool"];
 
 #[derive(Serialize, Deserialize)]
@@ -71,6 +71,9 @@ impl Site {
 
     /// For the server itself, which has the portal.
     pub fn claim_beside_portal(data: &Path) -> Result<Self> {
+        if Changeover::of(data).is_under_way() {
+            return Err(busy("An update is under way in this data folder."));
+        }
         let folder = data.join(FOLDER);
         create_private_folder(&folder)?;
         let lock = locked(&folder.join(LOCK), true)?
@@ -215,7 +218,7 @@ fn carry_on(data: &Path) -> Result<()> {
 }
 
 /// `None` when another process has the lock.
-fn locked(path: &Path, makes_it: bool) -> Result<Option<File>> {
+pub(in crate::app) fn locked(path: &Path, makes_it: bool) -> Result<Option<File>> {
     let doing = || format!("locking {}", path.display());
     let opened = File::options().read(true).write(true).create(makes_it).truncate(false).open(path);
     let file = opened.with_context(doing)?;

@@ -7,7 +7,7 @@ use tokio::{runtime::Handle, task::JoinSet};
 use super::{Restore, Restored, restore::look_for_files, staging::Staging};
 use crate::{
     app::Reporter,
-    backup::{ArchiveReader, Fault, Item, Layout, Manifest, Survey, Tally},
+    backup::{ArchiveReader, Fault, Head, Item, Layout, Manifest, Survey, Tally},
     blocking::blocking,
     error::{Error, Result},
     hash::{ContentHash, Digest},
@@ -21,7 +21,7 @@ const TOGETHER: usize = 8;
 pub(super) async fn of_archive<R: io::Read + Send + 'static>(
     open: impl Fn() -> anyhow::Result<R> + Send + 'static,
     is_file: bool,
-    begin: impl FnOnce(bool) -> Result<Staging> + Send + 'static,
+    begin: impl FnOnce(&Head) -> Result<Staging> + Send + 'static,
     wanted: &Restore,
     reporter: &Reporter,
 ) -> Result<(Restored, bool)> {
@@ -39,7 +39,7 @@ pub(super) async fn of_archive<R: io::Read + Send + 'static>(
                 (survey.head, Some(survey.parts))
             }
         };
-        let mut staging = begin(head.is_records_only)?;
+        let mut staging = begin(&head)?;
         let restored = read_archive(&mut archive, listed, &mut staging, &reporter)?;
         Ok((restored, head.is_records_only))
     })

@@ -36,7 +36,7 @@ impl Metrics {
         let mut registry = Registry::default();
         let gauges = Gauges::register(&mut registry);
         let own = registry.sub_registry_with_prefix(PREFIX);
-        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        let build = Info::new([("version", crate::version::number())]);
         own.register("build", "The version of the program", build);
         let http = HttpMetrics::register(own);
         register_store(own, store);

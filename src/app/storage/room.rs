@@ -76,7 +76,7 @@ impl App {
         blocking(move || {
             // In blocks of 512 bytes (stat(2)), whatever the file system has.
             let store_bytes = fs::metadata(data.join(App::DATABASE))?.blocks() * 512;
-            let index_bytes = folder_bytes(&data.join("index"))?;
+            let index_bytes = folder_bytes(&data.join(App::INDEX))?;
             Ok((DataFiles { store_bytes, index_bytes }, space(&data)?))
         })
         .await

@@ -86,7 +86,7 @@ fn examine(shell: &Shell) -> Result<Vec<Finding>, Failure> {
 
 fn server_finding(status: Option<&Status>) -> Finding {
     let about = "server";
-    let own = env!("CARGO_PKG_VERSION");
+    let own = crate::version::number();
     match status {
         None => Finding::fine(about, "No server is running on this data folder."),
         Some(status) if status.version != own => Finding::warning(

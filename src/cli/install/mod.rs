@@ -19,9 +19,9 @@ use std::{path::PathBuf, time::Instant};
 
 use clap::Args;
 
-use self::{plan::Plan, portal::Address};
+use self::{plan::Plan, portal::Address, program::Manual, service::Units};
 pub use self::{
-    portal::last_words,
+    portal::{installed_status, last_words, last_words_since},
     uninstall::{Arguments as UninstallArguments, run as run_uninstall},
 };
 use super::{
@@ -30,7 +30,7 @@ use super::{
     output::{self, Color, colored},
     passwords,
 };
-use crate::app::BackupSource;
+use crate::{app::BackupSource, error::Result};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -59,6 +59,11 @@ pub struct Arguments {
     /// Show what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
+}
+
+/// The files that belong to this version, beside the program, with their texts.
+pub fn own_files() -> Result<Vec<(PathBuf, String)>> {
+    Ok([Units::files()?, Manual::files()?].concat())
 }
 
 /// What is to be installed, as the steps need it.

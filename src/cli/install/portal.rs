@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
+use jiff::Timestamp;
 
 use super::{
     Wanted,
@@ -133,9 +134,18 @@ pub fn reason(fault: Error) -> Error {
 
 /// The last thing that the portal complained about; `None` when it did not, or nobody knows.
 pub fn last_words() -> Option<String> {
-    let wanted = WantedLog { unit: SERVICE, lines: Some(LAST_LINES), ..WantedLog::default() };
+    words(&WantedLog { unit: SERVICE, lines: Some(LAST_LINES), ..WantedLog::default() })
+}
+
+/// The same of what it has said since a moment.
+pub fn last_words_since(since: Timestamp) -> Option<String> {
+    let since = format!("@{}", since.as_second());
+    words(&WantedLog { unit: SERVICE, since: Some(&since), ..WantedLog::default() })
+}
+
+fn words(wanted: &WantedLog) -> Option<String> {
     let mut last = None;
-    let read = journal::read(&wanted, |entry| {
+    let read = journal::read(wanted, |entry| {
         let said = logs::Said::of(&entry);
         if said.is_error() && !entry.is_about {
             last = Some(said.message.trim_start_matches("error: ").to_owned());

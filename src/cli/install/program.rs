@@ -13,12 +13,11 @@ use crate::{
     error::Result,
     host::{
         files::{self, Rights},
-        places::PROGRAM,
+        places::{CHANGEOVER_UNIT, LIBRARY, PROGRAM},
+        processes::OWN_PROGRAM,
     },
 };
 
-/// The file of the program that runs now, also when somebody has replaced it meanwhile.
-const SELF: &str = "/proc/self/exe";
 /// Where what was not packaged by the distribution goes (hier(7)).
 const MANUAL_PAGE: &str = "/usr/local/share/man/man1/appliance.1";
 const COMPLETIONS: &str = "/usr/local/share/bash-completion/completions/appliance";
@@ -27,24 +26,29 @@ pub struct Program;
 
 impl Step for Program {
     fn what(&self) -> String {
-        format!("The program of this version ({}) as {PROGRAM}", env!("CARGO_PKG_VERSION"))
+        format!("The program of this version ({}) as {PROGRAM}", crate::version::number())
     }
 
     fn is_so(&self) -> Result<bool> {
-        files::are_equal(Path::new(SELF), Path::new(PROGRAM))
+        files::are_equal(Path::new(OWN_PROGRAM), Path::new(PROGRAM))
     }
 
     fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
         let path = Path::new(PROGRAM);
         let before = Undo::of_file(path)?;
-        let own = File::open(SELF).context("reading this program")?;
+        let own = File::open(OWN_PROGRAM).context("reading this program")?;
         files::replace(path, own, Rights::root(0o755))?;
         undo.push(before);
         Ok(())
     }
 
     fn removal(&self, _purges: bool) -> Vec<Undo> {
-        vec![Undo::RemoveFile(PROGRAM.into())]
+        // With the versions that “appliance update” kept.
+        vec![
+            Undo::RemoveFolder(LIBRARY.into()),
+            Undo::RemoveFile(CHANGEOVER_UNIT.into()),
+            Undo::RemoveFile(PROGRAM.into()),
+        ]
     }
 }
 
@@ -52,7 +56,7 @@ impl Step for Program {
 pub struct Manual;
 
 impl Manual {
-    fn files() -> Result<[(PathBuf, String); 2]> {
+    pub fn files() -> Result<[(PathBuf, String); 2]> {
         Ok([
             (MANUAL_PAGE.into(), manual::main_page()?),
             (COMPLETIONS.into(), completions::script(clap_complete::Shell::Bash)),

@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Units;
 
 impl Units {
-    fn files() -> Result<[(PathBuf, String); 2]> {
+    pub fn files() -> Result<[(PathBuf, String); 2]> {
         let folder = PathBuf::from(UNIT_FOLDER);
         let is_young = systemd::version()? >= YOUNG_SETTINGS_SINCE;
         let is_known = |line: &&str| {

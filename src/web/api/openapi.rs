@@ -54,7 +54,7 @@ pub fn document(endpoints: &[Endpoint]) -> Value {
         "openapi": "3.1.0",
         "info": {
             "title": "Appliance",
-            "version": env!("CARGO_PKG_VERSION"),
+            "version": crate::version::number(),
             "description": ABOUT,
         },
         "servers": [{ "url": "/" }],

@@ -120,7 +120,7 @@ impl From<System> for SystemView {
         let certificates = &system.https.certificates;
         let fault = certificates.iter().find_map(|one| one.fault.as_ref());
         SystemView {
-            version: env!("CARGO_PKG_VERSION"),
+            version: crate::version::number(),
             started_at: system.started_at,
             process: ProcessView {
                 pid: system.pid,

@@ -45,6 +45,9 @@ pub async fn admit(
     if let Some(answer) = asked.answer(request.request(), &app, &face) {
         return Ok(request.into_response(answer).map_into_right_body());
     }
+    if !HEALTH.contains(&request.path()) {
+        app.wait_for_trial().await;
+    }
     let mut response = next.call(request).await?;
     if asked.is_tls && asked.host.as_deref().is_some_and(|host| face.is_believed(host)) {
         response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, STRICT);

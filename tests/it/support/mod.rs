@@ -6,6 +6,7 @@ pub mod host;
 pub mod manager;
 mod person;
 pub mod program;
+pub mod releases;
 pub mod s3;
 mod small_disk;
 mod still;
@@ -218,6 +219,11 @@ impl Api {
     pub fn at(url: &str, token: &str) -> Self {
         let token = (!token.is_empty()).then(|| token.to_owned());
         Api { client: Client::new(), url: url.to_owned(), token }
+    }
+
+    /// The same program, with connections of its own.
+    pub fn with_client(&self, client: Client) -> Self {
+        Api { client, url: self.url.clone(), token: self.token.clone() }
     }
 
     /// The same program, after the portal was started at another address.

@@ -123,7 +123,7 @@ pub async fn show(app: Data<App>, request: HttpRequest, member: Member) -> Resul
         health: operation.health,
         jobs: operation.jobs,
         activity: activity.into_iter().map(|event| event_rows::row(event, now)).collect(),
-        version: env!("CARGO_PKG_VERSION").into(),
+        version: crate::version::number().into(),
         running_since: Moment::new(app.started_at, now),
     })
     .with_status(StatusCode::OK)

@@ -145,7 +145,7 @@ pub fn facts(system: &System, now: Timestamp) -> Vec<FactGroup> {
             id: "program",
             title: "Program",
             facts: vec![
-                ("Version", text(env!("CARGO_PKG_VERSION").into())),
+                ("Version", text(crate::version::number().into())),
                 ("Running since", Fact::At(Moment::new(system.started_at, now))),
                 ("Process", text(system.pid.to_string())),
                 ("Memory", text(bytes(system.memory_bytes))),

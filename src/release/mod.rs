@@ -1,24 +1,31 @@
-//! Signatures of releases (Ed25519, RFC 8032).
+//! Releases: signed (Ed25519, RFC 8032) by who publishes, fetched and looked at by who updates.
 //!
 //! Who publishes signs the list of checksums that lies beside the archives, `SHA256SUMS`, and with it
 //! every file that it names, under the name that says version and platform. The secret key stays with
-//! the one who publishes; the public one is in the program that checks what it is given.
+//! the one who publishes; the public one is in the program that checks what it is given. A folder or
+//! an address with these files is all that a channel of updates needs: the list says what is newest.
+//!
+//! [`Sums`], the list · [`fetch`](fetching), from a file or an address · [`unpack`](unpacking), the
+//! program out of its archive · [`platform`], whether it is one for this machine.
 
-use std::{
-    fs,
-    fs::File,
-    io::{self, Read},
-    path::Path,
-};
+mod fetching;
+mod platform;
+mod sums;
+mod unpacking;
+
+use std::{fs, fs::File, io::Read, path::Path};
 
 use anyhow::{Context, anyhow};
-use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use crate::{
-    error::{Error, Result},
-    hash::{ContentHash, Digest},
+pub use self::{
+    fetching::{Fetched, Origin, Trust, fetch, look},
+    platform::{MACHINE, check_platform},
+    sums::Sums,
+    unpacking::unpack,
 };
+use crate::error::{Error, Result};
 
 /// The list of checksums in the folder of a release, as `sha256sum` writes it.
 pub const SUMS: &str = "SHA256SUMS";
@@ -77,11 +84,11 @@ impl PublicKey {
 
 /// Signs the checksums in a folder, after looking whether they are right.
 pub fn sign(folder: &Path, key: &SecretKey) -> Result<Vec<String>> {
-    let sums = sums(folder)?;
-    let names = compare(folder, &sums)?;
-    let signature = key.0.sign(&[PURPOSE, sums.as_bytes()].concat());
-    let text = BASE64_STANDARD.encode(signature.as_ref()) + "\n";
-    fs::write(folder.join(SIGNATURE), text).context("writing the signature")?;
+    let text = sums(folder)?;
+    let names = Sums::parse(&text)?.compare(folder)?;
+    let signature = key.0.sign(&[PURPOSE, text.as_bytes()].concat());
+    let signature = BASE64_STANDARD.encode(signature.as_ref()) + "\n";
+    fs::write(folder.join(SIGNATURE), signature).context("writing the signature")?;
     Ok(names)
 }
 
@@ -90,20 +97,10 @@ pub fn sign(folder: &Path, key: &SecretKey) -> Result<Vec<String>> {
 /// # Errors
 /// `Invalid` when the signature is not of this key, or a file is not what was signed.
 pub fn verify(folder: &Path, key: &PublicKey) -> Result<Vec<String>> {
-    let sums = sums(folder)?;
     let signature = fs::read_to_string(folder.join(SIGNATURE)).map_err(|error| {
         Error::invalid(format!("The release has no signature that can be read: {error}."))
     })?;
-    let is_good = BASE64_STANDARD.decode(signature.trim()).is_ok_and(|signature| {
-        let message = [PURPOSE, sums.as_bytes()].concat();
-        UnparsedPublicKey::new(&ED25519, &key.0).verify(&message, &signature).is_ok()
-    });
-    if !is_good {
-        return Err(Error::invalid(
-            "The signature of the release is not by the expected key. Do not use it.",
-        ));
-    }
-    compare(folder, &sums)
+    Sums::signed(&sums(folder)?, &signature, key)?.compare(folder)
 }
 
 fn sums(folder: &Path) -> Result<String> {
@@ -115,42 +112,10 @@ fn sums(folder: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// Compares every file of the list with its checksum.
-fn compare(folder: &Path, sums: &str) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for line in sums.lines() {
-        let (expected, name) = line
-            .split_once("  ")
-            .and_then(|(hash, name)| Some((hash.parse::<ContentHash>().ok()?, name)))
-            .filter(|(_, name)| !name.is_empty() && !name.contains('/'))
-            .ok_or_else(|| Error::invalid(format!("{SUMS} has a line that makes no sense.")))?;
-        let found = hash(&folder.join(name))
-            .map_err(|error| Error::invalid(format!("{name} cannot be read: {error}.")))?;
-        if found != expected {
-            return Err(Error::invalid(format!("{name} is not what its checksum says.")));
-        }
-        names.push(name.to_owned());
-    }
-    if names.is_empty() {
-        return Err(Error::invalid(format!("{SUMS} names no file.")));
-    }
-    Ok(names)
-}
-
-fn hash(path: &Path) -> io::Result<ContentHash> {
-    let (mut file, mut digest) = (File::open(path)?, Digest::new());
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(digest.finish()),
-            count => digest.update(&buffer[..count]),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hash::Digest;
 
     #[test]
     fn a_signature_is_good_for_this_release_and_this_key_alone() {
