@@ -125,7 +125,8 @@ pub(super) async fn restore_into(
     let (restored, is_records_only) = match &wanted.source {
         Source::Opened(archive) => {
             let archive = archive.clone();
-            of_archive(move || Ok(archive.from_start()), true, begin, wanted, reporter).await?
+            of_archive(move || Ok(archive.reader_from_start()), true, begin, wanted, reporter)
+                .await?
         }
         Source::Archive(path) => {
             let path = path.clone();

@@ -69,7 +69,7 @@ pub struct OpenArchive {
 
 impl OpenArchive {
     /// Reads from the beginning, whoever else reads it too.
-    pub(super) fn from_start(&self) -> impl Read + Send + use<> {
+    pub(super) fn reader_from_start(&self) -> impl Read + Send + use<> {
         FromStart { file: self.file.clone(), at: 0 }
     }
 }

@@ -71,7 +71,7 @@ async fn lost_by_flip(still: &Still, bytes: &[u8], key: &Key, at: usize) -> Vec<
     let restored = restored(&data, restoring).await;
     let restored = restored.unwrap_or_else(|fault| panic!("byte {at}: {fault}"));
     assert!(!restored.damages.is_empty(), "byte {at}");
-    let named = |damage: &String| Some(damage.strip_prefix("The file ")?.get(..64)?.parse().ok()?);
+    let named = |damage: &String| damage.strip_prefix("The file ")?.get(..64)?.parse().ok();
     let named: Vec<ContentHash> = restored.damages.iter().filter_map(named).collect();
     assert_eq!(restored.files as usize + named.len(), 32 + NOISES as usize, "byte {at}");
     assert!(named.is_empty() || named.len() == restored.damages.len(), "byte {at}: {restored:?}");

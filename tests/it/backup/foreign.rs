@@ -27,8 +27,7 @@ fn tar_of(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
         header.set_mode(0o600);
         tar.append_data(&mut header, path, bytes.as_slice()).expect("an entry");
     }
-    let bytes = tar.get_ref().clone();
-    bytes
+    tar.get_ref().clone()
 }
 
 fn entries_of(archive: &[u8]) -> Vec<(String, Vec<u8>)> {
