@@ -26,9 +26,9 @@
 //! ```
 //!
 //! An engine knows no noun of the domain and no other engine, but for `s3`, which is a client and no
-//! more. `domain` is plain synchronous Rust
-//! inside a transaction: no HTTP, no files, no index, no waiting. One noun has one name in every
-//! layer: `domain/documents`, `web/api/documents`, `web/pages/documents`, `templates/documents`.
+//! more. `domain` is plain synchronous Rust inside a transaction: no HTTP, no files, no index, no
+//! waiting. One noun has one name in every layer: `domain/documents`, `web/api/documents`,
+//! `web/pages/documents`, `templates/documents`.
 //!
 //! # What always holds
 //!
@@ -41,6 +41,8 @@
 //! - **Bytes before records.** A record names a file only after the file is on the disk. A crash
 //!   between the two leaves bytes without a record, which the keeper removes; never a record
 //!   without its bytes.
+//! - **A bucket has one owner.** Only the portal that it names removes files from it, so a copy of a
+//!   portal, or one that was restored, cannot take the files of the other.
 //! - **HTTPS never stops the portal.** What is wrong with a certificate is told, and the best one
 //!   there is goes on being shown; `app::https` exchanges it while connections are open.
 //! - **The last of the disk is for making room.** When the reserve is touched nothing large begins;

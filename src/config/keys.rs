@@ -33,326 +33,145 @@ pub enum Kind {
     List,
 }
 
+const fn key(path: &'static str, kind: Kind, expects: &'static str) -> Key {
+    Key { path, kind, expects, is_valid: |_| true }
+}
+
+const fn text(path: &'static str, expects: &'static str) -> Key {
+    key(path, Kind::Text, expects)
+}
+
+const fn number(path: &'static str, expects: &'static str) -> Key {
+    key(path, Kind::Number, expects)
+}
+
+const fn switch(path: &'static str) -> Key {
+    key(path, Kind::Switch, "true or false")
+}
+
+const fn list(path: &'static str, expects: &'static str) -> Key {
+    key(path, Kind::List, expects)
+}
+
+impl Key {
+    /// Where not every value of the kind will do.
+    const fn when(self, is_valid: fn(&Config) -> bool) -> Key {
+        Key { is_valid, ..self }
+    }
+}
+
 /// Every setting, in the order of the template.
 pub const KEYS: &[Key] = &[
-    Key {
-        path: "listen",
-        kind: Kind::Text,
-        expects: "an address with a port, such as 127.0.0.1:8080 or [::]:8080",
-        is_valid: |_| true,
-    },
-    Key {
-        path: "listen_https",
-        kind: Kind::Text,
-        expects: "an address with a port, such as 0.0.0.0:443, or empty",
-        is_valid: |_| true,
-    },
-    Key {
-        path: "data",
-        kind: Kind::Text,
-        expects: "the path of a folder",
-        is_valid: |config| !config.data.as_os_str().is_empty(),
-    },
-    Key {
-        path: "public_url",
-        kind: Kind::Text,
-        expects: "an address such as https://docs.example.com, without anything after the name",
-        is_valid: |config| config.public_url.as_deref().is_none_or(is_origin),
-    },
-    Key {
-        path: "trusted_proxies",
-        kind: Kind::List,
-        expects: "a list of addresses without a port, such as 10.0.0.7",
-        is_valid: |_| true,
-    },
-    Key {
-        path: "proxy_protocol",
-        kind: Kind::Switch,
-        expects: "true or false",
-        is_valid: |_| true,
-    },
-    Key {
-        path: "allowed_hosts",
-        kind: Kind::List,
-        expects: "a list of names in lower case without a port, such as docs.example.com, *.example.com or 10.0.0.7",
-        is_valid: |config| config.allowed_hosts.iter().all(|host| is_host_pattern(host)),
-    },
-    Key {
-        path: "https.domains",
-        kind: Kind::List,
-        expects: "a list of names in lower case, such as docs.example.com",
-        is_valid: |config| config.https.domains.iter().all(|domain| is_domain(domain)),
-    },
-    Key {
-        path: "https.email",
-        kind: Kind::Text,
-        expects: "an e-mail address, or empty",
-        is_valid: |config| is_email(&config.https.email),
-    },
-    Key {
-        path: "https.acme",
-        kind: Kind::Text,
-        expects: "letsencrypt, staging, off, or the https:// address of a directory",
-        is_valid: |config| is_directory(&config.https.acme),
-    },
-    Key {
-        path: "https.challenge",
-        kind: Kind::Text,
-        expects: "auto, http-01 or tls-alpn-01",
-        is_valid: |_| true,
-    },
-    Key {
-        path: "https.ca_file",
-        kind: Kind::Text,
-        expects: "the path of a file",
-        is_valid: |_| true,
-    },
-    Key {
-        path: "https.certificate_file",
-        kind: Kind::Text,
-        expects: "the path of a file",
-        is_valid: |_| true,
-    },
-    Key {
-        path: "https.key_file",
-        kind: Kind::Text,
-        expects: "the path of a file",
-        is_valid: |_| true,
-    },
-    Key {
-        path: "limits.connections",
-        kind: Kind::Number,
-        expects: "a number from 16 to 1000000",
-        is_valid: |config| (16..=1_000_000).contains(&config.limits.connections),
-    },
-    Key {
-        path: "limits.connections_per_address",
-        kind: Kind::Number,
-        expects: "a number from 1 to 1000000",
-        is_valid: |config| (1..=1_000_000).contains(&config.limits.connections_per_address),
-    },
-    Key {
-        path: "limits.requests_per_second",
-        kind: Kind::Number,
-        expects: "a number from 0 to 1000000",
-        is_valid: |config| config.limits.requests_per_second <= 1_000_000,
-    },
-    Key {
-        path: "limits.head_seconds",
-        kind: Kind::Number,
-        expects: "a number of seconds from 1 to 600",
-        is_valid: |config| (1..=600).contains(&config.limits.head_seconds),
-    },
-    Key {
-        path: "limits.idle_seconds",
-        kind: Kind::Number,
-        expects: "a number of seconds from 1 to 3600",
-        is_valid: |config| (1..=3_600).contains(&config.limits.idle_seconds),
-    },
-    Key {
-        path: "store.cache_mb",
-        kind: Kind::Number,
-        expects: "a number of megabytes from 1 to 1048576",
-        is_valid: |config| (1..=1 << 20).contains(&config.store.cache_mb),
-    },
-    Key {
-        path: "uploads.stall_seconds",
-        kind: Kind::Number,
-        expects: "a number of seconds from 1 to 3600",
-        is_valid: |config| (1..=3600).contains(&config.uploads.stall_seconds),
-    },
-    Key { path: "storage.backend", kind: Kind::Text, expects: "disk or s3", is_valid: |_| true },
-    Key {
-        path: "storage.delivery",
-        kind: Kind::Text,
-        expects: "redirect or proxy",
-        is_valid: |_| true,
-    },
-    Key {
-        path: "storage.link_minutes",
-        kind: Kind::Number,
-        expects: "a number of minutes from 1 to 10080 (seven days)",
-        is_valid: |config| (1..=10_080).contains(&config.storage.link_minutes),
-    },
-    Key {
-        path: "storage.reserve_mb",
-        kind: Kind::Number,
-        expects: "a number of megabytes from 0 to 1048576",
-        is_valid: |config| config.storage.reserve_mb <= 1 << 20,
-    },
-    Key {
-        path: "storage.spool_mb",
-        kind: Kind::Number,
-        expects: "a number of megabytes from 1 to 1073741824",
-        is_valid: |config| (1..=1 << 30).contains(&config.storage.spool_mb),
-    },
-    Key {
-        path: "storage.cache_mb",
-        kind: Kind::Number,
-        expects: "a number of megabytes from 0 to 1073741824",
-        is_valid: |config| config.storage.cache_mb <= 1 << 30,
-    },
-    Key {
-        path: "storage.parts_in_flight",
-        kind: Kind::Number,
-        expects: "a number from 1 to 64",
-        is_valid: |config| (1..=64).contains(&config.storage.parts_in_flight),
-    },
-    Key {
-        path: "storage.scrub_days",
-        kind: Kind::Number,
-        expects: "a number of days from 0 to 3650",
-        is_valid: |config| (0..=3_650).contains(&config.storage.scrub_days),
-    },
-    Key {
-        path: "storage.scrub_hour",
-        kind: Kind::Number,
-        expects: "an hour of the day from 0 to 23",
-        is_valid: |config| (0..=23).contains(&config.storage.scrub_hour),
-    },
-    Key {
-        path: "storage.s3.bucket",
-        kind: Kind::Text,
-        expects: "the name of a bucket: 3 to 63 lower-case letters, digits, dots and hyphens",
-        is_valid: |config| is_bucket(&config.storage.s3.bucket),
-    },
-    Key {
-        path: "storage.s3.prefix",
-        kind: Kind::Text,
-        expects: "a path without a slash at its ends, such as portal/files",
-        is_valid: |config| is_prefix(&config.storage.s3.prefix),
-    },
-    Key {
-        path: "storage.s3.region",
-        kind: Kind::Text,
-        expects: "the name of a region, such as eu-central-1",
-        is_valid: |config| is_word(&config.storage.s3.region),
-    },
-    Key {
-        path: "storage.s3.endpoint",
-        kind: Kind::Text,
-        expects: "an address such as https://s3.example.com, without anything after the name",
-        is_valid: |config| {
-            config.storage.s3.endpoint.is_empty() || is_origin(&config.storage.s3.endpoint)
-        },
-    },
-    Key {
-        path: "storage.s3.path_style",
-        kind: Kind::Switch,
-        expects: "true or false",
-        is_valid: |_| true,
-    },
-    Key {
-        path: "storage.s3.encryption",
-        kind: Kind::Text,
-        expects: "none, AES256 or aws:kms",
-        is_valid: |_| true,
-    },
-    Key {
-        path: "storage.s3.kms_key",
-        kind: Kind::Text,
-        expects: "the id or ARN of a key",
-        is_valid: |config| is_word(&config.storage.s3.kms_key),
-    },
-    Key {
-        path: "storage.s3.storage_class",
-        kind: Kind::Text,
-        expects: "the name of a class whose files can be read at once, such as STANDARD_IA",
-        is_valid: |config| is_storage_class(&config.storage.s3.storage_class),
-    },
-    Key {
-        path: "storage.s3.access_key_id",
-        kind: Kind::Text,
-        expects: "the id of an access key",
-        is_valid: |config| is_word(&config.storage.s3.access_key_id),
-    },
-    Key {
-        path: "storage.s3.secret_access_key",
-        kind: Kind::Text,
-        expects: "the secret of an access key, on one line",
-        is_valid: |config| is_word(config.storage.s3.secret_access_key.reveal()),
-    },
-    Key {
-        path: "storage.s3.secret_access_key_file",
-        kind: Kind::Text,
-        expects: "the path of a file",
-        is_valid: |_| true,
-    },
-    Key {
-        path: "storage.s3.ca_file",
-        kind: Kind::Text,
-        expects: "the path of a file",
-        is_valid: |_| true,
-    },
-    Key {
-        path: "storage.s3.allow_http",
-        kind: Kind::Switch,
-        expects: "true or false",
-        is_valid: |_| true,
-    },
-    Key {
-        path: "worker.jobs",
-        kind: Kind::Number,
-        expects: "a number from 1 to 64",
-        is_valid: |config| (1..=64).contains(&config.worker.jobs),
-    },
-    Key {
-        path: "worker.memory_mb",
-        kind: Kind::Number,
-        expects: "a number of megabytes from 64 to 65536",
-        is_valid: |config| (64..=1 << 16).contains(&config.worker.memory_mb),
-    },
-    Key {
-        path: "worker.seconds",
-        kind: Kind::Number,
-        expects: "a number of seconds from 1 to 3600",
-        is_valid: |config| (1..=3600).contains(&config.worker.seconds),
-    },
-    Key {
-        path: "worker.allow_unsandboxed",
-        kind: Kind::Switch,
-        expects: "true or false",
-        is_valid: |_| true,
-    },
-    Key {
-        path: "audit.keep_days",
-        kind: Kind::Number,
-        expects: "a number of days from 1 to 36500",
-        is_valid: |config| (1..=36_500).contains(&config.audit.keep_days),
-    },
-    Key {
-        path: "update.url",
-        kind: Kind::Text,
-        expects: "the address of a folder that begins with https://, or empty",
-        is_valid: |config| config.update.url.is_empty() || is_secure_address(&config.update.url),
-    },
-    Key {
-        path: "update.public_key",
-        kind: Kind::Text,
-        expects: "a public key of “appliance release keygen”, or empty",
-        is_valid: |config| is_word(&config.update.public_key),
-    },
-    Key {
-        path: "metrics.token",
-        kind: Kind::Text,
-        expects: "at least 16 letters, digits and signs without a space, or empty",
-        is_valid: |config| {
+    text("listen", "an address with a port, such as 127.0.0.1:8080 or [::]:8080"),
+    text("listen_https", "an address with a port, such as 0.0.0.0:443, or empty"),
+    text("data", "the path of a folder").when(|config| !config.data.as_os_str().is_empty()),
+    text(
+        "public_url",
+        "an address such as https://docs.example.com, without anything after the name",
+    )
+    .when(|config| config.public_url.as_deref().is_none_or(is_origin)),
+    list("trusted_proxies", "a list of addresses without a port, such as 10.0.0.7"),
+    switch("proxy_protocol"),
+    list(
+        "allowed_hosts",
+        "a list of names in lower case without a port, such as docs.example.com, *.example.com \
+         or 10.0.0.7",
+    )
+    .when(|config| config.allowed_hosts.iter().all(|host| is_host_pattern(host))),
+    list("https.domains", "a list of names in lower case, such as docs.example.com")
+        .when(|config| config.https.domains.iter().all(|domain| is_domain(domain))),
+    text("https.email", "an e-mail address, or empty").when(|config| is_email(&config.https.email)),
+    text("https.acme", "letsencrypt, staging, off, or the https:// address of a directory")
+        .when(|config| is_directory(&config.https.acme)),
+    text("https.challenge", "auto, http-01 or tls-alpn-01"),
+    text("https.ca_file", "the path of a file"),
+    text("https.certificate_file", "the path of a file"),
+    text("https.key_file", "the path of a file"),
+    number("limits.connections", "a number from 16 to 1000000")
+        .when(|config| (16..=1_000_000).contains(&config.limits.connections)),
+    number("limits.connections_per_address", "a number from 1 to 1000000")
+        .when(|config| (1..=1_000_000).contains(&config.limits.connections_per_address)),
+    number("limits.requests_per_second", "a number from 0 to 1000000")
+        .when(|config| config.limits.requests_per_second <= 1_000_000),
+    number("limits.head_seconds", "a number of seconds from 1 to 600")
+        .when(|config| (1..=600).contains(&config.limits.head_seconds)),
+    number("limits.idle_seconds", "a number of seconds from 1 to 3600")
+        .when(|config| (1..=3_600).contains(&config.limits.idle_seconds)),
+    number("store.cache_mb", "a number of megabytes from 1 to 1048576")
+        .when(|config| (1..=1 << 20).contains(&config.store.cache_mb)),
+    number("uploads.stall_seconds", "a number of seconds from 1 to 3600")
+        .when(|config| (1..=3600).contains(&config.uploads.stall_seconds)),
+    text("storage.backend", "disk or s3"),
+    text("storage.delivery", "redirect or proxy"),
+    number("storage.link_minutes", "a number of minutes from 1 to 10080 (seven days)")
+        .when(|config| (1..=10_080).contains(&config.storage.link_minutes)),
+    number("storage.reserve_mb", "a number of megabytes from 0 to 1048576")
+        .when(|config| config.storage.reserve_mb <= 1 << 20),
+    number("storage.spool_mb", "a number of megabytes from 1 to 1073741824")
+        .when(|config| (1..=1 << 30).contains(&config.storage.spool_mb)),
+    number("storage.cache_mb", "a number of megabytes from 0 to 1073741824")
+        .when(|config| config.storage.cache_mb <= 1 << 30),
+    number("storage.parts_in_flight", "a number from 1 to 64")
+        .when(|config| (1..=64).contains(&config.storage.parts_in_flight)),
+    number("storage.scrub_days", "a number of days from 0 to 3650")
+        .when(|config| (0..=3_650).contains(&config.storage.scrub_days)),
+    number("storage.scrub_hour", "an hour of the day from 0 to 23")
+        .when(|config| (0..=23).contains(&config.storage.scrub_hour)),
+    text(
+        "storage.s3.bucket",
+        "the name of a bucket: 3 to 63 lower-case letters, digits, dots and hyphens",
+    )
+    .when(|config| is_bucket(&config.storage.s3.bucket)),
+    text("storage.s3.prefix", "a path without a slash at its ends, such as portal/files")
+        .when(|config| is_prefix(&config.storage.s3.prefix)),
+    text("storage.s3.region", "the name of a region, such as eu-central-1")
+        .when(|config| is_word(&config.storage.s3.region)),
+    text(
+        "storage.s3.endpoint",
+        "an address such as https://s3.example.com, without anything after the name",
+    )
+    .when(|config| config.storage.s3.endpoint.is_empty() || is_origin(&config.storage.s3.endpoint)),
+    switch("storage.s3.path_style"),
+    text("storage.s3.encryption", "none, AES256 or aws:kms"),
+    text("storage.s3.kms_key", "the id or ARN of a key")
+        .when(|config| is_word(&config.storage.s3.kms_key)),
+    text(
+        "storage.s3.storage_class",
+        "the name of a class whose files can be read at once, such as STANDARD_IA",
+    )
+    .when(|config| is_storage_class(&config.storage.s3.storage_class)),
+    text("storage.s3.access_key_id", "the id of an access key")
+        .when(|config| is_word(&config.storage.s3.access_key_id)),
+    text("storage.s3.secret_access_key", "the secret of an access key, on one line")
+        .when(|config| is_word(config.storage.s3.secret_access_key.reveal())),
+    text("storage.s3.secret_access_key_file", "the path of a file"),
+    text("storage.s3.ca_file", "the path of a file"),
+    switch("storage.s3.allow_http"),
+    number("worker.jobs", "a number from 1 to 64")
+        .when(|config| (1..=64).contains(&config.worker.jobs)),
+    number("worker.memory_mb", "a number of megabytes from 64 to 65536")
+        .when(|config| (64..=1 << 16).contains(&config.worker.memory_mb)),
+    number("worker.seconds", "a number of seconds from 1 to 3600")
+        .when(|config| (1..=3600).contains(&config.worker.seconds)),
+    switch("worker.allow_unsandboxed"),
+    number("audit.keep_days", "a number of days from 1 to 36500")
+        .when(|config| (1..=36_500).contains(&config.audit.keep_days)),
+    text("update.url", "the address of a folder that begins with https://, or empty")
+        .when(|config| config.update.url.is_empty() || is_secure_address(&config.update.url)),
+    text("update.public_key", "a public key of “appliance release keygen”, or empty")
+        .when(|config| is_word(&config.update.public_key)),
+    text("metrics.token", "at least 16 letters, digits and signs without a space, or empty").when(
+        |config| {
             let token = config.metrics.token.reveal();
             is_word(token) && (token.is_empty() || token.len() >= 16)
         },
-    },
-    Key {
-        path: "log.level",
-        kind: Kind::Text,
-        expects: "off, error, warn, info, debug or trace, or a list such as info,appliance::store=debug",
-        is_valid: |config| config.log.level.split(',').all(is_log_directive),
-    },
-    Key {
-        path: "log.format",
-        kind: Kind::Text,
-        expects: "auto, human or json",
-        is_valid: |_| true,
-    },
+    ),
+    text(
+        "log.level",
+        "off, error, warn, info, debug or trace, or a list such as info,appliance::store=debug",
+    )
+    .when(|config| config.log.level.split(',').all(is_log_directive)),
+    text("log.format", "auto, human or json"),
 ];
 
 impl Key {

@@ -171,7 +171,9 @@ mod tests {
 
     #[test]
     fn what_is_cut_off_or_damaged_is_said_to_be_so() {
-        let noise: Vec<u8> = (0..200_000_u32).flat_map(|n| (n * n * 977).to_le_bytes()).collect();
+        let noise: Vec<u8> = (0..200_000_u32)
+            .flat_map(|n| n.wrapping_mul(n).wrapping_mul(0x9E37_79B1).to_le_bytes())
+            .collect();
         let release = archive(&[("a/appliance", FILE, &noise)]);
         assert_eq!(unpacked(&release).unwrap(), noise);
         for length in [3, 20, release.len() / 2, release.len() - 600, release.len() - 1] {
