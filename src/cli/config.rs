@@ -10,6 +10,7 @@ use super::{
     Common, Exit, Failure,
     https::{self, Live},
     output::{self, Color, colored},
+    variables,
 };
 use crate::{
     config::{self, KEYS, Key, Loaded, Origin, Problems, SYSTEM_FILE, Sources, TEMPLATE, load},
@@ -72,6 +73,7 @@ pub fn run(common: &Common, arguments: &Arguments) -> Result<Exit, Failure> {
 fn check(common: &Common) -> Result<Exit, Failure> {
     match load(&common.sources(Vec::new())) {
         Ok(loaded) => {
+            variables::adopt(&loaded.config.data)?;
             let source = match &loaded.file {
                 Some(file) => format!("The configuration in {} is fine.", file.display()),
                 None => "The configuration is fine; there is no file.".into(),
