@@ -57,7 +57,6 @@ impl App {
             .buffered(TOGETHER)
             .collect()
             .await;
-        self.wait_for_index().await;
         Ok(outcomes)
     }
 }

@@ -104,7 +104,7 @@ impl App {
         let caught_up = match is_serving {
             true => {
                 let latest = *self.store.latest_change().borrow();
-                self.wait_for_index_at(latest, INDEX_PATIENCE).await;
+                self.reached.wait(latest, INDEX_PATIENCE).await;
                 Ok(())
             }
             false => match tokio::time::timeout(INDEX_PATIENCE, self.catch_up()).await {
@@ -117,7 +117,7 @@ impl App {
             return Finding::problem(about, message, "Build it anew: appliance reindex");
         }
         let latest = *self.store.latest_change().borrow();
-        match latest.saturating_sub(self.index.cursor()) {
+        match self.index_lag(latest) {
             0..=100 => Finding::fine(about, "The search index is up to date."),
             behind if is_serving => Finding::warning(
                 about,

@@ -1,5 +1,9 @@
 //! The indexer: follows the change log and keeps the search index equal to the store. Index and
 //! cursor move in one commit, so it may be cut off anywhere and goes on from there.
+//!
+//! A commit of the index costs some twenty milliseconds of a core, so it gathers changes as long as
+//! nobody searches, and takes note in memory only of those that concern nothing in the index:
+//! sessions, jobs, events.
 
 use std::{collections::BTreeSet, mem, sync::Arc, time::Duration};
 
@@ -26,20 +30,68 @@ use crate::{
 const STEP: usize = 500;
 /// So much text is gathered before it is written: that of a whole step can fill the memory.
 const BATCH_BYTES: usize = 32 << 20;
+/// What is not searched meanwhile is committed after this long.
+const GATHERING: Duration = Duration::from_millis(100);
+/// So many changes that concern no document may be looked at again after a restart. The log is kept
+/// from where the index was committed.
+const SKIPPED_MAX: u64 = 1_000;
 /// How often in a row the index may be replaced meanwhile.
 const CONFLICTS_MAX: u32 = 100;
 const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(5);
 /// Room is made by a person.
 const PAUSE_WITHOUT_ROOM: Duration = Duration::from_secs(30);
 
+/// What is kept in memory of how far the log was read.
+#[derive(Default)]
+pub(super) struct Followed {
+    /// Where the index stood.
+    cursor: u64,
+    /// What lies between there and here concerns nothing in it.
+    seen: u64,
+}
+
+impl Followed {
+    /// Where reading goes on. An index that was replaced meanwhile may have to read everything.
+    fn position(&self, cursor: u64) -> u64 {
+        if self.cursor == cursor { self.seen.max(cursor) } else { cursor }
+    }
+}
+
+/// What one step brought.
+enum Step {
+    /// There was nothing to do.
+    Idle,
+    /// The index is nearer, without having been written.
+    Seen,
+    /// The index was written, and shows all that was there before.
+    Written,
+    /// The index was written, and there is more.
+    Behind,
+}
+
 pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     let mut commits = app.store.latest_change();
+    app.reached.set_followed(true);
     while !*stopped.borrow() {
         commits.mark_unchanged();
         match follow(&app).await {
-            Ok(true) => continue,
-            Ok(false) => {}
+            Ok(step) => {
+                app.reached.set_followed(true);
+                match step {
+                    Step::Seen | Step::Behind => continue,
+                    Step::Written => {
+                        tokio::select! {
+                            _ = stopped.wait_for(|stopped| *stopped) => {}
+                            () = app.reached.asked_for_more() => {}
+                            () = tokio::time::sleep(GATHERING) => {}
+                        }
+                        continue;
+                    }
+                    Step::Idle => {}
+                }
+            }
             Err(fault) => {
+                app.reached.set_followed(false);
                 tracing::error!("the search index could not follow: {}", fault.chain());
                 let pause = match fault {
                     Error::Full(_) => PAUSE_WITHOUT_ROOM,
@@ -54,31 +106,43 @@ pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
             _ = commits.changed() => {}
         }
     }
+    app.reached.set_followed(false);
 }
 
-/// Brings the index one step nearer; `false` when there was nothing to do.
-async fn follow(app: &Arc<App>) -> Result<bool> {
-    let turn = app.indexing.lock().await;
+/// Brings the index one step nearer.
+async fn follow(app: &Arc<App>) -> Result<Step> {
+    let mut followed = app.indexing.lock().await;
     let cursor = app.index.cursor();
-    let changes = app.store.read(move |tx| tx.changes(cursor, STEP)).await?;
+    let position = followed.position(cursor);
+    let changes = app.store.read(move |tx| tx.changes(position, STEP)).await?;
     match changes {
         // An empty index is filled from the records: the log may hold many changes of each.
         Changes::Next(changes) if cursor > 0 || changes.is_empty() => {
-            let Some(last) = changes.last().map(|change| change.sequence) else { return Ok(false) };
-            update(app, cursor, changes, last).await?;
+            let Some(last) = changes.last().map(|change| change.sequence) else {
+                return Ok(Step::Idle);
+            };
+            let is_all = changes.len() < STEP;
+            let touched = app.store.read(move |tx| touched(tx, &changes)).await?;
+            if touched.is_nothing() && last - cursor <= SKIPPED_MAX {
+                *followed = Followed { cursor, seen: last };
+                app.reached.set(last);
+                return Ok(Step::Seen);
+            }
+            update(app, cursor, touched, last).await?;
+            Ok(if is_all { Step::Written } else { Step::Behind })
         }
         _ => {
-            drop(turn);
+            drop(followed);
             tracing::info!("the search index is built anew");
+            app.reached.set_followed(false);
             app.reindex(&|_, _| {}).await?;
+            Ok(Step::Behind)
         }
     }
-    Ok(true)
 }
 
-/// Writes what the changes touched to the index, and with the last of it the cursor.
-async fn update(app: &App, cursor: u64, changes: Vec<Change>, last: u64) -> Result<()> {
-    let touched = app.store.read(move |tx| touched(tx, &changes)).await?;
+/// Writes what changes touched to the index, and with the last of it the cursor.
+async fn update(app: &App, cursor: u64, touched: Touched, last: u64) -> Result<()> {
     if !touched.by_many.is_empty() {
         // Before the cursor moves: a crash in between enqueues them twice, and loses none.
         app.store.write(move |tx| enqueue_walks(tx, touched.by_many)).await?;
@@ -97,6 +161,12 @@ struct Touched {
     /// What more documents share than fit in one step. Jobs walk through those, so that a renamed
     /// category does not keep everybody's next change from being found.
     by_many: BTreeSet<Shared>,
+}
+
+impl Touched {
+    fn is_nothing(&self) -> bool {
+        self.documents.is_empty() && self.by_many.is_empty()
+    }
 }
 
 fn touched(tx: &ReadTx, changes: &[Change]) -> Result<Touched> {
@@ -167,7 +237,10 @@ impl<'a> Batch<'a> {
         let (index, after) = (self.app.index.clone(), self.cursor);
         let changes = mem::take(&mut self.changes);
         blocking(move || index.apply(after, changes, cursor)).await?;
-        self.app.indexed.send_replace(self.app.index.cursor());
+        // On the way to a cursor, or beside the indexer, it stays where it was.
+        if cursor != after {
+            self.app.reached.set(cursor);
+        }
         Ok(())
     }
 }
@@ -272,10 +345,10 @@ impl App {
     pub async fn catch_up(self: &Arc<Self>) -> Result<()> {
         let latest = *self.store.latest_change().borrow();
         let mut conflicts = 0;
-        while self.index.cursor() < latest {
+        while self.reached.sequence() < latest {
             match follow(self).await {
-                Ok(true) => conflicts = 0,
-                Ok(false) => break,
+                Ok(Step::Idle) => break,
+                Ok(_) => conflicts = 0,
                 // The index was replaced meanwhile.
                 Err(Error::Conflict(_)) if conflicts < CONFLICTS_MAX => conflicts += 1,
                 Err(fault) => return Err(fault),
@@ -319,7 +392,7 @@ impl App {
             progress(done, total);
         }
         blocking(move || rebuild.finish()).await?;
-        self.indexed.send_replace(self.index.cursor());
+        self.reached.set(self.index.cursor());
         Ok(())
     }
 }

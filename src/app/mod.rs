@@ -23,6 +23,7 @@ mod logo;
 mod metrics;
 mod probes;
 mod progress;
+mod reached;
 mod reading;
 mod setup_link;
 mod shown_once;
@@ -109,6 +110,9 @@ pub use crate::{
 /// Password hashes made at a time, and how many more may wait for it: about a second's work.
 const HASHED_TOGETHER: usize = 2;
 const HASHING_WAITING_MAX: usize = 50;
+/// How long a search waits for what was written before it.
+const INDEX_PATIENCE: Duration = Duration::from_secs(1);
+const SETTLING: Duration = Duration::from_secs(60);
 
 /// The portal without its edges. Share it in an `Arc`.
 pub struct App {
@@ -127,8 +131,7 @@ pub struct App {
     pub started_at: Timestamp,
     /// A copy for where a transaction would be too much; see [`App::refresh_settings`].
     settings: ArcSwap<Settings>,
-    /// The sequence of the last change that the search index shows.
-    indexed: watch::Sender<u64>,
+    reached: reached::Reached,
     counts: library::CountCache,
     storage: storage::StorageCache,
     usage: storage::UsageCache,
@@ -143,7 +146,7 @@ pub struct App {
     following: backup::Following,
     first_restores: backup::FirstRestores,
     /// Held by whoever takes the index one step further.
-    indexing: Mutex<()>,
+    indexing: Mutex<indexer::Followed>,
     log: OnceLock<LogTail>,
     unknown_proxy: OnceLock<IpAddr>,
     /// Taken to read the settings anew: who reads last has read the latest.
@@ -214,7 +217,7 @@ impl App {
             Some(executable) => Extractor::with_executable(limits, children_max, executable),
             None => Extractor::new(limits, children_max),
         };
-        let (indexed, _) = watch::channel(index.cursor());
+        let reached = reached::Reached::at(index.cursor());
         let metrics = Metrics::new(&store, &blobs);
         Ok(Arc::new(App {
             setup_link: SetupLink::new(clock.clone()),
@@ -238,11 +241,11 @@ impl App {
             holds_requests: watch::Sender::new(false),
             following: backup::Following::default(),
             first_restores: backup::FirstRestores::default(),
-            indexing: Mutex::new(()),
+            indexing: Mutex::default(),
             hashing: Arc::new(Semaphore::new(HASHED_TOGETHER)),
             hashing_queue: Arc::new(Semaphore::new(HASHED_TOGETHER + HASHING_WAITING_MAX)),
             index,
-            indexed,
+            reached,
             extractor,
             blobs,
             store,
@@ -316,18 +319,6 @@ impl App {
             .await
     }
 
-    /// [`write_as`](Self::write_as) for documents and categories: answers when lists, counts and
-    /// facets know of it.
-    pub async fn change<T: Send + 'static>(
-        &self,
-        actor: Actor,
-        verb: impl FnOnce(&mut WriteTx, &Actor) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let changed = self.write_as(actor, verb).await?;
-        self.wait_for_index().await;
-        Ok(changed)
-    }
-
     /// Makes sure that so many bytes fit on the disk of a folder, and that as much stays free there
     /// as on that of the data.
     ///
@@ -338,20 +329,18 @@ impl App {
         blocking(move || space::require(&folder, bytes, reserve_bytes)).await
     }
 
-    /// Waits until the search index shows everything committed so far, for at most two seconds.
-    /// (What a list shows is decided by the store in any case.) [`change`](Self::change) does; many
-    /// writes one after the other wait once, at their end.
-    pub async fn wait_for_index(&self) {
+    /// Waits shortly until the search index shows everything committed so far. What a list shows is
+    /// decided by the store in any case; an index that is behind only leaves something out.
+    async fn wait_for_index(&self) {
         let sequence = *self.store.latest_change().borrow();
-        self.wait_for_index_at(sequence, Duration::from_secs(2)).await;
+        if !self.reached.wait(sequence, INDEX_PATIENCE).await {
+            tracing::debug!(sequence, "the search index is behind; an answer did not wait for it");
+        }
     }
 
-    async fn wait_for_index_at(&self, sequence: u64, patience: Duration) {
-        let mut indexed = self.indexed.subscribe();
-        let caught_up = indexed.wait_for(|indexed| *indexed >= sequence);
-        if tokio::time::timeout(patience, caught_up).await.is_err() {
-            tracing::warn!(sequence, "the search index is behind; an answer did not wait for it");
-        }
+    /// How many changes the search index has yet to follow, of those up to `latest`.
+    pub fn index_lag(&self, latest: u64) -> u64 {
+        latest.saturating_sub(self.reached.sequence())
     }
 
     /// Waits until no job is due and the index shows every change; for tests and the command line.
@@ -359,7 +348,7 @@ impl App {
         loop {
             let is_idle = self.store.read(crate::domain::jobs::is_idle).await?;
             let sequence = *self.store.latest_change().borrow();
-            self.wait_for_index_at(sequence, Duration::from_secs(60)).await;
+            self.reached.wait(sequence, SETTLING).await;
             if is_idle && sequence == *self.store.latest_change().borrow() {
                 return Ok(());
             }

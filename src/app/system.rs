@@ -97,7 +97,7 @@ impl App {
             failed_commits: figures.failed_commits.get(),
             refused_writes: figures.refused_writes.get(),
             index_entries: index.entries,
-            index_lag: latest_change.saturating_sub(self.index.cursor()),
+            index_lag: self.index_lag(latest_change),
             jobs,
             storage: self.blobs.status().await?,
             https: self.https_standing().await?,

@@ -176,7 +176,7 @@ async fn status(app: &App, running: &Running) -> Result<Status> {
         jobs_waiting: count(jobs::State::Queued),
         jobs_running: count(jobs::State::Running),
         jobs_failed: count(jobs::State::Failed),
-        index_behind: latest.saturating_sub(app.index.cursor()),
+        index_behind: app.index_lag(latest),
         memory_bytes: processes::own_memory_bytes(),
         disk_total_bytes: space.total_bytes,
         disk_free_bytes: space.free_bytes,

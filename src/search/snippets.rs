@@ -15,9 +15,12 @@ use super::{
 /// Bytes that may be cut into words for one page of hits, and for one hit.
 const PAGE_BYTES_MAX: usize = 640 * 1024;
 const HIT_BYTES_MAX: usize = 64 * 1024;
-/// A body up to this size is looked at as a whole; of a longer one, windows.
-const WHOLE_BYTES_MAX: usize = 8 * 1024;
-const WINDOW_BYTES: usize = 2 * 1024;
+/// A text up to this size is cut as a whole; of a longer one, windows.
+const WHOLE_BYTES_MAX: usize = 1024;
+/// Some snippets long, so that words that stand together are seen together.
+const WINDOW_BYTES: usize = 768;
+/// Where no window shows anything, the beginning of the text is cut.
+const BEGINNING_BYTES: usize = 8 * 1024;
 const WINDOWS_MAX: usize = 8;
 /// Searching for letters is so much cheaper than cutting words.
 const SEARCH_DISCOUNT: usize = 16;
@@ -56,14 +59,30 @@ impl Snippets {
         if self.marker.is_empty() || text.is_empty() {
             return None;
         }
+        let windows = self.windows(text);
+        let is_whole = windows.as_slice() == [0..text.len()];
+        let mut best = self.best_of(text, windows);
+        if best.is_none() && !is_whole {
+            // Letters stand there in another form, with accents say.
+            best = self.best_of(text, vec![0..text.floor_char_boundary(BEGINNING_BYTES)]);
+        }
+        let fragment = best?;
+        let range = around(text, &fragment);
+        let has_pages = source == Source::Body && text.contains(FORM_FEED);
+        let page = has_pages.then(|| text[..range.start].matches(FORM_FEED).count() as u32 + 1);
+        Some(Snippet { source, html: html_with_dots(text, range, &fragment.marks), page })
+    }
+
+    /// The stretch with the most clauses in these windows.
+    fn best_of(&mut self, text: &str, windows: Vec<Range<usize>>) -> Option<Fragment> {
         let mut bytes_left = HIT_BYTES_MAX.min(self.page_bytes);
         let mut best: Option<Fragment> = None;
-        for window in self.windows(text) {
+        for window in windows {
             if window.len() > bytes_left {
                 break;
             }
             bytes_left -= window.len();
-            let marks = self.find(text, window.clone());
+            let marks = self.find(text, window);
             let Some(fragment) = Fragment::best(marks) else { continue };
             if best.as_ref().is_none_or(|best| fragment.patterns > best.patterns) {
                 best = Some(fragment);
@@ -72,11 +91,7 @@ impl Snippets {
                 break;
             }
         }
-        let fragment = best?;
-        let range = around(text, &fragment);
-        let has_pages = source == Source::Body && text.contains(FORM_FEED);
-        let page = has_pages.then(|| text[..range.start].matches(FORM_FEED).count() as u32 + 1);
-        Some(Snippet { source, html: html_with_dots(text, range, &fragment.marks), page })
+        best
     }
 
     fn find(&mut self, text: &str, within: Range<usize>) -> Vec<Mark> {
@@ -107,9 +122,6 @@ impl Snippets {
         }
         let searched = text.len() * self.marker.patterns() / SEARCH_DISCOUNT;
         self.page_bytes = self.page_bytes.saturating_sub(searched);
-        if windows.is_empty() {
-            windows.push(0..text.floor_char_boundary(WHOLE_BYTES_MAX));
-        }
         windows
     }
 }

@@ -5,22 +5,26 @@
 //! (`/static/app.css`, `/favicon.ico`) answer too, with a short life, for everything that does not
 //! read our pages. Bodies are compressed at build time and sent without a copy.
 
-use std::{borrow::Cow, sync::LazyLock};
+use std::{borrow::Cow, rc::Rc, sync::LazyLock};
 
 use actix_web::{
-    HttpRequest, HttpResponse,
-    body::BoxBody,
+    Error, HttpRequest, HttpResponse,
+    body::{BoxBody, EitherBody, MessageBody},
+    dev::{Extensions, ServiceRequest, ServiceResponse},
     http::{
-        StatusCode,
+        Method, StatusCode,
         header::{self, HeaderMap, HeaderValue},
     },
+    middleware::Next,
 };
 use bytes::Bytes;
 
-use crate::web::pages::accent::Accent;
+use super::{metrics::Pattern, pages::accent::Accent};
 
 /// Where assets are served; `build.rs` writes the same prefix into the table.
 const PREFIX: &str = "/static/";
+/// The address of all assets, as a route.
+pub const ADDRESS: &str = "/static/{path:.*}";
 
 const FOR_A_YEAR: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const FOR_AN_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
@@ -51,7 +55,36 @@ pub fn content(name: &str) -> Option<Bytes> {
     ROWS.iter().position(|row| row.name == name).map(|index| ASSETS[index].identity.body.clone())
 }
 
-/// `GET` and `HEAD /static/{name}`.
+/// Answers for assets that exist before anybody looks at who asks: an asset is the same for all, and
+/// every page brings several.
+pub async fn serve_first(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, Error> {
+    let name = match *request.method() {
+        Method::GET | Method::HEAD => request.path().strip_prefix(PREFIX),
+        _ => None,
+    };
+    let response = name.map(|name| respond(name, request.headers()));
+    match response.filter(|response| response.status() != StatusCode::NOT_FOUND) {
+        Some(response) => {
+            request.add_data_container(ROUTE.with(Rc::clone));
+            Ok(request.into_response(response).map_into_right_body())
+        }
+        None => Ok(next.call(request).await?.map_into_left_body()),
+    }
+}
+
+thread_local! {
+    /// What the router would have noted, for the counting of requests.
+    static ROUTE: Rc<Extensions> = {
+        let mut route = Extensions::new();
+        route.insert(Pattern(ADDRESS));
+        Rc::new(route)
+    };
+}
+
+/// `GET` and `HEAD /static/{name}`, for what [`serve_first`] does not know.
 pub async fn serve(request: HttpRequest) -> HttpResponse {
     let name = request.path().strip_prefix(PREFIX).unwrap_or_default();
     respond(name, request.headers())

@@ -1,7 +1,10 @@
 //! Who is at the other end of the connection: the address and the scheme, told by the connection
 //! itself or, when that is a proxy which the configuration trusts, by its headers.
 
-use std::{net::IpAddr, rc::Rc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+};
 
 use actix_web::{HttpRequest, http::header};
 
@@ -13,6 +16,7 @@ use crate::{
 
 /// The client's address. A proxy appends to `X-Forwarded-For`: read from the right, the first
 /// address that is no trusted proxy is the client, and whatever stands left of it is hearsay.
+/// `None` where a proxy writes a word for it (`unknown`): the proxy itself is not the client.
 pub fn address(request: &HttpRequest, config: &Config) -> Option<IpAddr> {
     let peer = peer(request)?;
     if !config.trusted_proxies.contains(&peer) {
@@ -22,14 +26,20 @@ pub fn address(request: &HttpRequest, config: &Config) -> Option<IpAddr> {
     for value in request.headers().get_all("x-forwarded-for").collect::<Vec<_>>().into_iter().rev()
     {
         for hop in value.to_str().unwrap_or_default().rsplit(',') {
-            let Ok(hop) = hop.trim().parse::<IpAddr>() else { return Some(client) };
-            client = hop.to_canonical();
+            client = hop_address(hop.trim())?;
             if !config.trusted_proxies.contains(&client) {
                 return Some(client);
             }
         }
     }
     Some(client)
+}
+
+/// An address as proxies write it: bare, in brackets, or with the port.
+fn hop_address(hop: &str) -> Option<IpAddr> {
+    let bare = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(hop);
+    let with_port = || hop.parse::<SocketAddr>().map(|address| address.ip());
+    bare.parse().or_else(|_| with_port()).ok().map(|address: IpAddr| address.to_canonical())
 }
 
 fn peer(request: &HttpRequest) -> Option<IpAddr> {
@@ -122,6 +132,13 @@ pub fn is_here(request: &HttpRequest) -> bool {
     peer(request).is_some_and(|peer| peer.is_loopback())
 }
 
+/// What the request was sent to, with the port: where both are there, what stands in its first line
+/// prevails over `Host` (RFC 9112, section 3.2.2).
+pub fn authority(request: &HttpRequest) -> Option<&str> {
+    let header = || request.headers().get(header::HOST)?.to_str().ok();
+    request.uri().authority().map(|it| it.as_str()).or_else(header)
+}
+
 /// The portal's own address, without a slash at its end: what the configuration says, or what the
 /// request was sent to.
 pub fn origin(request: &HttpRequest, config: &Config) -> String {
@@ -129,8 +146,7 @@ pub fn origin(request: &HttpRequest, config: &Config) -> String {
         return url.trim_end_matches('/').to_owned();
     }
     let scheme = if is_secure(request, config) { "https" } else { "http" };
-    let host = request.headers().get("host").and_then(|host| host.to_str().ok());
-    match host.or_else(|| request.uri().authority().map(|authority| authority.as_str())) {
+    match authority(request) {
         Some(host) => format!("{scheme}://{host}"),
         None => format!("{scheme}://{}", config.listen),
     }

@@ -16,7 +16,7 @@ use actix_web::{
 
 use super::{
     auth::{self, Visitor},
-    metrics,
+    client, metrics,
 };
 
 /// Names one request in its answer, its error and the log.
@@ -120,8 +120,7 @@ fn is_cross_site(request: &ServiceRequest) -> bool {
     if let Some(site) = header("sec-fetch-site") {
         return !matches!(site, "same-origin" | "none");
     }
-    let host = header("host").or_else(|| request.uri().authority().map(|it| it.as_str()));
-    match (header("origin"), host) {
+    match (header("origin"), client::authority(request.request())) {
         (Some(origin), Some(host)) => origin.split_once("://").is_none_or(|(_, from)| from != host),
         _ => false,
     }

@@ -41,7 +41,7 @@ pub async fn ready(app: Data<App>, request: HttpRequest) -> Result<HttpResponse>
             Readiness {
                 status: "ready",
                 store: "ok",
-                index_behind: latest.saturating_sub(app.index.cursor()),
+                index_behind: app.index_lag(latest),
                 storage,
                 disk,
                 backups: standing.word(),

@@ -1,7 +1,8 @@
 //! `/metrics`, for Prometheus: who may read it, and the counting of requests.
 //!
 //! Without a token in the configuration this machine alone may, and nobody who comes through a proxy:
-//! for such a one the machine stands in for the whole world. With a token everybody must send it, this
+//! for such a one the machine stands in for the whole world. Nor by another name: a page open in a
+//! browser here can have its own name point to this machine, and read what it gets. With a token everybody must send it, this
 //! machine too, since an ssh tunnel or a plain TCP proxy looks just like it.
 
 use std::{rc::Rc, time::Duration};
@@ -12,7 +13,11 @@ use actix_web::{
     web::Data,
 };
 
-use super::{client, fault::Result, front::State};
+use super::{
+    client,
+    fault::Result,
+    front::{State, asks_this_machine},
+};
 use crate::{app::App, domain::secrets::SecretHash};
 
 pub const PATH: &str = "/metrics";
@@ -51,13 +56,15 @@ fn refusal(app: &App, request: &HttpRequest) -> Option<HttpResponse> {
             "Send the token of the configuration (metrics.token) as “Authorization: Bearer …”.",
         )
     } else {
-        if client::is_local(request, &app.config) && !client::is_proxied(request, &app.config) {
+        let is_local = client::is_local(request, &app.config);
+        let is_direct = !client::is_proxied(request, &app.config) && asks_this_machine(request);
+        if is_local && is_direct {
             return None;
         }
         (
             StatusCode::FORBIDDEN,
-            "Only this machine itself may read the metrics. To let others: metrics.token in the \
-             configuration.",
+            "Only this machine itself may read the metrics, by the name localhost or 127.0.0.1. To \
+             let others: metrics.token in the configuration.",
         )
     };
     let mut answer = HttpResponse::build(status);

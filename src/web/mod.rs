@@ -48,6 +48,7 @@ pub fn serve(app: Arc<App>, doors: Vec<Door>) -> Result<(Server, Stopping)> {
             .wrap(from_fn(pages::spend_flash))
             .wrap(Compress::default())
             .wrap(cors(data.clone()))
+            .wrap(from_fn(assets::serve_first))
             .wrap(from_fn(front::admit))
             .wrap(from_fn(guard::secure))
             .wrap(from_fn(guard::trace))

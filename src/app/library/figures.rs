@@ -31,6 +31,7 @@ impl App {
     /// The figures above the library, for what the actor may read.
     pub async fn statistics(&self, actor: Actor) -> Result<Statistics> {
         let organization = actor.at_work()?;
+        self.wait_for_index().await;
         let all = request(&actor, organization, &Find::default(), 1);
         let mut new = all.clone();
         let this_month = self.clock.now().to_zoned(TimeZone::UTC).first_of_month();
@@ -62,6 +63,7 @@ impl App {
         categories: Vec<Id<Category>>,
     ) -> Result<BTreeMap<Id<Category>, u64>> {
         let organization = actor.at_work()?;
+        self.wait_for_index().await;
         let mut all = request(&actor, organization, &Find::default(), 1);
         all.filters.statuses.clear();
         let facets = self.counts(&all, true).await?.facets.unwrap_or_default();

@@ -108,6 +108,7 @@ impl App {
         decide(&actor, Action::Browse(organization))?;
         let limit = find.limit.clamp(1, LIMIT_MAX);
         let request = request(&actor, organization, &find, limit);
+        self.wait_for_index().await;
         if !find.is_plain() {
             return self.search(actor, request, find.wants_facets).await;
         }
@@ -176,6 +177,7 @@ impl App {
         decide(&actor, Action::Browse(organization))?;
         let find = Find { text: typed, limit: 8, ..Find::default() };
         let request = request(&actor, organization, &find, find.limit);
+        self.wait_for_index().await;
         let index = self.index.clone();
         let store = self.store.clone();
         blocking(move || {

@@ -61,7 +61,7 @@ impl Now {
         Ok(Now {
             connections,
             jobs,
-            index_lag: latest.saturating_sub(app.index.cursor()),
+            index_lag: app.index_lag(latest),
             files,
             space,
             reserve_bytes: app.reserve.bytes(),

@@ -92,7 +92,7 @@ pub async fn create(
 ) -> Result<HttpResponse> {
     let (actor, organization) = (member.actor(), member.organization);
     let category = app
-        .change(actor, move |tx, actor| {
+        .write_as(actor, move |tx, actor| {
             categories::create(tx, actor, organization, &new.name, &new.description)
         })
         .await?;
@@ -119,7 +119,7 @@ pub async fn edit(
 ) -> Result<Answer<CategoryView>> {
     let (actor, organization, id) = (member.actor(), member.organization, id.into_inner());
     let category = app
-        .change(actor, move |tx, actor| {
+        .write_as(actor, move |tx, actor| {
             decide(actor, Action::Curate(organization))?;
             let category = categories::get(tx, organization, id)?;
             let name = change.name.unwrap_or(category.name);
@@ -137,7 +137,7 @@ pub async fn delete(
     _: NoBody,
 ) -> Result<HttpResponse> {
     let (actor, organization, id) = (member.actor(), member.organization, id.into_inner());
-    app.change(actor, move |tx, actor| categories::delete(tx, actor, organization, id)).await?;
+    app.write_as(actor, move |tx, actor| categories::delete(tx, actor, organization, id)).await?;
     Ok(done())
 }
 
@@ -157,7 +157,7 @@ pub async fn merge(
     Json(form): Json<MergeForm>,
 ) -> Result<HttpResponse> {
     let (actor, organization, id) = (member.actor(), member.organization, id.into_inner());
-    app.change(actor, move |tx, actor| categories::merge(tx, actor, organization, id, form.into))
+    app.write_as(actor, move |tx, actor| categories::merge(tx, actor, organization, id, form.into))
         .await?;
     Ok(HttpResponse::Accepted().finish())
 }

@@ -7,13 +7,13 @@ use actix_web::HttpRequest;
 use crate::{
     app::{Face, host_of, matches},
     config::Config,
+    web::client,
 };
 
 /// The name or address that the client asked for: in lower case, without port, brackets and the dot
 /// of the root.
 pub fn host(request: &HttpRequest) -> Option<String> {
-    let header = request.headers().get("host").and_then(|host| host.to_str().ok());
-    let named = request.uri().authority().map(|it| it.as_str()).or(header)?;
+    let named = client::authority(request)?;
     let bare = match named.strip_prefix('[') {
         Some(rest) => rest.split(']').next()?,
         None => named.rsplit_once(':').map_or(named, |(host, _)| host),
@@ -38,6 +38,12 @@ pub fn is_allowed(host: &str, config: &Config, face: &Face) -> bool {
     let is_address = host.parse::<IpAddr>().is_ok();
     config.allowed_hosts.is_empty()
         && face.domains.first().is_none_or(|main| is_address && !face.is_believed(main))
+}
+
+/// True when the client asked for this machine by such a name: a page of somebody else, whose name
+/// was made to point here, does not.
+pub fn asks_this_machine(request: &HttpRequest) -> bool {
+    host(request).is_some_and(|host| is_this_machine(&host))
 }
 
 /// A name that never leaves the machine it is used on.

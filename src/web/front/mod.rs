@@ -34,6 +34,7 @@ use tokio_rustls::TlsAcceptor;
 pub use self::{
     admit::admit,
     connection::State,
+    hosts::asks_this_machine,
     probe::{Heard, probe},
     proxy_protocol::Header as ProxyHeader,
     underway::underway,

@@ -23,7 +23,7 @@ pub fn endpoints() -> Vec<Endpoint> {
 /// What neither is a page nor belongs to the API.
 fn files() -> Vec<Endpoint> {
     vec![
-        get("/static/{path:.*}", assets::serve),
+        get(assets::ADDRESS, assets::serve),
         get("/favicon.ico", assets::serve_by_convention),
         get("/apple-touch-icon.png", assets::serve_by_convention),
         get("/robots.txt", assets::serve_by_convention),

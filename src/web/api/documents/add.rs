@@ -83,7 +83,7 @@ pub async fn upload(
     let new = described(&received)?;
     let file = received.one_file()?;
     let view = app
-        .change(actor, move |tx, actor| {
+        .write_as(actor, move |tx, actor| {
             let document = documents::add_file(tx, actor, organization, new, file)?;
             DocumentView::of(tx, actor, document)
         })
@@ -189,7 +189,7 @@ pub async fn link(
         visibility: visibility(&form.visibility, form.groups, form.people)?,
     };
     let view = app
-        .change(actor, move |tx, actor| {
+        .write_as(actor, move |tx, actor| {
             let document = documents::add_link(tx, actor, organization, new, &form.url)?;
             DocumentView::of(tx, actor, document)
         })

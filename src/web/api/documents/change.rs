@@ -94,7 +94,7 @@ pub async fn edit(
         url: change.url,
     };
     let view = app
-        .change(actor, move |tx, actor| {
+        .write_as(actor, move |tx, actor| {
             require_edit(tx, actor, id, &if_match)?;
             let document = documents::edit(tx, actor, id, edit, None)?;
             DocumentView::of(tx, actor, document)
@@ -140,7 +140,7 @@ pub async fn set_visibility(
     let (actor, id) = (visitor.actor(), id.into_inner());
     let visibility = visibility(&form.visibility, form.groups, form.people)?;
     let view = app
-        .change(actor, move |tx, actor| {
+        .write_as(actor, move |tx, actor| {
             require_edit(tx, actor, id, &if_match)?;
             let document = documents::set_visibility(tx, actor, id, visibility)?;
             DocumentView::of(tx, actor, document)

@@ -62,7 +62,7 @@ async fn step(
 ) -> Result<DocumentView> {
     let actor = visitor.actor();
     let view = app
-        .change(actor, move |tx, actor| {
+        .write_as(actor, move |tx, actor| {
             require_edit(tx, actor, id, &if_match)?;
             let document = step(tx, actor, id)?;
             DocumentView::of(tx, actor, document)
@@ -91,7 +91,7 @@ pub async fn delete_for_good(
     _: NoBody,
 ) -> Result<HttpResponse> {
     let (actor, id) = (visitor.actor(), id.into_inner());
-    app.change(actor, move |tx, actor| {
+    app.write_as(actor, move |tx, actor| {
         require_edit(tx, actor, id, &if_match)?;
         documents::delete(tx, actor, id)
     })

@@ -105,7 +105,7 @@ pub async fn add_version(
     only_known_fields(&received, &[])?;
     let file = received.one_file()?;
     let view = app
-        .change(actor, move |tx, actor| {
+        .write_as(actor, move |tx, actor| {
             require_edit(tx, actor, id, &if_match)?;
             let (document, _) = versions::add(tx, actor, id, file)?;
             DocumentView::of(tx, actor, document)
@@ -123,7 +123,7 @@ pub async fn make_current(
 ) -> Result<HttpResponse> {
     let (actor, (id, version)) = (visitor.actor(), ids.into_inner());
     let view = app
-        .change(actor, move |tx, actor| {
+        .write_as(actor, move |tx, actor| {
             require_edit(tx, actor, id, &if_match)?;
             let document = versions::make_current(tx, actor, id, version)?;
             DocumentView::of(tx, actor, document)

@@ -78,7 +78,7 @@ pub async fn create(
 ) -> Result<HttpResponse> {
     let (actor, organization, name) = (member.actor(), member.organization, form.name.clone());
     let made = app
-        .change(actor, move |tx, actor| categories::create(tx, actor, organization, &name, ""))
+        .write_as(actor, move |tx, actor| categories::create(tx, actor, organization, &name, ""))
         .await;
     match made {
         Ok(category) => Ok(said(format!("The category “{}” was added.", category.name))),
@@ -94,7 +94,7 @@ pub async fn rename(
     Form(form): Form<NameForm>,
 ) -> Result<HttpResponse> {
     let (actor, organization, id) = (member.actor(), member.organization, *id);
-    let renamed = app.change(actor, move |tx, actor| {
+    let renamed = app.write_as(actor, move |tx, actor| {
         decide(actor, Action::Curate(organization))?;
         let description = categories::get(tx, organization, id)?.description;
         categories::edit(tx, actor, organization, id, &form.name, &description)
@@ -132,7 +132,7 @@ pub async fn merge(
         .await;
     }
     let merged = app
-        .change(actor, move |tx, actor| {
+        .write_as(actor, move |tx, actor| {
             categories::merge(tx, actor, organization, id, Some(into.id))
         })
         .await;
@@ -167,7 +167,7 @@ pub async fn delete(
 ) -> Result<HttpResponse> {
     let (actor, organization, id) = (member.actor(), member.organization, *id);
     let deleted =
-        app.change(actor, move |tx, actor| categories::delete(tx, actor, organization, id)).await;
+        app.write_as(actor, move |tx, actor| categories::delete(tx, actor, organization, id)).await;
     match deleted {
         Ok(()) => Ok(said("The category is deleted.".into())),
         Err(error) => shown(&app, &request, &member, String::new(), Err(error)).await,

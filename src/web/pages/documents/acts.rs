@@ -118,7 +118,7 @@ pub async fn delete(
         .await;
     }
     let actor = member.actor();
-    app.change(actor, move |tx, actor| documents::delete(tx, actor, id)).await?;
+    app.write_as(actor, move |tx, actor| documents::delete(tx, actor, id)).await?;
     Ok(Go::to("/trash").saying(format!("“{title}” is deleted for good.")).response())
 }
 
@@ -130,8 +130,9 @@ pub async fn make_current(
     _form: Form<Empty>,
 ) -> Result<Go> {
     let (actor, (id, version)) = (member.actor(), path.into_inner());
-    let document =
-        app.change(actor, move |tx, actor| versions::make_current(tx, actor, id, version)).await?;
+    let document = app
+        .write_as(actor, move |tx, actor| versions::make_current(tx, actor, id, version))
+        .await?;
     let number = document.current.as_ref().map_or(0, |file| file.number);
     Ok(to_page(&document).saying(format!("Version {number} is current now.")))
 }
@@ -140,7 +141,7 @@ pub async fn make_current(
 type Act = fn(&mut WriteTx, &Actor, Id<Document>) -> DomainResult<Document>;
 
 async fn act(app: &App, member: &Member, id: Id<Document>, act: Act) -> DomainResult<Document> {
-    app.change(member.actor(), move |tx, actor| act(tx, actor, id)).await
+    app.write_as(member.actor(), move |tx, actor| act(tx, actor, id)).await
 }
 
 fn to_page(document: &Document) -> Go {

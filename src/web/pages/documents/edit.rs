@@ -153,7 +153,7 @@ async fn save(
     let (actor, id) = (member.actor(), document.id);
     // A form that does not say what it has read would overwrite whatever there is.
     let revision = form.etag.parse().unwrap_or(0);
-    app.change(actor, move |tx, actor| documents::edit(tx, actor, id, edit, Some(revision))).await
+    app.write_as(actor, move |tx, actor| documents::edit(tx, actor, id, edit, Some(revision))).await
 }
 
 /// The form keeps the revision that was read first, also when it is shown again: whoever saves over

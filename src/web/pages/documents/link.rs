@@ -58,7 +58,7 @@ pub async fn submit(
 async fn add(app: &App, member: &Member, form: &DocumentForm) -> crate::error::Result<Document> {
     let new = form.new_document()?;
     let (actor, organization, url) = (member.actor(), member.organization, form.url.clone());
-    app.change(actor, move |tx, actor| documents::add_link(tx, actor, organization, new, &url))
+    app.write_as(actor, move |tx, actor| documents::add_link(tx, actor, organization, new, &url))
         .await
 }
 

@@ -99,7 +99,6 @@ pub async fn submit(
         let file = received.one_file()?;
         let form = DocumentForm::of(&received);
         let document = add(&app, &member, &form, file).await?;
-        app.wait_for_index().await;
         return Ok(stored(&document, is_in_the_library(&document)));
     }
     let received =
@@ -147,7 +146,6 @@ async fn submit_all(
             Err(fault) => return Err(fault.into()),
         }
     }
-    app.wait_for_index().await;
     if let Some(error) = failure {
         // What is wrong with a file stands beside its name already.
         let is_of_file = !matches!(&error, Error::Invalid { field: Some(it), .. } if *it != "file");

@@ -64,5 +64,5 @@ async fn add(
     let mut received = body::receive(app, request, &member.visitor, multipart, &["file"]).await?;
     let file = received.one_file()?;
     let actor = member.actor();
-    app.change(actor, move |tx, actor| versions::add(tx, actor, id, file)).await
+    app.write_as(actor, move |tx, actor| versions::add(tx, actor, id, file)).await
 }

@@ -112,7 +112,7 @@ async fn save(
 ) -> crate::error::Result<Document> {
     let visibility = form.visibility()?;
     let actor = member.actor();
-    app.change(actor, move |tx, actor| documents::set_visibility(tx, actor, id, visibility)).await
+    app.write_as(actor, move |tx, actor| documents::set_visibility(tx, actor, id, visibility)).await
 }
 
 async fn visibility_page(
