@@ -71,7 +71,6 @@ enum Step {
 
 pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     let mut commits = app.store.latest_change();
-    app.reached.set_followed(true);
     while !*stopped.borrow() {
         commits.mark_unchanged();
         match follow(&app).await {
@@ -134,8 +133,12 @@ async fn follow(app: &Arc<App>) -> Result<Step> {
         _ => {
             drop(followed);
             tracing::info!("the search index is built anew");
-            app.reached.set_followed(false);
-            app.reindex(&|_, _| {}).await?;
+            let is_long = |_, total| {
+                if total > STEP as u64 {
+                    app.reached.set_followed(false);
+                }
+            };
+            app.reindex(&is_long).await?;
             Ok(Step::Behind)
         }
     }

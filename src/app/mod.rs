@@ -258,6 +258,8 @@ impl App {
     pub fn start(self: &Arc<Self>) -> Background {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
+        // Whoever searches from now on waits, also before the indexer takes its first step.
+        self.reached.set_followed(true);
         tasks.spawn(indexer::run(self.clone(), stopped.clone()));
         tasks.spawn(worker::run(self.clone(), stopped.clone()));
         tasks.spawn(backup::follow(self.clone(), stopped.clone()));

@@ -17,8 +17,8 @@ pub(super) struct Reached {
 struct Standing {
     /// The last change that the index shows, or that concerns nothing in it.
     sequence: u64,
-    /// False while nobody follows, or only after a fault is mended or the index is built anew: then
-    /// waiting would bring nothing.
+    /// False while nobody follows, after a fault, or while many documents are indexed anew: then
+    /// waiting would bring nothing soon.
     is_followed: bool,
 }
 

@@ -1,16 +1,20 @@
 //! The search index follows the store: in bounded memory, past what cannot be read, and without
 //! one large change holding up the others.
 
+use std::time::Duration;
+
 use appliance::{
+    app::Find,
     domain::{
         blobs::Blob,
         categories,
         documents::{self, Document, Visibility},
         jobs::{self, State},
     },
+    error::Result,
     extract,
     hash::ContentHash,
-    store::{Changes, ReadTx},
+    store::{Changes, ReadTx, WriteTx},
 };
 
 use crate::support::{Still, new_document};
@@ -65,6 +69,63 @@ async fn a_renamed_category_does_not_hold_up_what_changes_after_it() {
 }
 
 #[tokio::test]
+async fn a_search_shows_what_was_written_before_it() {
+    let still = Still::open();
+    let background = still.app.start();
+    for number in 0..20 {
+        let title = format!("Heron n{number}n");
+        still.add_link(&title, "");
+        let found = still.titles(&title).await;
+        assert!(found.contains(&title), "{title} is missing from {found:?}");
+        let find = Find { limit: 1, ..Find::default() };
+        let page = still.app.find(still.actor(), find).await.expect("a page");
+        assert_eq!(page.total, number + 1);
+    }
+    background.stop().await;
+}
+
+#[tokio::test]
+async fn what_concerns_no_document_is_not_written_to_the_index() {
+    let still = Still::open();
+    still.add_link("Heron", "");
+    let background = still.app.start();
+    still.app.settle().await.expect("settling");
+    let (generation, cursor) = (still.app.index.generation(), still.app.index.cursor());
+    for round in 0..4 {
+        still.write(move |tx, _| enqueue_some(tx, round, 30));
+        still.app.settle().await.expect("settling");
+    }
+    let latest = *still.app.store.latest_change().borrow();
+    assert_eq!(still.app.index_lag(latest), 0);
+    assert_eq!(still.app.index.generation(), generation, "the index was written");
+    // The log cannot be trimmed beyond the cursor, so it may not stay behind for ever.
+    still.write(|tx, _| enqueue_some(tx, 9, 2_000));
+    still.app.settle().await.expect("settling");
+    assert!(still.app.index.cursor() > cursor);
+    background.stop().await;
+}
+
+/// Changes of which the index knows nothing.
+fn enqueue_some(tx: &mut WriteTx, name: u8, count: usize) -> Result<()> {
+    for _ in 0..count {
+        jobs::enqueue(tx, jobs::Task::RemoveBlob { blob: ContentHash([name; 32]) })?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_waits_for_an_index_that_nobody_follows() {
+    let still = Still::open();
+    still.catch_up().await;
+    still.add_link("Heron", "");
+    let began = std::time::Instant::now();
+    for _ in 0..5 {
+        assert!(still.titles("heron").await.is_empty());
+    }
+    assert!(began.elapsed() < Duration::from_secs(3), "each search waited");
+}
+
+#[tokio::test]
 async fn a_text_that_cannot_be_read_does_not_stop_the_index() {
     let still = Still::open();
     let (damaged, long, lost) = (ContentHash([1; 32]), ContentHash([2; 32]), ContentHash([3; 32]));
@@ -101,13 +162,7 @@ async fn the_log_keeps_what_a_running_rebuild_needs() {
     let id = still.add_link("Second", "");
     // More than the keeper keeps for a look at what happened.
     for round in 0..12 {
-        still.write(move |tx, _| {
-            for _ in 0..1_000 {
-                let blob = ContentHash([round; 32]);
-                jobs::enqueue(tx, jobs::Task::RemoveBlob { blob })?;
-            }
-            Ok(())
-        });
+        still.write(move |tx, _| enqueue_some(tx, round, 1_000));
     }
     still.catch_up().await;
     still.app.keep_tidy().await.expect("tidying up");

@@ -4,6 +4,7 @@ use std::{net::IpAddr, sync::mpsc, time::Duration};
 
 use appliance::{
     app::{Credentials, Level},
+    config::Config,
     domain::{
         access::{Actor, Role},
         sessions,
@@ -163,6 +164,36 @@ async fn an_unknown_proxy_is_not_taken_for_one_visitor_and_the_doctor_says_so() 
     let finding = about_proxies().await.expect("a finding");
     assert_eq!(finding.level, Level::Warning);
     assert!(finding.remedy.is_some_and(|it| it.contains("trusted_proxies = [\"127.0.0.1\"]")));
+    app.stop().await;
+}
+
+#[actix_web::test]
+async fn a_visitor_behind_a_proxy_is_not_the_proxy() {
+    let trusted = |config: &mut Config| {
+        config.trusted_proxies = vec!["127.0.0.1".parse().expect("an address")];
+    };
+    let app = TestApp::spawn_with(trusted).await;
+    let ada = app.signed_in("ada").await;
+    let signing_in = json!({ "username": "ada", "password": PASSWORD });
+    let forwarded = [
+        ("203.0.113.9", Some("203.0.113.9")),
+        ("198.51.100.1, 203.0.113.9:4711", Some("203.0.113.9")),
+        ("[2001:db8::7]:4711", Some("2001:db8::7")),
+        ("[2001:db8::7]", Some("2001:db8::7")),
+        ("::ffff:203.0.113.9", Some("203.0.113.9")),
+        ("unknown", None),
+        ("203.0.113.9, _hidden", None),
+    ];
+    for (header, address) in forwarded {
+        let request = app.stranger().request("POST", "/api/login").json(&signing_in);
+        let answer = request.header("x-forwarded-for", header).send().await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{header}");
+        let sessions = ada.get("/api/users/me/sessions").await;
+        let newest = sessions["sessions"].as_array().expect("a list").iter();
+        let newest = newest.max_by_key(|one| one["created_at"].as_str().map(str::to_owned));
+        assert_eq!(newest.expect("one")["address"].as_str(), address, "{header}");
+        app.clock.advance(SignedDuration::from_secs(1));
+    }
     app.stop().await;
 }
 

@@ -58,6 +58,20 @@ fn a_snippet_shows_the_place_where_the_words_meet() {
 }
 
 #[test]
+fn a_word_with_accents_is_shown_where_it_stands_in_a_longer_text() {
+    let index = Library::new();
+    let hay = "hay ".repeat(700);
+    let near = titled(1, "x").with_body(&format!("{hay} à l’École normale {hay}"));
+    // Where letters of the same beginning stand, and not the word.
+    let misled = titled(2, "x").with_body(&format!("eco ecole-less {hay} École {hay}"));
+    index.put([near, misled]);
+    for hit in index.page("ecole ").hits {
+        let html = &hit.snippets[0].html;
+        assert!(html.contains("<mark>École</mark>") || html.contains("<mark>ecole"), "{html}");
+    }
+}
+
+#[test]
 fn beginnings_phrases_and_parts_are_marked() {
     let index = Library::new();
     let mut file = titled(1, "AnnualReport2024");
