@@ -22,7 +22,7 @@
 //!           host                 the machine: services, users, firewall, ports
 //!           s3                   how S3 is reached, for blobs and backup
 //!           release              what is published: signed, fetched, unpacked
-//! base      config error id hash size space clock blocking log_tail version glibc
+//! base      config error together id hash size space clock blocking log_tail version glibc
 //! ```
 //!
 //! An engine knows no noun of the domain and no other engine, but for `s3`, which is a client and no
@@ -128,6 +128,7 @@ pub mod id;
 pub mod log_tail;
 pub mod size;
 pub mod space;
+pub mod together;
 pub mod version;
 
 // engines
