@@ -27,6 +27,7 @@ document.addEventListener(
     const summary = summary_of(faults);
     form.before(summary);
     summary.focus();
+    summary.scrollIntoView({ block: "center" });
   },
   { capture: true },
 );

@@ -85,7 +85,8 @@ impl Refusal {
 
     async fn respond(self, request: &HttpRequest) -> HttpResponse {
         let path = request.path();
-        if path.starts_with("/api/") || wants_json(request) {
+        // The reference is a page for people, whatever its address.
+        if path.starts_with("/api/") && path != "/api/docs" || wants_json(request) {
             return self.problem();
         }
         if self.needs_own_password {
