@@ -104,6 +104,9 @@
 //! - **A page:** a template and its struct with handlers in `web/pages`, a line in
 //!   `web/routes/pages.rs`, a sample in `tests/it/gallery/`, a line in the oracle (`tests/it/oracle.rs`),
 //!   which fails until there is one.
+//! - **A form:** a struct as it was typed; its checks in [`together::together`], so that all that is
+//!   wrong is said at once; `FormErrors` and the macros of `templates/parts/macros.html`, where a
+//!   field's `id` is the name that its error carries. A case in `tests/it/pages/forms.rs`.
 //! - **A job:** a variant of [`domain::jobs::Task`], a file in `app/tasks/` that may run twice, its
 //!   line in `app/tasks/mod.rs`; enqueue it in the transaction of its cause.
 //! - **A setting** that is changed while the portal runs: a field of
