@@ -25,8 +25,8 @@ pub enum Error {
     Forbidden(String),
     /// Somebody else was faster, or what is asked for does not go with how things stand.
     Conflict(String),
-    /// The name in this field belongs to something else.
-    Taken { field: &'static str, message: String },
+    /// The name in this field belongs to something else; `more` are others of the same input that do.
+    Taken { field: &'static str, message: String, more: Vec<Complaint> },
     /// It has changed since the actor read it, and they said that this matters.
     Stale(String),
     /// Larger than a limit.
@@ -89,7 +89,7 @@ impl Error {
     }
 
     pub fn taken(field: &'static str, message: impl Into<String>) -> Self {
-        Error::Taken { field, message: message.into() }
+        Error::Taken { field, message: message.into(), more: Vec::new() }
     }
 
     /// Everything that is wrong with the input, in the order in which it was looked at.
@@ -99,7 +99,10 @@ impl Error {
                 let first = (*field, message.clone());
                 std::iter::once(first).chain(more.iter().cloned()).collect()
             }
-            Error::Taken { field, message } => vec![(Some(*field), message.clone())],
+            Error::Taken { field, message, more } => {
+                let first = (Some(*field), message.clone());
+                std::iter::once(first).chain(more.iter().cloned()).collect()
+            }
             other => vec![(None, other.to_string())],
         }
     }
@@ -110,14 +113,13 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Invalid { message, more, .. } => {
+            Error::Invalid { message, more, .. } | Error::Taken { message, more, .. } => {
                 f.write_str(message)?;
                 more.iter().try_for_each(|(_, message)| write!(f, " {message}"))
             }
             Error::NotFound(message)
             | Error::Forbidden(message)
             | Error::Conflict(message)
-            | Error::Taken { message, .. }
             | Error::Stale(message)
             | Error::TooLarge(message)
             | Error::TooMany { message, .. }

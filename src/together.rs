@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 /// ```
 ///
 /// # Errors
-/// The only one there is. Of several, `Invalid` with all that is wrong with the input; but what the
-/// input cannot mend (a fault of ours, a missing right) comes before it and stands alone.
+/// The only one there is. Of several, `Invalid` with all that is wrong with the input, or `Taken` when
+/// it is nothing but names that are taken; but what the input cannot mend (a fault of ours, a missing right) comes before it and stands alone.
 pub fn together<Checks: Together>(checks: Checks) -> Result<Checks::Values> {
     checks.together()
 }
@@ -63,9 +63,14 @@ fn joined<const CHECKS: usize>(errors: [Option<Error>; CHECKS]) -> Error {
     if let Some(at) = alone {
         return errors.swap_remove(at);
     }
+    let are_taken = errors.iter().all(|error| matches!(error, Error::Taken { .. }));
     let mut complaints = errors.iter().flat_map(Error::complaints);
     let (field, message) = complaints.next().unwrap_or_default();
-    Error::Invalid { field, message, more: complaints.collect() }
+    let more = complaints.collect();
+    match field {
+        Some(field) if are_taken => Error::Taken { field, message, more },
+        field => Error::Invalid { field, message, more },
+    }
 }
 
 #[cfg(test)]
@@ -96,7 +101,15 @@ mod tests {
     fn what_the_input_cannot_mend_stands_alone() {
         let error = together((wrong("a"), Err::<(), _>(Error::forbidden("No.")))).unwrap_err();
         assert!(matches!(error, Error::Forbidden(_)));
-        let error = together((Ok(()), Err::<(), _>(Error::taken("d", "Taken.")))).unwrap_err();
+    }
+
+    #[test]
+    fn names_that_are_taken_stay_a_conflict() {
+        let taken = |field| Err::<(), _>(Error::taken(field, "It is taken."));
+        let error = together((Ok(()), taken("d"))).unwrap_err();
         assert!(matches!(error, Error::Taken { .. }));
+        let error = together((taken("d"), taken("e"))).unwrap_err();
+        assert!(matches!(error, Error::Taken { .. }));
+        assert_eq!(error.complaints().len(), 2);
     }
 }

@@ -183,7 +183,7 @@ fn said(text: String) -> HttpResponse {
 fn general(error: Error) -> Error {
     match error {
         Error::Invalid { .. } => Error::invalid(error.to_string()),
-        Error::Taken { message, .. } => Error::conflict(message),
+        Error::Taken { .. } => Error::conflict(error.to_string()),
         other => other,
     }
 }
