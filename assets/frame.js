@@ -5,6 +5,7 @@ import "./theme.js";
 import "./messages.js";
 import "./times.js";
 import "./shortcuts.js";
+import "./faults.js";
 import "./confirm.js";
 import "./copy.js";
 import "./once.js";

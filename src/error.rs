@@ -12,8 +12,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// It does not exist, or the actor may not know that it does.
     NotFound(String),
-    /// The input cannot be accepted; names the field when one field is at fault.
-    Invalid { field: Option<&'static str>, message: String },
+    /// The input cannot be accepted; names the field when one field is at fault. `more` is what else
+    /// is wrong with the same input.
+    Invalid { field: Option<&'static str>, message: String, more: Vec<Complaint> },
     /// Nobody is signed in, or the session has ended.
     SignInRequired,
     /// The account has a password that another person set: its owner chooses one first.
@@ -22,8 +23,10 @@ pub enum Error {
     WrongCredentials,
     /// The actor may see it but not do this to it.
     Forbidden(String),
-    /// Somebody else was faster, or the name is taken.
+    /// Somebody else was faster, or what is asked for does not go with how things stand.
     Conflict(String),
+    /// The name in this field belongs to something else; `more` are others of the same input that do.
+    Taken { field: &'static str, message: String, more: Vec<Complaint> },
     /// It has changed since the actor read it, and they said that this matters.
     Stale(String),
     /// Larger than a limit.
@@ -38,17 +41,20 @@ pub enum Error {
     Internal(anyhow::Error),
 }
 
+/// What is wrong, and with which field when it is one.
+pub type Complaint = (Option<&'static str>, String);
+
 impl Error {
     pub fn not_found(what: &str) -> Self {
         Error::NotFound(format!("This {what} does not exist, or you do not have access to it."))
     }
 
     pub fn invalid(message: impl Into<String>) -> Self {
-        Error::Invalid { field: None, message: message.into() }
+        Error::Invalid { field: None, message: message.into(), more: Vec::new() }
     }
 
     pub fn invalid_field(field: &'static str, message: impl Into<String>) -> Self {
-        Error::Invalid { field: Some(field), message: message.into() }
+        Error::Invalid { field: Some(field), message: message.into(), more: Vec::new() }
     }
 
     /// For a cursor that names no place in its list.
@@ -81,6 +87,25 @@ impl Error {
     pub fn forbidden(message: impl Into<String>) -> Self {
         Error::Forbidden(message.into())
     }
+
+    pub fn taken(field: &'static str, message: impl Into<String>) -> Self {
+        Error::Taken { field, message: message.into(), more: Vec::new() }
+    }
+
+    /// Everything that is wrong with the input, in the order in which it was looked at.
+    pub fn complaints(&self) -> Vec<Complaint> {
+        match self {
+            Error::Invalid { field, message, more } => {
+                let first = (*field, message.clone());
+                std::iter::once(first).chain(more.iter().cloned()).collect()
+            }
+            Error::Taken { field, message, more } => {
+                let first = (Some(*field), message.clone());
+                std::iter::once(first).chain(more.iter().cloned()).collect()
+            }
+            other => vec![(None, other.to_string())],
+        }
+    }
 }
 
 /// The sentence for the user. An internal fault shows no detail here: log it with `{:#}` of the
@@ -88,8 +113,11 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Error::Invalid { message, more, .. } | Error::Taken { message, more, .. } => {
+                f.write_str(message)?;
+                more.iter().try_for_each(|(_, message)| write!(f, " {message}"))
+            }
             Error::NotFound(message)
-            | Error::Invalid { message, .. }
             | Error::Forbidden(message)
             | Error::Conflict(message)
             | Error::Stale(message)

@@ -22,7 +22,7 @@
 //!           host                 the machine: services, users, firewall, ports
 //!           s3                   how S3 is reached, for blobs and backup
 //!           release              what is published: signed, fetched, unpacked
-//! base      config error id hash size space clock blocking log_tail version glibc
+//! base      config error together id hash size space clock blocking log_tail version glibc
 //! ```
 //!
 //! An engine knows no noun of the domain and no other engine, but for `s3`, which is a client and no
@@ -104,6 +104,9 @@
 //! - **A page:** a template and its struct with handlers in `web/pages`, a line in
 //!   `web/routes/pages.rs`, a sample in `tests/it/gallery/`, a line in the oracle (`tests/it/oracle.rs`),
 //!   which fails until there is one.
+//! - **A form:** a struct as it was typed; its checks in [`together::together`], so that all that is
+//!   wrong is said at once; `FormErrors` and the macros of `templates/parts/macros.html`, where a
+//!   field's `id` is the name that its error carries. A case in `tests/it/pages/forms.rs`.
 //! - **A job:** a variant of [`domain::jobs::Task`], a file in `app/tasks/` that may run twice, its
 //!   line in `app/tasks/mod.rs`; enqueue it in the transaction of its cause.
 //! - **A setting** that is changed while the portal runs: a field of
@@ -128,6 +131,7 @@ pub mod id;
 pub mod log_tail;
 pub mod size;
 pub mod space;
+pub mod together;
 pub mod version;
 
 // engines

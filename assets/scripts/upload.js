@@ -181,7 +181,7 @@ export function enhance(form, { files = [], onDone = leave } = {}) {
     const open = transfers.filter(({ state }) => state === "ready" || state === "failed").length;
     const busy = isBusy();
     label.textContent = busy ? "Uploading…" : open > 1 ? `Upload ${open} files` : "Upload";
-    // With an empty list the browser itself says that a file is missing.
+    // With an empty list the field itself says that a file is missing.
     const has_nothing_to_send = transfers.length > 0 && open === 0;
     submit.setAttribute("aria-disabled", String(busy || has_nothing_to_send));
     const has_stored = transfers.some(({ state }) => state === "done");

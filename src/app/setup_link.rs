@@ -12,9 +12,10 @@ use crate::{
         organizations::Organization,
         secrets::{Secret, SecretHash},
         setup::{self, Setup},
-        users::User,
+        users::{Names, User},
     },
     error::{Error, Result},
+    together::together,
 };
 
 const VALID: SignedDuration = SignedDuration::from_mins(30);
@@ -84,7 +85,15 @@ impl App {
     pub async fn set_up(&self, secret: &str, form: SetupForm) -> Result<(Organization, User)> {
         self.setup_link.check(secret)?;
         self.first_restores.require_none()?;
-        let password = self.new_password(form.password, &[&form.username, &form.email]).await?;
+        let name = form.organization.clone();
+        let name = self.store.read(move |tx| setup::organization_name(tx, &name)).await;
+        let names = Names {
+            full_name: form.full_name.clone(),
+            username: form.username.clone(),
+            email: form.email.clone(),
+        };
+        let password = self.first_password(form.password, names).await;
+        let (_, password) = together((name, password))?;
         let setup = Setup {
             organization: form.organization,
             username: form.username,

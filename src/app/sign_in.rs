@@ -21,10 +21,11 @@ use crate::{
         passwords::{self, PasswordHash},
         secrets::Secret,
         sessions::{self, Session, SignIn},
-        users::{self, User},
+        users::{self, Names, User},
     },
     error::{Error, Result},
     id::Id,
+    together::together,
 };
 
 /// How long a token from `POST /api/login` is good for.
@@ -197,11 +198,13 @@ impl App {
         let organization = actor.at_work()?;
         let id = actor.person()?;
         let user = self.store.read(move |tx| users::get(tx, id)).await?;
-        self.confirm_password(&user, current.clone()).await?;
-        if password == current {
-            return Err(Error::invalid_field("password", "Choose another one than before."));
-        }
-        let password = self.new_password(password, &[&user.username, &user.email]).await?;
+        let confirmed = self.confirm_password(&user, current.clone()).await;
+        let accepted = match password == current {
+            true => Err(Error::invalid_field("password", "Choose another one than before.")),
+            false => passwords::accept(&password, &[&user.username, &user.email]),
+        };
+        together((confirmed, accepted))?;
+        let password = self.new_password(password, &[]).await?;
         self.write_as(actor, move |tx, actor| {
             users::change_own_password(tx, actor, organization, &user.password, password)
         })
@@ -230,6 +233,17 @@ impl App {
     /// `Invalid` with the rule that it breaks.
     pub async fn new_password(&self, password: String, names: &[&str]) -> Result<PasswordHash> {
         passwords::accept(&password, names)?;
+        self.with_hashing(move || passwords::hash(&password)).await
+    }
+
+    /// The hash of the first password of an account that is to be made.
+    ///
+    /// # Errors
+    /// `Invalid` or `Taken` with all that is wrong with the password and with the names.
+    pub async fn first_password(&self, password: String, names: Names) -> Result<PasswordHash> {
+        let accepted = passwords::accept(&password, &[&names.username, &names.email]);
+        let named = self.store.read(move |tx| users::free_names(tx, &names, None)).await;
+        together((named, accepted))?;
         self.with_hashing(move || passwords::hash(&password)).await
     }
 

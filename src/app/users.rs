@@ -144,5 +144,5 @@ fn summary(tx: &ReadTx, user: User, role: Option<Role>) -> Result<UserSummary> {
 /// When somebody was last here, to within five minutes.
 fn seen_at(tx: &ReadTx, user: &User) -> Result<Option<Timestamp>> {
     let latest = sessions::of_user(tx, user.id)?.into_iter().map(|session| session.seen_at).max();
-    Ok(latest.max(user.signed_in_at))
+    Ok(latest.max(user.signed_in_at).max(user.seen_at))
 }

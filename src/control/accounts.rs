@@ -13,7 +13,7 @@ use crate::{
         organizations::{self, Organization},
         passwords::PasswordHash,
         setup::{self, Setup},
-        users::{self, NewUser, User},
+        users::{self, Names, NewUser, User},
     },
     error::{Error, Result},
     id::Id,
@@ -77,7 +77,12 @@ pub struct Added {
 }
 
 pub async fn add(app: &Arc<App>, new: NewAccount) -> Result<Added> {
-    let password = app.new_password(new.password.0.clone(), &[&new.username, &new.email]).await?;
+    let names = Names {
+        full_name: new.full_name.clone(),
+        username: new.username.clone(),
+        email: new.email.clone(),
+    };
+    let password = app.first_password(new.password.0.clone(), names).await?;
     app.store
         .write(move |tx| {
             let organization = organization(tx, new.organization.as_deref())?;

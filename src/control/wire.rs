@@ -209,7 +209,7 @@ impl From<Error> for Failed {
             | Error::OwnPasswordRequired
             | Error::WrongCredentials
             | Error::Forbidden(_) => Kind::Forbidden,
-            Error::Conflict(_) | Error::Stale(_) => Kind::Conflict,
+            Error::Conflict(_) | Error::Taken { .. } | Error::Stale(_) => Kind::Conflict,
             Error::TooLarge(_) => Kind::TooLarge,
             Error::TooMany { .. } | Error::Busy { .. } => Kind::Busy,
             Error::Full(_) => Kind::Full,

@@ -14,6 +14,7 @@ use crate::{
     error::{Error, Result},
     id::Id,
     store::{Index, IndexEntries, ReadTx, Record, Table, WriteTx},
+    together::together,
 };
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -109,8 +110,10 @@ pub fn create(
     description: &str,
 ) -> Result<Category> {
     decide(actor, Action::Curate(organization))?;
-    let name = free_name(tx, organization, name, None)?;
-    let description = text::paragraph("description", description, 1_000)?;
+    let (name, description) = together((
+        free_name(tx, organization, name, None),
+        text::paragraph("description", description, 1_000),
+    ))?;
     insert(tx, actor, organization, name, description)
 }
 
@@ -160,8 +163,10 @@ pub fn edit(
         return Err(Error::conflict("This category is being merged into another one."));
     }
     let old_name = category.name.clone();
-    category.name = free_name(tx, organization, name, Some(id))?;
-    category.description = text::paragraph("description", description, 1_000)?;
+    (category.name, category.description) = together((
+        free_name(tx, organization, name, Some(id)),
+        text::paragraph("description", description, 1_000),
+    ))?;
     tx.put(&category)?;
     events::record(
         tx,
@@ -252,7 +257,7 @@ fn free_name(
     let name = text::line("name", name, 100)?;
     match tx.find(&BY_NAME, &(organization, text::fold(&name)))? {
         Some(taken) if Some(taken.id) != own => {
-            Err(Error::conflict(format!("There is a category named “{name}” already.")))
+            Err(Error::taken("name", format!("There is a category named “{name}” already.")))
         }
         _ => Ok(name),
     }

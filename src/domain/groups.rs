@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result},
     id::Id,
     store::{Index, IndexEntries, ReadTx, Record, Table, WriteTx},
+    together::together,
 };
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -110,13 +111,11 @@ pub fn create(
     description: &str,
 ) -> Result<Group> {
     decide(actor, Action::Curate(organization))?;
-    let group = Group {
-        id: tx.new_id(),
-        organization,
-        name: free_name(tx, organization, name, None)?,
-        description: text::paragraph("description", description, 1_000)?,
-        created_at: tx.now(),
-    };
+    let (name, description) = together((
+        free_name(tx, organization, name, None),
+        text::paragraph("description", description, 1_000),
+    ))?;
+    let group = Group { id: tx.new_id(), organization, name, description, created_at: tx.now() };
     tx.put(&group)?;
     events::record(tx, actor, organization, Verb::GroupCreated, group.id, &group.name, None)?;
     Ok(group)
@@ -132,8 +131,10 @@ pub fn edit(
 ) -> Result<Group> {
     decide(actor, Action::Curate(organization))?;
     let mut group = get(tx, organization, id)?;
-    group.name = free_name(tx, organization, name, Some(id))?;
-    group.description = text::paragraph("description", description, 1_000)?;
+    (group.name, group.description) = together((
+        free_name(tx, organization, name, Some(id)),
+        text::paragraph("description", description, 1_000),
+    ))?;
     tx.put(&group)?;
     events::record(tx, actor, organization, Verb::GroupChanged, id, &group.name, None)?;
     Ok(group)
@@ -274,7 +275,7 @@ fn free_name(
     let name = text::line("name", name, 100)?;
     match tx.find(&BY_NAME, &(organization, text::fold(&name)))? {
         Some(taken) if Some(taken.id) != own => {
-            Err(Error::conflict(format!("There is a group named “{name}” already.")))
+            Err(Error::taken("name", format!("There is a group named “{name}” already.")))
         }
         _ => Ok(name),
     }

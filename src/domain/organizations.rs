@@ -109,11 +109,13 @@ pub fn logo(tx: &ReadTx, hash: ContentHash) -> Result<Logo> {
     Err(Error::not_found("picture"))
 }
 
-fn free_name(tx: &ReadTx, name: &str, own: Option<Id<Organization>>) -> Result<String> {
+/// A name that no other organization has.
+pub fn free_name(tx: &ReadTx, name: &str, own: Option<Id<Organization>>) -> Result<String> {
     let name = text::line("organization", name, 100)?;
     match tx.find(&BY_NAME, &text::fold(&name))? {
         Some(taken) if Some(taken.id) != own => {
-            Err(Error::conflict(format!("There is an organization named “{name}” already.")))
+            let message = format!("There is an organization named “{name}” already.");
+            Err(Error::taken("organization", message))
         }
         _ => Ok(name),
     }

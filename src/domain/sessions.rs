@@ -106,7 +106,7 @@ pub fn begin(
         user_agent: sign_in.user_agent.chars().take(300).collect(),
     };
     tx.put(&session)?;
-    users::note_sign_in(tx, user)?;
+    users::note_sign_in(tx, user, secret.is_some())?;
     let mut actor = Actor::load(tx, &person, organization)?;
     actor.address = session.address.clone();
     events::record(tx, &actor, organization, Verb::SignedIn, user, person.display_name(), None)?;
@@ -157,6 +157,7 @@ pub fn touch(tx: &mut WriteTx, id: Id<Session>, lifetime: SignedDuration) -> Res
     session.seen_at = tx.now();
     if session.secret.is_some() {
         session.expires_at = session.expires_at.max(tx.now() + lifetime);
+        users::note_visit(tx, session.user)?;
     }
     tx.put(&session)
 }

@@ -17,6 +17,7 @@ use crate::{
     error::{Error, Result},
     id::Id,
     store::{ReadTx, Record, Table, WriteTx},
+    together::together,
 };
 
 const ORIGINS_MAX: usize = 50;
@@ -105,25 +106,34 @@ pub struct SettingsEdit {
 
 pub fn edit(tx: &mut WriteTx, actor: &Actor, edit: SettingsEdit) -> Result<Settings> {
     decide(actor, Action::Operate)?;
-    if !(UPLOAD_BYTES_MIN..=UPLOAD_BYTES_MAX).contains(&edit.upload_bytes_max) {
-        return Err(Error::invalid_field(
-            "upload_limit",
-            "The upload limit lies between 1 MB and 1 TB.",
-        ));
-    }
-    if !(1..=365).contains(&edit.session_days) {
-        return Err(Error::invalid_field(
-            "session_days",
-            "A session lasts between 1 and 365 days.",
-        ));
-    }
     let mut settings = get(tx)?;
-    settings.upload_bytes_max = edit.upload_bytes_max;
-    settings.session_days = edit.session_days;
-    settings.cors_origins = origins(&edit.cors_origins)?;
+    (settings.upload_bytes_max, settings.session_days, settings.cors_origins) = together((
+        upload_bytes_max(edit.upload_bytes_max),
+        session_days(edit.session_days),
+        origins(&edit.cors_origins),
+    ))?;
     tx.put(&settings)?;
     note_change(tx, actor, None)?;
     Ok(settings)
+}
+
+pub fn upload_bytes_max(bytes: u64) -> Result<u64> {
+    match (UPLOAD_BYTES_MIN..=UPLOAD_BYTES_MAX).contains(&bytes) {
+        true => Ok(bytes),
+        false => Err(Error::invalid_field(
+            "upload_limit",
+            "The upload limit lies between 1 MB and 1 TB.",
+        )),
+    }
+}
+
+pub fn session_days(days: u32) -> Result<u32> {
+    match (1..=365).contains(&days) {
+        true => Ok(days),
+        false => {
+            Err(Error::invalid_field("session_days", "A session lasts between 1 and 365 days."))
+        }
+    }
 }
 
 /// Sets the names of the portal and the address for the certificate authority; `None` leaves each to
@@ -139,8 +149,10 @@ pub fn set_https(
 ) -> Result<Settings> {
     decide(actor, Action::Operate)?;
     let mut settings = get(tx)?;
-    settings.domains = names.map(|names| domains(&names)).transpose()?;
-    settings.acme_email = email.map(|email| acme_email(&email)).transpose()?;
+    (settings.domains, settings.acme_email) = together((
+        names.map(|names| domains(&names)).transpose(),
+        email.map(|email| acme_email(&email)).transpose(),
+    ))?;
     tx.put(&settings)?;
     let named =
         settings.domains.iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -195,7 +207,11 @@ fn acme_email(text: &str) -> Result<String> {
     Ok(email.to_owned())
 }
 
-fn origins(texts: &[String]) -> Result<Vec<String>> {
+/// The origins in these lines, each once.
+///
+/// # Errors
+/// `Invalid` for what is no origin.
+pub fn origins(texts: &[String]) -> Result<Vec<String>> {
     let filled = texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
     let mut origins: Vec<String> = Vec::new();
     for text in filled {

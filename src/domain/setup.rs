@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    store::WriteTx,
+    store::{ReadTx, WriteTx},
 };
 
 /// What the setup page asks for.
@@ -20,6 +20,14 @@ pub struct Setup {
     pub email: String,
     pub full_name: String,
     pub password: PasswordHash,
+}
+
+/// What the organization will be called; one that is there already keeps its name.
+pub fn organization_name(tx: &ReadTx, wanted: &str) -> Result<String> {
+    match organizations::first(tx)? {
+        Some(known) => Ok(known.name),
+        None => organizations::free_name(tx, wanted, None),
+    }
 }
 
 /// # Errors

@@ -58,6 +58,11 @@ const BY_SECRET: Index<ApiToken, ContentHash> = Index::unique(1);
 const BY_USER: Index<ApiToken, Id<User>> = Index::new(2);
 
 /// Makes a token for the actor. The second value is the token itself: show it once.
+/// What a token is called.
+pub fn name(text: &str) -> Result<String> {
+    text::line("name", text, 100)
+}
+
 pub fn create(
     tx: &mut WriteTx,
     actor: &Actor,
@@ -65,7 +70,7 @@ pub fn create(
     expires_at: Option<Timestamp>,
 ) -> Result<(ApiToken, String)> {
     let user = actor.person()?;
-    let name = text::line("name", name, 100)?;
+    let name = self::name(name)?;
     if of_user(tx, user)?.len() >= TOKENS_MAX {
         return Err(Error::conflict("You have 50 tokens. Revoke one that is not in use first."));
     }

@@ -10,11 +10,11 @@ use actix_web::{
 };
 
 use super::{
-    fault::{Fault, Problem},
+    fault::{Fault, FieldProblem, Problem},
     guard::RequestId,
     pages,
 };
-use crate::error::Error;
+use crate::error::{Complaint, Error};
 
 /// Gives every answer that failed and has no body one.
 pub async fn answer(
@@ -45,7 +45,7 @@ pub async fn answer(
 struct Refusal {
     status: StatusCode,
     message: String,
-    field: Option<&'static str>,
+    complaints: Vec<Complaint>,
     retry_after_s: Option<u64>,
     needs_sign_in: bool,
     needs_own_password: bool,
@@ -59,7 +59,7 @@ impl Refusal {
         let status = response.status();
         let mut refusal = Refusal {
             message: by_status(status).into(),
-            field: None,
+            complaints: Vec::new(),
             retry_after_s: None,
             needs_sign_in: status == StatusCode::UNAUTHORIZED,
             needs_own_password: false,
@@ -70,7 +70,9 @@ impl Refusal {
             refusal.message = error.to_string();
             refusal.retry_after_s = error.retry_after_s();
             match error {
-                Error::Invalid { field, .. } => refusal.field = *field,
+                Error::Invalid { .. } | Error::Taken { .. } => {
+                    refusal.complaints = error.complaints();
+                }
                 Error::OwnPasswordRequired => refusal.needs_own_password = true,
                 Error::Internal(chain) => {
                     tracing::error!(id = refusal.request_id, "a request failed: {chain:#}");
@@ -83,7 +85,8 @@ impl Refusal {
 
     async fn respond(self, request: &HttpRequest) -> HttpResponse {
         let path = request.path();
-        if path.starts_with("/api/") || wants_json(request) {
+        // The reference is a page for people, whatever its address.
+        if path.starts_with("/api/") && path != "/api/docs" || wants_json(request) {
             return self.problem();
         }
         if self.needs_own_password {
@@ -109,7 +112,13 @@ impl Refusal {
 
     fn problem(self) -> HttpResponse {
         let mut problem = Problem::new(self.status, self.message, self.request_id);
-        problem.field = self.field.map(Into::into);
+        let field = |field: Option<&str>| field.map(str::to_owned);
+        problem.field = self.complaints.first().and_then(|(name, _)| field(*name));
+        if self.complaints.len() > 1 {
+            let each = self.complaints.into_iter();
+            let each = each.map(|(name, detail)| FieldProblem { field: field(name), detail });
+            problem.errors = each.collect();
+        }
         let mut response = HttpResponse::build(self.status);
         if self.needs_sign_in {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));

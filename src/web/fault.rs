@@ -58,7 +58,7 @@ pub fn status_of(error: &Error) -> StatusCode {
         Error::Invalid { field: Some(_), .. } => StatusCode::UNPROCESSABLE_ENTITY,
         Error::SignInRequired | Error::WrongCredentials => StatusCode::UNAUTHORIZED,
         Error::Forbidden(_) | Error::OwnPasswordRequired => StatusCode::FORBIDDEN,
-        Error::Conflict(_) => StatusCode::CONFLICT,
+        Error::Conflict(_) | Error::Taken { .. } => StatusCode::CONFLICT,
         Error::Stale(_) => StatusCode::PRECONDITION_FAILED,
         Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
         Error::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -66,6 +66,14 @@ pub fn status_of(error: &Error) -> StatusCode {
         Error::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
+}
+
+/// One of several things that are wrong with a request.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct FieldProblem {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    pub detail: String,
 }
 
 /// A problem document.
@@ -78,9 +86,12 @@ pub struct Problem {
     pub status: u16,
     /// What went wrong and what to do, for a person.
     pub detail: String,
-    /// The field of the request that is at fault.
+    /// The field of the request that is at fault; of several, the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// Each thing that is wrong with the request, where there are several; `detail` names all.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldProblem>,
     /// Stands in the log beside this request.
     pub request_id: String,
 }
@@ -93,6 +104,7 @@ impl Problem {
             status: status.as_u16(),
             detail,
             field: None,
+            errors: Vec::new(),
             request_id,
         }
     }

@@ -178,6 +178,8 @@ fn write(tx: &mut WriteTx, plan: &Plan) -> Result<Written> {
             heir: None,
             created_at: now,
             signed_in_at: None,
+            seen_at: None,
+            left_at: None,
             password_changed_at: now,
         };
         tx.put(&user)?;

@@ -62,6 +62,44 @@ async fn a_portal_is_set_up_and_its_administrator_signs_out_and_in_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn all_that_is_wrong_with_a_form_is_told_before_it_is_sent() {
+    let app = TestApp::spawn().await;
+    let chromium = Chromium::launch().await;
+    let tab = chromium.open(&app.url).await;
+    sign_in(&tab, "ada").await;
+    tab.goto("/admin/people/new").await;
+    tab.fill("#username", "grace").await;
+    tab.fill("#email", "nowhere").await;
+    tab.press("Add the person").await;
+    tab.says("3 things need to be corrected").await;
+    tab.until("document.activeElement.classList.contains('faults')").await;
+    let wrong = "[...document.querySelectorAll('[aria-invalid=true]')].map(({ id }) => id)";
+    assert_eq!(tab.js::<Vec<String>>(wrong).await, ["full_name", "email", "password"]);
+    let told = "document.getElementById(document.getElementById('email')\
+                .getAttribute('aria-describedby').split(' ')[0]).textContent";
+    assert_eq!(tab.js::<String>(told).await, "“Email” looks like name@example.com.");
+    tab.click(".faults a[href='#email']").await;
+    tab.until("document.activeElement.id === 'email'").await;
+    assert_eq!(tab.js::<String>("document.querySelector('#username').value").await, "grace");
+    tab.fill("#full_name", "Grace Hopper").await;
+    tab.says("2 things need to be corrected").await;
+    assert_eq!(tab.js::<Vec<String>>(wrong).await, ["email", "password"]);
+    tab.fill("#email", "ada@example.com").await;
+    tab.fill("#password", "12345678").await;
+    tab.press("Add the person").await;
+    // The rest only the server can know, and it says so in the same way.
+    tab.says("2 things need to be corrected").await;
+    tab.until("document.activeElement.classList.contains('faults')").await;
+    assert_eq!(tab.js::<Vec<String>>(wrong).await, ["email", "password"]);
+    tab.fill("#email", "grace@example.com").await;
+    tab.fill("#password", PASSWORD).await;
+    tab.press("Add the person").await;
+    tab.says("Grace Hopper can sign in now.").await;
+    tab.assert_calm(&["422"]).await;
+    chromium.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn files_are_uploaded_with_progress_that_can_be_cancelled_and_tried_again() {
     let app = TestApp::spawn().await;
     let chromium = Chromium::launch().await;

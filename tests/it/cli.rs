@@ -334,9 +334,15 @@ async fn the_sample_organization_is_complete_and_whole() {
     }
     let password = server.greeting.lines().last().and_then(|line| line.rsplit(' ').next());
     let login = json!({ "username": "mira", "password": password });
-    let answer =
-        reqwest::Client::new().post(format!("{}/api/login", server.url)).json(&login).send().await;
-    assert_eq!(answer.expect("an answer").status(), 200);
+    let client = reqwest::Client::new();
+    let answer = client.post(format!("{}/api/login", server.url)).json(&login).send().await;
+    let answer = answer.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    let answer: Value = answer.json().await.expect("a token");
+    let token = answer["access_token"].as_str().expect("a token");
+    let listed = client.get(format!("{}/api/documents", server.url)).bearer_auth(token);
+    let listed = listed.send().await.expect("an answer");
+    assert_eq!(listed.status(), 200, "nobody is asked for another password first");
     assert_eq!(users(&shell).len(), people.len());
 
     wait_for_jobs(&shell);

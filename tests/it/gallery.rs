@@ -5,6 +5,7 @@
 //! `GALLERY=/tmp/gallery cargo nextest run gallery && python3 -m http.server -d /tmp/gallery`.
 
 mod checks;
+mod contrast;
 mod samples;
 
 use std::{fs, path::Path};
@@ -40,8 +41,8 @@ fn every_page_is_well_formed_labelled_and_free_of_inline_code() {
 fn the_checks_find_faults() {
     let find = |body: &str| {
         let html = format!(
-            "<!doctype html><html lang=\"en\"><head><title>T</title></head><body><h1>T</h1>{body}\
-             </body></html>"
+            "<!doctype html><html lang=\"en\"><head><title>T</title></head><body><main><h1>T</h1>{body}\
+             </main></body></html>"
         );
         checks::faults(&html, false, &icon_names())
     };
@@ -65,6 +66,13 @@ fn the_checks_find_faults() {
         "<form method=\"post\" action=\"/x\"></form>",
         "<p aria-describedby=\"nowhere\"></p>",
         "<input aria-label=\"Title\" name=\"title\" value=\"title\">",
+        "<button aria-label=\"Remove\">Delete</button>",
+        "<a href=\"#nowhere\">Down</a>",
+        "<nav><a href=\"/\">Start</a></nav>",
+        "<nav aria-label=\"A\"></nav><nav aria-label=\"A\"></nav>",
+        "<main></main>",
+        "<p tabindex=\"3\">Third</p>",
+        "<p autofocus></p><p autofocus></p>",
     ] {
         assert_eq!(find(body).len(), 1, "{body}: {:?}", find(body));
     }

@@ -13,7 +13,7 @@ const LAYERS: [(&str, &[&str], &[&str]); 7] = [
         "base",
         &[
             "blocking", "clock", "config", "error", "glibc", "hash", "id", "log_tail", "size",
-            "space", "version",
+            "space", "together", "version",
         ],
         &["base"],
     ),

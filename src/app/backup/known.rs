@@ -23,6 +23,7 @@ use crate::{
         events::Verb,
     },
     error::{Error, Result},
+    together::together,
 };
 
 /// The plan and how it goes.
@@ -114,10 +115,9 @@ impl App {
     /// # Errors
     /// `Invalid` for a place, a public key or a passphrase that is none.
     pub fn check_backup_plan(&self, plan: &Plan) -> Result<()> {
-        if let Some(repository) = &plan.repository {
-            source::place(repository)?;
-        }
-        super::plan::lock(plan).check()
+        let place = plan.repository.as_deref().map(source::place).transpose();
+        let sense = backups::makes_sense(plan, self.clock.now());
+        together((place, super::plan::lock(plan).check(), sense)).map(drop)
     }
 
     /// Looks whether there is such an archive, for somebody who asks for it.

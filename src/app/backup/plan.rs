@@ -225,9 +225,7 @@ impl App {
 /// A drill that has no room, or meets another one, comes again when it is due: it must not try all day.
 fn for_good(fault: Error) -> Error {
     match fault {
-        Error::Busy { message, .. } | Error::Full(message) => {
-            Error::Invalid { field: None, message }
-        }
+        Error::Busy { message, .. } | Error::Full(message) => Error::invalid(message),
         other => other,
     }
 }

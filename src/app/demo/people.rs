@@ -62,8 +62,10 @@ pub(super) async fn add(app: &Arc<App>, password: &str) -> Result<People> {
             let (organization, clara) = setup::run(tx, first)?;
             let organization = organization.id;
             let actor = Actor::load(tx, &clara, Some(organization))?;
+            // Added by a person, they would be asked for a password of their own before anything else.
+            let nobody = Actor::system("Demo", Some(organization));
             let join = |tx: &mut WriteTx, username, full_name, role| {
-                users::create(tx, &actor, organization, member(username, full_name, role))
+                users::create(tx, &nobody, organization, member(username, full_name, role))
             };
             let tomas = join(tx, "tomas", "Tomas Berg", Role::Manager)?;
             let jonas = join(tx, "jonas", "Jonas Aalto", Role::Editor)?;

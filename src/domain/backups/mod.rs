@@ -22,6 +22,7 @@ use crate::{
     error::{Error, Result},
     id::Id,
     store::{ReadTx, Record, Table, WriteTx},
+    together::together,
 };
 
 /// Runs that are remembered.
@@ -174,21 +175,7 @@ pub fn plan(tx: &ReadTx) -> Result<Plan> {
 /// `Invalid` for what makes no sense.
 pub fn set_plan(tx: &mut WriteTx, actor: &Actor, new: Plan) -> Result<Plan> {
     decide(actor, Action::Operate)?;
-    if !(1..=24 * 31).contains(&new.every_hours) {
-        return Err(Error::invalid_field("every_hours", "Between two backups lie 1 to 744 hours."));
-    }
-    if new.minute_of_day >= 24 * 60 {
-        return Err(Error::invalid_field("at", "A time of day looks like 03:00."));
-    }
-    if !new.cron.is_empty() {
-        schedule::next_of(&new.cron, tx.now())?;
-    }
-    if new.ship_every_seconds > 0 && new.repository.is_none() {
-        return Err(Error::invalid_field(
-            "ship_every_seconds",
-            "Changes can only be shipped to a repository. Name one.",
-        ));
-    }
+    makes_sense(&new, tx.now())?;
     let old = plan(tx)?;
     let now = tx.now();
     let mut plan = Plan { keys: old.keys, seals: old.seals, is_held: false, ..new };
@@ -211,6 +198,35 @@ pub fn set_plan(tx: &mut WriteTx, actor: &Actor, new: Plan) -> Result<Plan> {
         Some(detail),
     )?;
     Ok(plan)
+}
+
+/// # Errors
+/// `Invalid` with everything about its times and places that is not possible.
+pub fn makes_sense(plan: &Plan, now: Timestamp) -> Result<()> {
+    let require = |is_so: bool, field: &'static str, message: &str| match is_so {
+        true => Ok(()),
+        false => Err(Error::invalid_field(field, message)),
+    };
+    let has_place = plan.ship_every_seconds == 0 || plan.repository.is_some();
+    let cron = match plan.cron.as_str() {
+        "" => Ok(()),
+        cron => schedule::next_of(cron, now).map(drop),
+    };
+    together((
+        require(
+            (1..=24 * 31).contains(&plan.every_hours),
+            "every_hours",
+            "Between two backups lie 1 to 744 hours.",
+        ),
+        require(plan.minute_of_day < 24 * 60, "at", "A time of day looks like 03:00."),
+        cron,
+        require(
+            has_place,
+            "ship_every_seconds",
+            "Changes can only be shipped to a repository. Name one.",
+        ),
+    ))
+    .map(drop)
 }
 
 /// Queues a backup, a drill or a look at the backups for somebody who does not want to wait for the

@@ -14,6 +14,7 @@ use crate::{
     error::{Error, Result},
     id::Id,
     store::{ReadTx, WriteTx},
+    together::together,
 };
 
 /// What somebody says about a document they add.
@@ -60,12 +61,11 @@ pub fn add_link(
     mut new: NewDocument,
     url: &str,
 ) -> Result<Document> {
-    let url = link(url)?;
     if new.title.trim().is_empty() {
-        new.title = url.chars().take(200).collect();
+        new.title = url.trim().chars().take(200).collect();
     }
     new.kind = Kind::Link;
-    let mut document = draft(tx, actor, organization, new)?;
+    let (url, mut document) = together((link(url), draft(tx, actor, organization, new)))?;
     document.link = Some(url);
     tx.put(&document)?;
     note(tx, actor, Verb::DocumentAdded, &document, None)?;
@@ -79,17 +79,23 @@ fn draft(
     new: NewDocument,
 ) -> Result<Document> {
     decide(actor, Action::Upload(organization))?;
-    let category = categories::named(tx, actor, organization, &new.category)?;
+    let (title, description, category, tags, visibility) = together((
+        text::line("title", &new.title, 200),
+        text::paragraph("description", &new.description, 10_000),
+        categories::named(tx, actor, organization, &new.category),
+        text::tags(&new.tags),
+        checked(tx, organization, new.visibility),
+    ))?;
     Ok(Document {
         id: tx.new_id(),
         organization,
-        title: text::line("title", &new.title, 200)?,
-        description: text::paragraph("description", &new.description, 10_000)?,
+        title,
+        description,
         category: category.map(|category| category.id),
-        tags: text::tags(&new.tags)?,
+        tags,
         kind: new.kind,
         status: new.status,
-        visibility: checked(tx, organization, new.visibility)?,
+        visibility,
         current: None,
         link: None,
         created_by: actor.person()?,

@@ -18,6 +18,7 @@ use crate::{
     error::{Error, Result},
     id::Id,
     store::WriteTx,
+    together::together,
 };
 
 /// Changes to a document's details; `None` leaves a part as it is.
@@ -45,34 +46,41 @@ pub fn edit(
             "Somebody changed this document in the meantime. Load it again and repeat your change.",
         ));
     }
-    if let Some(title) = edit.title {
-        document.title = text::line("title", &title, 200)?;
-    }
-    if let Some(description) = edit.description {
-        document.description = text::paragraph("description", &description, 10_000)?;
-    }
-    if let Some(category) = edit.category {
-        let category = categories::named(tx, actor, document.organization, &category)?;
+    let organization = document.organization;
+    let (url, title, description, category, tags, kind) = together((
+        edit.url.map(|url| moved(&document, &url)).transpose(),
+        edit.title.map(|title| text::line("title", &title, 200)).transpose(),
+        edit.description.map(|text| text::paragraph("description", &text, 10_000)).transpose(),
+        edit.category.map(|name| categories::named(tx, actor, organization, &name)).transpose(),
+        edit.tags.map(|tags| text::tags(&tags)).transpose(),
+        edit.kind.map(|kind| of_kind(&document, kind)).transpose(),
+    ))?;
+    document.title = title.unwrap_or(document.title);
+    document.description = description.unwrap_or(document.description);
+    document.tags = tags.unwrap_or(document.tags);
+    document.kind = kind.unwrap_or(document.kind);
+    document.link = url.or(document.link);
+    if let Some(category) = category {
         document.category = category.map(|category| category.id);
-    }
-    if let Some(tags) = edit.tags {
-        document.tags = text::tags(&tags)?;
-    }
-    if let Some(kind) = edit.kind {
-        if (kind == Kind::Link) != (document.kind == Kind::Link) {
-            return Err(Error::invalid_field("kind", "A link stays a link, and a file a file."));
-        }
-        document.kind = kind;
-    }
-    if let Some(url) = edit.url {
-        if document.link.is_none() {
-            return Err(Error::invalid_field("url", "Only a link has an address."));
-        }
-        document.link = Some(link(&url)?);
     }
     save(tx, &mut document)?;
     note(tx, actor, Verb::DocumentChanged, &document, None)?;
     Ok(document)
+}
+
+fn of_kind(document: &Document, kind: Kind) -> Result<Kind> {
+    match (kind == Kind::Link) == (document.kind == Kind::Link) {
+        true => Ok(kind),
+        false => Err(Error::invalid_field("kind", "A link stays a link, and a file a file.")),
+    }
+}
+
+/// Where a link is to lead from now on.
+fn moved(document: &Document, url: &str) -> Result<String> {
+    match &document.link {
+        Some(_) => link(url),
+        None => Err(Error::invalid_field("url", "Only a link has an address.")),
+    }
 }
 
 pub fn set_visibility(

@@ -44,7 +44,7 @@ use crate::{
     store::{Index, IndexEntries, ReadTx, Record, Table, WriteTx},
 };
 
-/// How long a document is marked as new.
+/// How long a document is new to somebody who was never here before.
 pub const NEW_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -78,9 +78,16 @@ pub struct Document {
 }
 
 impl Document {
-    /// True for what readers may not have noticed yet.
-    pub fn is_new(&self, now: Timestamp) -> bool {
-        now.duration_since(self.created_at) < NEW_FOR
+    /// True for what a reader may not have noticed yet: what others have added since their last
+    /// visit, or lately for who has made none.
+    pub fn is_new_to(&self, reader: Option<&User>, now: Timestamp) -> bool {
+        match reader {
+            Some(reader) if reader.id == self.created_by => false,
+            reader => match reader.and_then(|reader| reader.away_since(now)) {
+                Some(left) => self.created_at > left,
+                None => now.duration_since(self.created_at) < NEW_FOR,
+            },
+        }
     }
 
     /// What its file is, or that it is a link.

@@ -2,8 +2,9 @@
 
 mod keeping;
 mod leaving;
+mod naming;
+mod visits;
 
-use anyhow::anyhow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,8 @@ use self::keeping::{kept, require_another_administrator, require_governance, req
 pub use self::{
     keeping::is_replaceable,
     leaving::{delete, finish_leaving},
+    naming::{Names, free_names},
+    visits::{note_sign_in, note_visit},
 };
 use super::{
     access::{Action, Actor, Role, decide},
@@ -49,6 +52,12 @@ pub struct User {
     pub created_at: Timestamp,
     #[serde(default)]
     pub signed_in_at: Option<Timestamp>,
+    /// When they last used a browser here, to within five minutes.
+    #[serde(default)]
+    pub seen_at: Option<Timestamp>,
+    /// [`seen_at`](Self::seen_at) as it was when the present visit began.
+    #[serde(default)]
+    pub left_at: Option<Timestamp>,
     pub password_changed_at: Timestamp,
     /// Somebody else has set the password: its owner is asked to choose another one.
     #[serde(default)]
@@ -149,7 +158,7 @@ pub struct NewUser {
 /// Makes an account and its membership in `organization`.
 ///
 /// # Errors
-/// `Conflict` naming the field when the user name or the address is taken.
+/// Those of [`free_names`].
 pub fn create(
     tx: &mut WriteTx,
     actor: &Actor,
@@ -160,11 +169,12 @@ pub fn create(
     if new.is_admin {
         decide(actor, Action::Operate)?;
     }
+    let names = free_names(tx, &new.names(), None)?;
     let user = User {
         id: tx.new_id(),
-        username: free_username(tx, &new.username, None)?,
-        email: free_email(tx, &new.email, None)?,
-        full_name: text::optional_line("full_name", &new.full_name, 100)?,
+        username: names.username,
+        email: names.email,
+        full_name: names.full_name,
         password: new.password,
         is_admin: new.is_admin,
         is_disabled: false,
@@ -172,6 +182,8 @@ pub fn create(
         heir: None,
         created_at: tx.now(),
         signed_in_at: None,
+        seen_at: None,
+        left_at: None,
         password_changed_at: tx.now(),
         must_change_password: actor.user.is_some(),
     };
@@ -202,15 +214,13 @@ pub fn edit(
     if actor.user != Some(id) {
         require_governance(tx, actor, organization, &user)?;
     }
-    if let Some(username) = edit.username {
-        user.username = free_username(tx, &username, Some(id))?;
-    }
-    if let Some(email) = edit.email {
-        user.email = free_email(tx, &email, Some(id))?;
-    }
-    if let Some(full_name) = edit.full_name {
-        user.full_name = text::optional_line("full_name", &full_name, 100)?;
-    }
+    let wanted = Names {
+        full_name: edit.full_name.unwrap_or(user.full_name),
+        username: edit.username.unwrap_or(user.username),
+        email: edit.email.unwrap_or(user.email),
+    };
+    let names = free_names(tx, &wanted, Some(id))?;
+    (user.full_name, user.username, user.email) = (names.full_name, names.username, names.email);
     if let Some(is_admin) = edit.is_admin
         && is_admin != user.is_admin
     {
@@ -326,34 +336,4 @@ pub fn sign_out_everywhere(
 fn shut_out(tx: &mut WriteTx, id: Id<User>) -> Result<()> {
     sessions::end_all(tx, id, None)?;
     tokens::revoke_all(tx, id)
-}
-
-fn free_username(tx: &ReadTx, username: &str, own: Option<Id<User>>) -> Result<String> {
-    let username = text::username(username)?;
-    match tx.find(&BY_USERNAME, &text::fold(&username))? {
-        Some(taken) if Some(taken.id) != own => {
-            Err(Error::conflict(format!("The username “{username}” is taken.")))
-        }
-        _ => Ok(username),
-    }
-}
-
-fn free_email(tx: &ReadTx, email: &str, own: Option<Id<User>>) -> Result<String> {
-    let email = text::email(email)?;
-    match tx.find(&BY_EMAIL, &text::fold(&email))? {
-        Some(taken) if Some(taken.id) != own => {
-            Err(Error::conflict(format!("There is an account with the address “{email}” already.")))
-        }
-        _ => Ok(email),
-    }
-}
-
-/// Notes that somebody signed in.
-pub fn note_sign_in(tx: &mut WriteTx, id: Id<User>) -> Result<()> {
-    tx.draw_on_reserve();
-    let mut user: User = tx.get(&id)?.ok_or_else(|| {
-        Error::Internal(anyhow!("user {id} vanished between the password check and the session"))
-    })?;
-    user.signed_in_at = Some(tx.now());
-    tx.put(&user)
 }

@@ -22,7 +22,7 @@ whatever changes something carries the header `X-CSRF-Token` too.
 for who has not signed in.
 
 **Errors** are problem documents (RFC 9457). `detail` is a sentence for a person, `field` names what \
-is at fault, `request_id` stands in the log.
+is at fault, `errors` lists each thing where there are several, `request_id` stands in the log.
 
 **Lists** that grow have a cursor: send `next` as `after` for the next page.
 

@@ -16,7 +16,7 @@ use crate::{
         groups, memberships,
         organizations::Organization,
         text,
-        users::{self, NewUser, User, UserEdit},
+        users::{self, Names, NewUser, User, UserEdit},
     },
     error::{Error, Result as AppResult},
     id::Id,
@@ -172,7 +172,12 @@ pub async fn create(
     let (actor, organization) = (member.actor(), member.organization);
     // Before the work of hashing.
     decide(&actor, Action::Govern(organization))?;
-    let password = app.new_password(form.password, &[&form.username, &form.email]).await?;
+    let names = Names {
+        full_name: form.full_name.clone(),
+        username: form.username.clone(),
+        email: form.email.clone(),
+    };
+    let password = app.first_password(form.password, names).await?;
     let new = NewUser {
         username: form.username,
         email: form.email,

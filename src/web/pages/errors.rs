@@ -3,14 +3,14 @@
 use actix_web::{ResponseError, http::StatusCode};
 
 use crate::{
-    error::Error,
+    error::{Complaint, Error},
     web::fault::{Fault, Result},
 };
 
 /// The errors of one form; empty when it is shown for the first time.
 #[derive(Clone, Debug, Default)]
 pub struct FormErrors {
-    entries: Vec<(Option<&'static str>, String)>,
+    entries: Vec<Complaint>,
 }
 
 impl FormErrors {
@@ -18,13 +18,9 @@ impl FormErrors {
         FormErrors::default()
     }
 
-    /// The sentence of an error, beside the field it names.
+    /// The sentences of an error, each beside the field it names.
     pub fn of(error: &Error) -> Self {
-        let field = match error {
-            Error::Invalid { field, .. } => *field,
-            _ => None,
-        };
-        FormErrors { entries: vec![(field, error.to_string())] }
+        FormErrors { entries: error.complaints() }
     }
 
     /// What the form is shown again with: the sentence, and the status of the answer.
@@ -36,6 +32,7 @@ impl FormErrors {
         match error {
             Error::Invalid { .. } => Ok((errors, StatusCode::UNPROCESSABLE_ENTITY)),
             Error::Conflict(_)
+            | Error::Taken { .. }
             | Error::TooLarge(_)
             | Error::TooMany { .. }
             | Error::Busy { .. }
@@ -70,9 +67,17 @@ impl FormErrors {
         self
     }
 
-    /// What is wrong with the form as a whole.
+    /// Everything that is wrong, with the field it is about; `None` is the form as a whole.
+    pub fn all(&self) -> &[Complaint] {
+        &self.entries
+    }
+
+    /// The one sentence there is, when it is about the form as a whole.
     pub fn general(&self) -> Option<&str> {
-        self.entries.iter().find(|(field, _)| field.is_none()).map(|(_, text)| text.as_str())
+        match self.entries.as_slice() {
+            [(None, text)] => Some(text),
+            _ => None,
+        }
     }
 
     /// What is wrong with one field.

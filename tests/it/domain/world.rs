@@ -250,7 +250,7 @@ pub fn days(days: i64) -> SignedDuration {
 #[track_caller]
 pub fn assert_conflict<T: Debug>(result: Result<T>) -> String {
     match result {
-        Err(Error::Conflict(message)) => message,
+        Err(Error::Conflict(message) | Error::Taken { message, .. }) => message,
         other => panic!("no conflict: {other:?}"),
     }
 }

@@ -41,8 +41,10 @@ pub fn faults(html: &str, is_fragment: bool, icons: &[String]) -> Vec<String> {
     faults.extend(references(&tags, icons, is_fragment));
     faults.extend(labels(&tags));
     faults.extend(forms(&tags));
+    faults.extend(order_of_focus(&tags));
     if !is_fragment {
         faults.extend(outline(&tags));
+        faults.extend(landmarks(&tags));
     }
     faults
 }
@@ -170,6 +172,10 @@ fn references(tags: &[Tag], icons: &[String], is_fragment: bool) -> Vec<String> 
                 }
             }
         }
+        let on_page = tag.get("href").and_then(|href| href.strip_prefix('#'));
+        if on_page.is_some_and(|id| !ids.contains(id)) && tag.name == "a" && !is_fragment {
+            faults.push(format!("href={:?} leads nowhere", tag.get("href")));
+        }
         for key in ["src", "href", "data", "poster"] {
             let Some(address) = tag.get(key) else { continue };
             let (path, fragment) = address.split_once('#').unwrap_or((address, ""));
@@ -224,6 +230,14 @@ fn labels(tags: &[Tag]) -> Vec<String> {
             {
                 faults.push(format!("<{}> has no text: {:?}", tag.name, tag.attributes));
             }
+            // Who speaks to the device says what stands on the button.
+            "button" | "a" | "summary"
+                if !tag.get("aria-label").unwrap_or_default().to_lowercase().contains(
+                    text_within(tags, index).to_lowercase().trim(),
+                ) && tag.get("aria-label").is_some() =>
+            {
+                faults.push(format!("<{}> is called otherwise: {:?}", tag.name, tag.attributes));
+            }
             "img" if tag.get("alt").is_none() => faults.push("<img> lacks alt".to_owned()),
             "object" | "iframe" if !is_named => faults.push(format!("<{}> has no name", tag.name)),
             _ => {}
@@ -261,6 +275,47 @@ fn forms(tags: &[Tag]) -> Vec<String> {
         let has_token = first_input.is_some_and(|input| input.get("name") == Some("csrf"));
         if tag.get("method") == Some("post") && !has_token {
             faults.push(format!("the form to {:?} lacks the token", tag.get("action")));
+        }
+    }
+    faults
+}
+
+/// The keyboard goes through the page as it is written, and begins at one place.
+fn order_of_focus(tags: &[Tag]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for tag in tags {
+        if tag.get("tabindex").is_some_and(|index| index != "0" && index != "-1") {
+            faults.push(format!("<{}> jumps the queue of the keyboard", tag.name));
+        }
+    }
+    let begin = tags.iter().filter(|tag| tag.get("autofocus").is_some()).count();
+    if begin > 1 {
+        faults.push(format!("{begin} places want the focus"));
+    }
+    faults
+}
+
+/// The parts of a page that a screen reader lists: one main part, and no two others that it would
+/// announce alike.
+fn landmarks(tags: &[Tag]) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mains = tags.iter().filter(|tag| tag.is("main")).count();
+    if mains != 1 {
+        faults.push(format!("{mains} <main>"));
+    }
+    let mut known = BTreeSet::new();
+    for tag in tags.iter().filter(|tag| !tag.is_end) {
+        let is_region = tag.name == "section" || tag.get("role") == Some("region");
+        let name = tag.get("aria-label").or(tag.get("aria-labelledby"));
+        match (tag.name.as_str(), name) {
+            ("nav" | "aside", None) => faults.push(format!("<{}> has no name", tag.name)),
+            ("nav" | "aside", Some(name)) if !known.insert(name) => {
+                faults.push(format!("two parts are called {name}"));
+            }
+            (_, Some(name)) if is_region && !known.insert(name) => {
+                faults.push(format!("two parts are called {name}"));
+            }
+            _ => {}
         }
     }
     faults

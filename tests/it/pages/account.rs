@@ -28,7 +28,8 @@ async fn a_new_password_is_another_one() {
     let shown = ada.send("/account/password", &fields).await;
     assert_eq!(shown.status, 422);
     shown.says("Choose another one than before.");
-    assert!(shown.html.contains("autofocus aria-invalid=\"true\""), "the cursor is there");
+    let field = shown.piece("id=\"password\"", ">");
+    assert!(field.contains("aria-invalid=\"true\" aria-describedby=\"password-error"), "{field}");
     let fields = [("current", PASSWORD), ("password", "a short blue kettle")];
     ada.submit("/account/password", &fields).await.says("Your password is changed.");
 }

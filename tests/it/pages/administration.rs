@@ -31,8 +31,9 @@ async fn a_password_is_reset_once_and_shown_once() {
     assert_eq!(shown.address, page);
     let password = shown.piece("<code id=\"secret\">", "</code>").to_owned();
     ada.get(&page).await.does_not_say("It is not shown again");
-    let signed_in = app.passer_by().sign_in("vic", &password).await;
-    assert_eq!(signed_in.address, "/account/password");
+    let vic = app.passer_by();
+    assert_eq!(vic.sign_in("vic", &password).await.address, "/account/password");
+    assert_eq!(vic.open("/api/docs").await.address, "/account/password");
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! Finding documents in the library.
 
-use appliance::domain::access::Role;
+use appliance::domain::{access::Role, users};
 use jiff::SignedDuration;
 
-use crate::support::TestApp;
+use crate::support::{self, PASSWORD, TestApp};
 
 #[tokio::test]
 async fn the_library_shows_what_was_uploaded_and_finds_it_by_its_text() {
@@ -179,6 +179,45 @@ async fn what_others_added_is_new_and_what_one_added_is_not() {
         assert!(!ada.get(&path).await.html.contains(mark), "{path}");
         assert!(vic.get(&path).await.html.contains(mark), "{path}");
     }
+}
+
+#[tokio::test]
+async fn what_came_since_the_last_visit_is_new() {
+    let app = TestApp::spawn().await;
+    let vic_id = app.add_user("vic", Role::Viewer).await.id;
+    let (ada, vic) = (app.person("ada").await, app.person("vic").await);
+    let page = |id: &str| format!("/documents/{id}");
+    let is_new = async |id: &str| {
+        let mark = "<span class=\"badge badge--accent\">New</span>";
+        vic.get(&page(id)).await.html.contains(mark)
+    };
+    let noted = async || {
+        support::until(async || {
+            let user = app.app.store.read(move |tx| users::get(tx, vic_id)).await.expect("vic");
+            user.seen_at == Some(app.clock.now())
+        })
+        .await;
+    };
+    let old = ada.add("old.txt", b"The plan", &[]).await;
+    assert!(is_new(&old).await, "on the first visit, everything of late is");
+    app.clock.advance(SignedDuration::from_hours(48));
+    let fresh = ada.add("fresh.txt", b"Another plan", &[]).await;
+    assert!(!is_new(&old).await, "it was there on the last visit");
+    assert!(is_new(&fresh).await);
+    noted().await;
+    app.clock.advance(SignedDuration::from_mins(30));
+    assert!(is_new(&fresh).await, "it stays so while the visit lasts");
+    noted().await;
+    app.clock.advance(SignedDuration::from_hours(5));
+    assert!(!is_new(&fresh).await, "after a pause there is another visit");
+    noted().await;
+    app.clock.advance(SignedDuration::from_mins(1));
+    let latest = ada.add("latest.txt", b"The last plan", &[]).await;
+    vic.submit("/sign-out", &[]).await;
+    app.clock.advance(SignedDuration::from_mins(1));
+    vic.sign_in("vic", PASSWORD).await;
+    assert!(!is_new(&fresh).await, "signing in begins a visit as well");
+    assert!(is_new(&latest).await);
 }
 
 #[tokio::test]

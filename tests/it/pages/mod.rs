@@ -4,5 +4,6 @@
 mod account;
 mod administration;
 mod documents;
+mod forms;
 mod library;
 mod setting_up;

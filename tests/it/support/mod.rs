@@ -31,7 +31,7 @@ use serde_json::{Value, json};
 
 pub use self::{
     chromium::{Chromium, Tab},
-    person::filled_in,
+    person::{Shown, filled_in},
     program::{Shell, finish},
     small_disk::SmallDisk,
     still::{Still, new_document},

@@ -14,6 +14,7 @@ use crate::{
     domain::tokens::{self, ApiToken},
     error::Error,
     id::Id,
+    together::together,
     web::{
         auth::Member,
         body::Form,
@@ -78,14 +79,15 @@ async fn make(
     form: &TokenForm,
 ) -> crate::error::Result<(ApiToken, String)> {
     let expires_at = match LIFETIMES.iter().find(|(value, _)| *value == form.expires) {
-        Some(("never", _)) => None,
+        Some(("never", _)) => Ok(None),
         Some((days, _)) => {
             let days: i64 = days.parse().unwrap_or(30);
-            Some(app.clock.now() + SignedDuration::from_hours(24 * days))
+            Ok(Some(app.clock.now() + SignedDuration::from_hours(24 * days)))
         }
-        None => return Err(Error::invalid_field("expires", "Choose how long it is valid.")),
+        None => Err(Error::invalid_field("expires", "Choose how long it is valid.")),
     };
-    let (actor, name) = (member.actor(), form.name.clone());
+    let (name, expires_at) = together((tokens::name(&form.name), expires_at))?;
+    let actor = member.actor();
     app.write_as(actor, move |tx, actor| tokens::create(tx, actor, &name, expires_at)).await
 }
 

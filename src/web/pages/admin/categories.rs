@@ -182,7 +182,8 @@ fn said(text: String) -> HttpResponse {
 /// above all of them.
 fn general(error: Error) -> Error {
     match error {
-        Error::Invalid { message, .. } => Error::invalid(message),
+        Error::Invalid { .. } => Error::invalid(error.to_string()),
+        Error::Taken { .. } => Error::conflict(error.to_string()),
         other => other,
     }
 }

@@ -14,6 +14,8 @@ use crate::{
         settings::{self, Settings, SettingsEdit},
     },
     error::{Error, Result as DomainResult},
+    store::ReadTx,
+    together::together,
     web::{
         auth::Member,
         body::{self, Form},
@@ -77,14 +79,18 @@ pub async fn submit(
 async fn save(app: &App, member: &Member, form: &SettingsForm) -> DomainResult<()> {
     let (actor, organization, name) = (member.actor(), member.organization, form.name.clone());
     let accent = match form.use_default_accent.as_str() {
-        "1" => None,
-        _ => Some(organizations::Accent::try_from(form.accent.clone())?),
+        "1" => Ok(None),
+        _ => organizations::Accent::try_from(form.accent.clone()).map(Some),
     };
     // Whoever keeps only the organization is not asked about the rest.
     let limits = match member.may(Action::Operate) {
-        true => Some(form.limits(&app.settings())?),
-        false => None,
+        true => form.limits(&app.settings()).map(Some),
+        false => Ok(None),
     };
+    let wanted = name.clone();
+    let free_name = move |tx: &ReadTx| organizations::free_name(tx, &wanted, Some(organization));
+    let free_name = app.store.read(free_name).await;
+    let (_, accent, limits) = together((free_name, accent, limits))?;
     app.write_as(actor, move |tx, actor| {
         organizations::present(tx, actor, organization, Some(&name), Some(accent), None)?;
         if let Some(limits) = limits {
@@ -126,16 +132,18 @@ impl SettingsForm {
             let wrong = || Error::invalid_field(field, "This must be a whole number.");
             digits.parse::<u32>().map_err(|_| wrong())
         };
-        let upload_limit_mb = number("upload_limit_mb", &self.upload_limit_mb)?;
-        Ok(SettingsEdit {
+        let lines: Vec<String> = self.cors_origins.lines().map(str::to_owned).collect();
+        let upload_bytes_max = match self.upload_limit_mb == in_mb(now) {
             // What was only shown in round numbers stays exactly as it is.
-            upload_bytes_max: match self.upload_limit_mb == in_mb(now) {
-                true => now.upload_bytes_max,
-                false => u64::from(upload_limit_mb) * MB,
-            },
-            session_days: number("session_days", &self.session_days)?,
-            cors_origins: self.cors_origins.lines().map(str::to_owned).collect(),
-        })
+            true => Ok(now.upload_bytes_max),
+            false => number("upload_limit_mb", &self.upload_limit_mb)
+                .and_then(|megabytes| settings::upload_bytes_max(u64::from(megabytes) * MB)),
+        };
+        let session_days =
+            number("session_days", &self.session_days).and_then(settings::session_days);
+        let (upload_bytes_max, session_days, cors_origins) =
+            together((upload_bytes_max, session_days, settings::origins(&lines)))?;
+        Ok(SettingsEdit { upload_bytes_max, session_days, cors_origins })
     }
 }
 

@@ -10,13 +10,12 @@ use crate::{
         documents::{self, Document},
         users::User,
     },
-    id::Id,
     web::pages::{Marked, Moment},
 };
 
 impl DocumentCard {
     /// A card whose links narrow the list at `address`. What the reader added is not new to them.
-    pub fn of(found: Found, address: &Address, reader: Id<User>, now: Timestamp) -> Self {
+    pub fn of(found: Found, address: &Address, reader: &User, now: Timestamp) -> Self {
         let snippet = found.best_snippet_html().map(Marked::from_html).unwrap_or_default();
         let Found { document, category, creator, blob, title_html, .. } = found;
         let link = |label: String, href: String| ChoiceLink { label, href, ..Default::default() };
@@ -38,7 +37,7 @@ impl DocumentCard {
             host: document.link.as_deref().map(host),
             owner: creator,
             updated: Moment::new(document.updated_at, now),
-            is_new: document.is_new(now) && document.created_by != reader,
+            is_new: document.is_new_to(Some(reader), now),
             status: document.status.into(),
             visibility: (&document.visibility).into(),
             id: document.id.to_string(),

@@ -12,6 +12,7 @@ use crate::{
     },
     error::{Error, Result},
     id::Id,
+    together::together,
     web::{
         body::Received,
         pages::{Choice, format},
@@ -84,17 +85,23 @@ impl DocumentForm {
     /// # Errors
     /// `Invalid` naming the field with a value that no form of ours offers.
     pub fn new_document(&self) -> Result<NewDocument> {
+        let kind = match self.kind.as_str() {
+            "" => Ok(Kind::File),
+            kind => Kind::from_name(kind),
+        };
+        let status = match self.status.as_str() {
+            "" => Ok(documents::Status::Published),
+            status => documents::Status::from_name(status),
+        };
+        let (kind, status, visibility) = together((kind, status, self.visibility()))?;
         Ok(NewDocument {
             title: self.title.clone(),
             description: self.description.clone(),
             category: self.category.clone(),
             tags: vec![self.tags.clone()],
-            kind: if self.kind.is_empty() { Kind::File } else { Kind::from_name(&self.kind)? },
-            status: match self.status.as_str() {
-                "" => documents::Status::Published,
-                status => documents::Status::from_name(status)?,
-            },
-            visibility: self.visibility()?,
+            kind,
+            status,
+            visibility,
         })
     }
 

@@ -139,7 +139,7 @@ async fn submit_all(
                 outcomes.push(UploadOutcome { filename, href, message: String::new() });
                 added.push(document);
             }
-            Err(error @ (Error::Invalid { .. } | Error::Conflict(_))) => {
+            Err(error @ (Error::Invalid { .. } | Error::Conflict(_) | Error::Taken { .. })) => {
                 outcomes.push(UploadOutcome { filename, href: None, message: error.to_string() });
                 failure = Some(error);
             }

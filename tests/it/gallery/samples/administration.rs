@@ -327,6 +327,16 @@ fn https() -> HttpsPage {
     }
 }
 
+fn wrong_names() -> FormErrors {
+    let mut errors = FormErrors::none();
+    errors.add("username", "The username “ann” is taken.");
+    errors.add("email", "This is not an e-mail address. It looks like name@example.com.");
+    errors.add("role", "A role is one of viewer, editor, manager or admin.");
+    errors.add("groups", "One of the groups does not exist.");
+    errors.add("password", "The password has at least 8 characters.");
+    errors
+}
+
 fn account(groups: usize) -> AccountFields {
     let role = |value: &str, label: &str, detail: &str| Choice {
         value: value.to_owned(),
@@ -417,10 +427,7 @@ fn people() -> Vec<Exhibit> {
             &NewUserPage {
                 page: admin(Place::People),
                 sidebar: sidebar(),
-                errors: FormErrors::of(&Error::invalid_field(
-                    "username",
-                    "Somebody has this username already. Choose another.",
-                )),
+                errors: wrong_names(),
                 account: account(0),
             },
         ),

@@ -12,6 +12,7 @@ use crate::{
         backups::{self, Plan, schedule},
     },
     error::{Error, Result as DomainResult},
+    together::together,
     web::{auth::Member, body::Form, fault::Result, pages::Go},
 };
 
@@ -69,16 +70,55 @@ impl PlanForm {
     }
 
     fn plan(&self, old: &Plan) -> DomainResult<Plan> {
-        let repository = match self.target.as_str() {
-            "repository" if self.repository.trim().is_empty() => {
-                return Err(Error::invalid_field(
-                    "repository",
-                    "Name a folder of the server, such as /srv/backups, or s3://bucket/prefix.",
-                ));
-            }
-            "repository" => Some(self.repository.trim().to_owned()),
-            _ => None,
-        };
+        let times = together((
+            number("every_hours", &self.every_hours),
+            schedule::minute_of_day(&self.at),
+            number("ship_every_seconds", &self.ship_every_seconds),
+            number("drill_every_days", &self.drill_every_days),
+        ));
+        let kept = together((
+            number("keep_last", &self.keep_last),
+            number("keep_daily", &self.keep_daily),
+            number("keep_weekly", &self.keep_weekly),
+            number("keep_monthly", &self.keep_monthly),
+        ));
+        let (repository, times, kept, secrets) =
+            together((self.place(), times, kept, self.secrets(old)))?;
+        let (every_hours, minute_of_day, ship_every_seconds, drill_every_days) = times;
+        let (keep_last, keep_daily, keep_weekly, keep_monthly) = kept;
+        let (recipients, passphrase) = secrets;
+        Ok(Plan {
+            is_on: self.is_on == "1",
+            repository,
+            every_hours,
+            minute_of_day,
+            cron: self.cron.trim().into(),
+            keep_last,
+            keep_daily,
+            keep_weekly,
+            keep_monthly,
+            recipients,
+            passphrase,
+            ship_every_seconds,
+            drill_every_days,
+            ..old.clone()
+        })
+    }
+
+    /// The repository; `None` for archives.
+    fn place(&self) -> DomainResult<Option<String>> {
+        match self.target.as_str() {
+            "repository" if self.repository.trim().is_empty() => Err(Error::invalid_field(
+                "repository",
+                "Name a folder of the server, such as /srv/backups, or s3://bucket/prefix.",
+            )),
+            "repository" => Ok(Some(self.repository.trim().to_owned())),
+            _ => Ok(None),
+        }
+    }
+
+    /// The public keys and the passphrase; one of them, or none.
+    fn secrets(&self, old: &Plan) -> DomainResult<(Vec<String>, String)> {
         let (recipients, passphrase) = match self.encryption.as_str() {
             "recipients" => {
                 let keys = self.recipients.split_whitespace().map(str::to_owned).collect();
@@ -95,22 +135,7 @@ impl PlanForm {
             };
             return Err(Error::invalid_field(field, sentence));
         }
-        Ok(Plan {
-            is_on: self.is_on == "1",
-            repository,
-            every_hours: number("every_hours", &self.every_hours)?,
-            minute_of_day: schedule::minute_of_day(&self.at)?,
-            cron: self.cron.trim().into(),
-            keep_last: number("keep_last", &self.keep_last)?,
-            keep_daily: number("keep_daily", &self.keep_daily)?,
-            keep_weekly: number("keep_weekly", &self.keep_weekly)?,
-            keep_monthly: number("keep_monthly", &self.keep_monthly)?,
-            recipients,
-            passphrase,
-            ship_every_seconds: number("ship_every_seconds", &self.ship_every_seconds)?,
-            drill_every_days: number("drill_every_days", &self.drill_every_days)?,
-            ..old.clone()
-        })
+        Ok((recipients, passphrase))
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
     error::{Error, Result as DomainResult},
     id::Id,
     store::WriteTx,
+    together::together,
     web::{
         auth::Member,
         body::Form,
@@ -61,12 +62,13 @@ pub async fn create(
 }
 
 async fn add(app: &App, member: &Member, form: &AccountForm) -> DomainResult<User> {
-    let (role, chosen) = (form.role()?, form.groups()?);
+    let password = app.first_password(form.password.clone(), form.names()).await;
+    let (password, role, chosen) = together((password, form.role(), form.groups()))?;
     let new = NewUser {
         username: form.username.clone(),
         email: form.email.clone(),
         full_name: form.full_name.clone(),
-        password: app.new_password(form.password.clone(), &[&form.username, &form.email]).await?,
+        password,
         is_admin: form.is_admin(),
         role,
     };
@@ -114,6 +116,7 @@ pub async fn edit(
     id: Path<Id<User>>,
     Form(form): Form<AccountForm>,
 ) -> Result<HttpResponse> {
+    decide(&member.actor(), Action::Govern(member.organization))?;
     match change(&app, &member, *id, &form).await {
         Ok(()) => Ok(said(*id, "The account is saved.")),
         Err(error) => {
@@ -124,7 +127,9 @@ pub async fn edit(
 }
 
 async fn change(app: &App, member: &Member, id: Id<User>, form: &AccountForm) -> DomainResult<()> {
-    let (role, chosen) = (form.role()?, form.groups()?);
+    let names = form.names();
+    let named = app.store.read(move |tx| users::free_names(tx, &names, Some(id))).await;
+    let (_, role, chosen) = together((named, form.role(), form.groups()))?;
     let edit = UserEdit {
         username: Some(form.username.clone()),
         email: Some(form.email.clone()),

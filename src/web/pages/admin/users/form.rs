@@ -10,6 +10,7 @@ use crate::{
     domain::{
         access::{Action, Role},
         groups::{self, Group},
+        users::Names,
     },
     error::{Error, Result as DomainResult},
     id::Id,
@@ -44,6 +45,14 @@ impl AccountForm {
             groups: details.groups.iter().map(ToString::to_string).collect(),
             is_admin: if user.is_admin { "1".into() } else { String::new() },
             password: String::new(),
+        }
+    }
+
+    pub fn names(&self) -> Names {
+        Names {
+            full_name: self.full_name.clone(),
+            username: self.username.clone(),
+            email: self.email.clone(),
         }
     }
 

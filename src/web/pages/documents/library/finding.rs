@@ -11,7 +11,6 @@ use super::{
 use crate::{
     app::{self, App, Find, Sort},
     domain::{access::Action, documents::Status, users::User},
-    id::Id,
     web::{
         auth::Member,
         body::Query,
@@ -77,17 +76,12 @@ async fn found(app: &App, member: &Member, address: Address) -> Result<Results> 
                 .map(|next| Address { after: next, ..address.clone() }.href()),
         },
         can_upload,
-        documents: cards(found, &address, member.user.id, now),
+        documents: cards(found, &address, &member.user, now),
         query: address.q,
     })
 }
 
-fn cards(
-    found: app::Page,
-    address: &Address,
-    reader: Id<User>,
-    now: Timestamp,
-) -> Vec<DocumentCard> {
+fn cards(found: app::Page, address: &Address, reader: &User, now: Timestamp) -> Vec<DocumentCard> {
     let card = |found| DocumentCard::of(found, address, reader, now);
     found.documents.into_iter().map(card).collect()
 }

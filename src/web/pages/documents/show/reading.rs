@@ -13,10 +13,11 @@ use super::{
 use crate::{
     app::{App, Reading},
     domain::{
-        access::{Action, Actor, decide},
+        access::{Action, decide},
         blobs::Extraction,
         documents::{Document, Kind, Status, TRASH_KEPT},
         events::{Event, Verb},
+        users::User,
         versions::Version,
     },
     id::Id,
@@ -67,7 +68,7 @@ pub async fn document_page(
         allowed: allowed(&reading),
         is_insider,
         preview,
-        document: details(reading, &visitor.actor, now),
+        document: details(reading, visitor.user.as_ref(), now),
         page,
     })
 }
@@ -82,11 +83,11 @@ pub async fn preview(
     let preview = preview_of(&app, visitor.actor(), &reading).await;
     Ok(Html(PreviewFragment {
         preview,
-        document: details(reading, &visitor.actor, app.clock.now()),
+        document: details(reading, visitor.user.as_ref(), app.clock.now()),
     }))
 }
 
-fn details(reading: Reading, actor: &Actor, now: Timestamp) -> DocumentDetails {
+fn details(reading: Reading, reader: Option<&User>, now: Timestamp) -> DocumentDetails {
     let Reading { found, seen_by, trashed_by, .. } = reading;
     let document = found.document;
     let link = |label: &str, address: Address| ChoiceLink {
@@ -117,7 +118,7 @@ fn details(reading: Reading, actor: &Actor, now: Timestamp) -> DocumentDetails {
         owner: found.creator,
         created: Moment::new(document.created_at, now),
         updated: Moment::new(document.updated_at, now),
-        is_new: document.is_new(now) && actor.user != Some(document.created_by),
+        is_new: document.is_new_to(reader, now),
         status: document.status.into(),
         visibility: (&document.visibility).into(),
         seen_by,
