@@ -34,7 +34,7 @@ use tokio_rustls::TlsAcceptor;
 pub use self::{
     admit::admit,
     connection::State,
-    probe::{Heard, probe},
+    probe::{Heard, probe, probe_ready},
     proxy_protocol::Header as ProxyHeader,
     underway::underway,
 };

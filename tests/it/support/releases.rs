@@ -92,6 +92,6 @@ pub fn publish(folder: &Path, version: &str, program: &[u8]) -> String {
     fs::write(folder.join(release::SUMS), format!("{}  {name}\n", Digest::of(&archive)))
         .expect("its list");
     let key = SecretKey::generate().expect("a key");
-    release::sign(folder, &key).expect("a signature");
+    release::sign(folder, &key, jiff::Timestamp::now()).expect("a signature");
     key.public_key().to_text()
 }
