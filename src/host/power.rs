@@ -1,12 +1,10 @@
 //! Moments before something becomes durable. A test lets the power fail at each of them in turn; in the
 //! program itself nothing happens there.
 
-use std::io;
-
 /// # Errors
 /// In a test, when the power is gone: this, and everything after it, is not done any more.
 #[cfg(not(test))]
-pub fn check() -> io::Result<()> {
+pub fn check() -> std::io::Result<()> {
     Ok(())
 }
 

@@ -5,6 +5,8 @@
 //! command was killed. Then a version that has passed its trial stays, and otherwise everything goes
 //! back, before anything starts.
 
+use anyhow::anyhow;
+
 use super::{
     ground::Ground,
     journal::{Journal, Lead, Stage, Turn},
@@ -42,7 +44,8 @@ pub fn before_start(ground: &Ground) -> Result<Option<String>> {
         (_, Some(_lead)) => settling::settle_at_rest(ground, &mut journal).map(Some),
         (Stage::Ready, None) => exchange(ground, &mut journal).map(|()| None),
         (Stage::Back | Stage::ProgramBack, None) => settling::put_back(ground, &journal).map(|()| None),
-        (Stage::Preparing | Stage::Exchanged | Stage::Refused(_) | Stage::Done, None) => Ok(None),
+        (Stage::Exchanged, None) => put_in(ground).map(|()| None),
+        (Stage::Preparing | Stage::Refused(_) | Stage::Done, None) => Ok(None),
     }
 }
 
@@ -58,5 +61,16 @@ fn exchange(ground: &Ground, journal: &mut Journal) -> Result<()> {
 fn try_exchange(ground: &Ground, journal: &mut Journal) -> Result<()> {
     settling::keep_records(ground, journal)?;
     journal.set(ground, Stage::Exchanged)?;
-    Ok(files::rename(&ground.next_program(), &ground.program)?)
+    match ground.next_program().exists() {
+        true => put_in(ground),
+        false => Err(anyhow!("the next program is gone").into()),
+    }
+}
+
+/// Also when an earlier call was ended just before this.
+fn put_in(ground: &Ground) -> Result<()> {
+    match ground.next_program().exists() {
+        true => Ok(files::rename(&ground.next_program(), &ground.program)?),
+        false => Ok(()),
+    }
 }

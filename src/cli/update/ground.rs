@@ -10,6 +10,7 @@ use crate::{
     host::{
         files::{self, Rights},
         places::{CHANGEOVER_UNIT, DATA, LIBRARY, LOCKS, PROGRAM},
+        processes::OWN_PROGRAM,
     },
 };
 
@@ -22,6 +23,8 @@ pub struct Ground {
     /// The line in the unit, by which systemd calls [`at_start`](super::exchange::at_start).
     pub unit_line: PathBuf,
     pub locks: PathBuf,
+    /// The program that does all this.
+    pub own: PathBuf,
     /// Who owns all this but the data.
     root: fn(u32) -> Rights,
     touch: fn(&Path, &Step) -> Result<Outcome>,
@@ -35,6 +38,7 @@ impl Ground {
             data: DATA.into(),
             unit_line: CHANGEOVER_UNIT.into(),
             locks: LOCKS.into(),
+            own: OWN_PROGRAM.into(),
             root: Rights::root,
             touch: |_, step| records::ask(step),
         }
@@ -49,6 +53,7 @@ impl Ground {
             data: folder.join("data"),
             unit_line: folder.join("units/appliance.service.d/changeover.conf"),
             locks: folder.into(),
+            own: folder.join("bin/own"),
             root: Rights::own,
             touch: records::carry_out,
         }

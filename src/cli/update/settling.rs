@@ -17,17 +17,14 @@ use super::{
     records::Step,
     versions::Program,
 };
-use crate::{
-    error::Result,
-    host::{files, processes::OWN_PROGRAM},
-};
+use crate::{error::Result, host::files};
 
 /// Lays out what the exchange needs, and the files of the machine as the new version wants them.
 pub fn lay_out(ground: &Ground, journal: &mut Journal, new: Vec<(PathBuf, String)>) -> Result<()> {
     let open = |path: &Path| File::open(path).context("opening a program");
     let program = open(&journal.to.file(ground))?;
     files::replace(&ground.next_program(), program, ground.rights(0o755))?;
-    lay_out_updater(ground)?;
+    files::replace(&ground.updater(), open(&ground.own)?, ground.rights(0o755))?;
     for (path, _) in &new {
         let text = files::read(path)?.map(|text| String::from_utf8_lossy(&text).into_owned());
         journal.saved.push(Saved { path: path.clone(), text });
@@ -46,12 +43,6 @@ pub fn lay_out(ground: &Ground, journal: &mut Journal, new: Vec<(PathBuf, String
     );
     ground.public_folder(ground.unit_line.parent().unwrap_or(Path::new("/")))?;
     files::replace(&ground.unit_line, line.as_bytes(), ground.rights(0o644))
-}
-
-fn lay_out_updater(ground: &Ground) -> Result<()> {
-    let own = File::open(OWN_PROGRAM).context("opening this program")?;
-    ground.public_folder(&ground.library)?;
-    files::replace(&ground.updater(), own, ground.rights(0o755))
 }
 
 /// Between the end of one version and the start of the next.

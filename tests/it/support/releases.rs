@@ -55,6 +55,7 @@ pub fn impostor(verb: &str, instead: &str, real: &str) -> Vec<u8> {
     let (source, program) = (folder.path().join("impostor.c"), folder.path().join("impostor"));
     let text = format!(
         "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <unistd.h>\n\
+         #include <sys/socket.h>\n#include <sys/un.h>\n\
          int main(int count, char **words) {{\n\
          for (int i = 1; i < count; i++) if (!strcmp(words[i], \"{verb}\")) {{ {instead} }}\n\
          execv(\"{real}\", words);\nreturn 127;\n}}\n"
