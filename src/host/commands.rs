@@ -47,7 +47,11 @@ pub fn attempt<A: AsRef<OsStr>>(
 
 /// Runs a program that nobody vouches for, for so long at most, and keeps so much of each of its outputs;
 /// `None` when it was ended because it took too long.
-pub fn attempt_within(limit: Duration, bytes_max: u64, mut command: Command) -> Result<Option<Ended>> {
+pub fn attempt_within(
+    limit: Duration,
+    bytes_max: u64,
+    mut command: Command,
+) -> Result<Option<Ended>> {
     let called = command.get_program().to_string_lossy().into_owned();
     command.env("LC_ALL", "C.UTF-8");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -14,7 +14,9 @@ use std::{
 use anyhow::Context;
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Stat, Uid, chownat, fstat, openat, unlinkat},
+    fs::{
+        AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Stat, Uid, chownat, fstat, openat, unlinkat,
+    },
     io::Errno,
 };
 
@@ -40,9 +42,9 @@ pub fn hand_over(folder: &Path, owner: Ids) -> Result<()> {
              there, remove it, and try again.",
             folder.display()
         )),
-        Fault::Io(fault) => anyhow::Error::from(fault)
-            .context(format!("handing over {}", folder.display()))
-            .into(),
+        Fault::Io(fault) => {
+            anyhow::Error::from(fault).context(format!("handing over {}", folder.display())).into()
+        }
     })
 }
 
@@ -99,7 +101,8 @@ impl Handing {
                 let inner = open(entry.as_fd(), c".", OFlags::empty())?;
                 let depth = depth.checked_sub(1).ok_or_else(too_deep)?;
                 self.all_in(&inner, depth)?;
-            } else if found.st_nlink > 1 && ![self.before, self.owner.user].contains(&found.st_uid) {
+            } else if found.st_nlink > 1 && ![self.before, self.owner.user].contains(&found.st_uid)
+            {
                 return Err(Fault::Foreign(name.to_string_lossy().into_owned()));
             } else {
                 self.give(entry.as_fd())?;

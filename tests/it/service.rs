@@ -120,9 +120,10 @@ fn exchange(stream: &mut TcpStream) -> Result<bool, (usize, String)> {
         let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
         if let Some(end) = end {
             let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
-            let length = head.split("content-length: ").nth(1).and_then(|rest| {
-                rest.lines().next()?.trim().parse::<usize>().ok()
-            });
+            let length = head
+                .split("content-length: ")
+                .nth(1)
+                .and_then(|rest| rest.lines().next()?.trim().parse::<usize>().ok());
             let Some(length) = length else { return Err((answer.len(), head)) };
             if answer.len() >= end + 4 + length {
                 let is_good = head.starts_with("http/1.1 200");

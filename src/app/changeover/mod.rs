@@ -307,6 +307,12 @@ impl Changeover {
         self.folder.join(EARLIER).join(format!("{name}.redb"))
     }
 
+    /// The names of the versions whose records somebody has put aside.
+    pub fn versions_put_aside(&self) -> Result<Vec<String>> {
+        let names = self.names_left()?;
+        Ok(names.iter().filter_map(|name| Some(name.split_once('@')?.0.to_owned())).collect())
+    }
+
     fn names_left(&self) -> Result<Vec<String>> {
         let entries = if_there(fs::read_dir(self.folder.join(EARLIER)))?;
         let mut names = Vec::new();

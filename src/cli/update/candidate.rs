@@ -128,7 +128,8 @@ fn fetch_into(
     // For everybody, whatever the mask of files says.
     ground.rights(0o755).give_to(&path)?;
     let program = Program::at(&path)?.or_kept(ground)?;
-    if let Some(named) = fetched.version.as_ref().filter(|named| named.to_string() != program.version)
+    if let Some(named) =
+        fetched.version.as_ref().filter(|named| named.to_string() != program.version)
     {
         return Err(Error::invalid(format!(
             "The release is named version {named}, and the program in it is {}. Do not use it.",
@@ -183,7 +184,8 @@ impl Seen {
         if !fetched.is_signed || signed_at <= before.signed_at {
             return Ok(());
         }
-        let json = serde_json::to_vec_pretty(&Seen { signed_at }).map_err(|fault| anyhow!(fault))?;
+        let json =
+            serde_json::to_vec_pretty(&Seen { signed_at }).map_err(|fault| anyhow!(fault))?;
         files::replace(&Seen::path(ground), json.as_slice(), ground.rights(0o644))
     }
 }

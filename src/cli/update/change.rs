@@ -58,14 +58,9 @@ pub enum Ended {
         put_aside: Option<String>,
     },
     /// What was wrong, and whether the version before answers again.
-    WentBack {
-        why: String,
-        is_ready: bool,
-    },
+    WentBack { why: String, is_ready: bool },
     /// The other version has answered, so its data stay, and the one before cannot go on with them.
-    NotReady {
-        why: String,
-    },
+    NotReady { why: String },
 }
 
 impl Change<'_> {
@@ -151,8 +146,7 @@ impl Change<'_> {
             begin_restart()?;
         }
         let patience = if self.was_ready { PATIENCE_BACK } else { PATIENCE_BROKEN };
-        let is_ready =
-            Watch::new(self.ground, self.config, &self.from).comes_back(patience)?;
+        let is_ready = Watch::new(self.ground, self.config, &self.from).comes_back(patience)?;
         let _turn = Turn::take(self.ground)?;
         if !is_ready && self.ground.changeover().is_under_way() {
             let sentence = format!(

@@ -43,7 +43,9 @@ pub fn before_start(ground: &Ground) -> Result<Option<String>> {
     match (&journal.stage, lead) {
         (_, Some(_lead)) => settling::settle_at_rest(ground, &mut journal).map(Some),
         (Stage::Ready, None) => exchange(ground, &mut journal).map(|()| None),
-        (Stage::Back | Stage::ProgramBack, None) => settling::put_back(ground, &journal).map(|()| None),
+        (Stage::Back | Stage::ProgramBack, None) => {
+            settling::put_back(ground, &journal).map(|()| None)
+        }
         (Stage::Exchanged, None) => put_in(ground).map(|()| None),
         (Stage::Preparing | Stage::Refused(_) | Stage::Done, None) => Ok(None),
     }

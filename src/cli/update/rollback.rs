@@ -51,7 +51,10 @@ pub struct Arguments {
 
 /// The version that a rollback would bring back, for `status`.
 pub fn earlier(running: &str) -> Option<String> {
-    let kept = Program::kept(&Ground::installed()).ok()?.into_iter().filter(|program| program.since.is_some());
+    let kept = Program::kept(&Ground::installed())
+        .ok()?
+        .into_iter()
+        .filter(|program| program.since.is_some());
     let mut versions = kept.map(|program| program.version);
     versions.find(|version| version != running)
 }

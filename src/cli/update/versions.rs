@@ -160,10 +160,13 @@ impl Program {
         Ok(kept)
     }
 
-    /// Removes what is more than the last few; gives the names of those that stay.
+    /// Removes what is more than the last few, but none without which records that somebody has put
+    /// aside could not come back; gives the names of those that stay.
     pub fn prune(ground: &Ground) -> Result<Vec<String>> {
-        let kept = Program::kept(ground)?;
-        let kept: Vec<String> = kept.iter().take(KEPT_MAX).map(Program::name).collect();
+        let mut kept: Vec<String> = Program::kept(ground)?.iter().map(Program::name).collect();
+        let older = kept.split_off(kept.len().min(KEPT_MAX));
+        let needed = ground.changeover().versions_put_aside()?;
+        kept.extend(older.into_iter().filter(|name| needed.contains(name)));
         for entry in fs::read_dir(ground.versions()).context("removing old versions")? {
             let entry = entry.context("removing old versions")?;
             if !kept.iter().any(|name| entry.file_name() == name.as_str()) {

@@ -26,9 +26,9 @@ impl Arrivals {
                 continue;
             }
             let watched = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).unwrap_or_default();
-            let mut numbers = watched
-                .lines()
-                .filter_map(|line| line.strip_prefix("tfd:")?.split_whitespace().next()?.parse().ok());
+            let mut numbers = watched.lines().filter_map(|line| {
+                line.strip_prefix("tfd:")?.split_whitespace().next()?.parse().ok()
+            });
             if numbers.any(|number: RawFd| self.listeners.contains(&number)) {
                 return Ok(true);
             }

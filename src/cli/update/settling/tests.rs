@@ -75,8 +75,7 @@ impl Machine {
         fs::write(&ground.own, "own").unwrap();
         fs::write(&ground.program, &from.version).unwrap();
         fs::write(ground.data.join(App::DATABASE), format!("records {}", from.records)).unwrap();
-        let machine =
-            Machine { _folder: folder, ground, course, from, to, has_promised: false };
+        let machine = Machine { _folder: folder, ground, course, from, to, has_promised: false };
         fs::write(machine.unit(), &machine.from.version).unwrap();
         machine
     }
