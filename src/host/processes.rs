@@ -128,3 +128,17 @@ fn with_open(is_it: impl Fn(&Path) -> bool, except: Option<u32>) -> Option<Proce
             Process { pid, name: name.trim().to_owned() }
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_interrupted_goes_on_until_it_asks() {
+        let interruption = Interruption::note();
+        assert!(!interruption.has_come());
+        // SAFETY: sends this process a signal, for which there is a handler.
+        assert_eq!(unsafe { libc::raise(libc::SIGINT) }, 0);
+        assert!(interruption.has_come());
+    }
+}

@@ -30,19 +30,21 @@ pub fn lay_out(ground: &Ground, journal: &mut Journal, new: Vec<(PathBuf, String
         journal.saved.push(Saved { path: path.clone(), text });
     }
     journal.write(ground)?;
-    for (path, text) in new {
-        if files::read(&path)?.as_deref() != Some(text.as_bytes()) {
-            ground.public_folder(path.parent().unwrap_or(Path::new("/")))?;
-            files::replace(&path, text.as_bytes(), ground.rights(0o644))?;
-        }
-    }
     let line = format!(
         "# An update is under way; this goes away with it.\n[Service]\n\
          ExecStartPre=+{} changeover at-start\n",
         ground.updater().display()
     );
     ground.public_folder(ground.unit_line.parent().unwrap_or(Path::new("/")))?;
-    files::replace(&ground.unit_line, line.as_bytes(), ground.rights(0o644))
+    files::replace(&ground.unit_line, line.as_bytes(), ground.rights(0o644))?;
+    // Only now, when the next start would put them back: the version before may not fit to them.
+    for (path, text) in new {
+        if files::read(&path)?.as_deref() != Some(text.as_bytes()) {
+            ground.public_folder(path.parent().unwrap_or(Path::new("/")))?;
+            files::replace(&path, text.as_bytes(), ground.rights(0o644))?;
+        }
+    }
+    Ok(())
 }
 
 /// Between the end of one version and the start of the next.

@@ -165,10 +165,24 @@ impl Machine {
         Ok(())
     }
 
-    /// Nothing is left to settle, and everything belongs together.
+    /// What is left is little, and goes with the next command.
+    fn tidy_up(&self, when: &str) {
+        let ground = &self.ground;
+        if let Some(mut journal) = Journal::read(ground).unwrap() {
+            assert!(!ground.unit_line.exists(), "{when}: where systemd calls, it is settled");
+            let stage = choose_end(ground, &journal).unwrap();
+            journal.set(ground, stage).unwrap();
+            end(ground, &journal).unwrap();
+        }
+        clear(ground).unwrap();
+        for left in [ground.journal(), ground.updater(), ground.next_program()] {
+            assert!(!left.exists(), "{when}: {}", left.display());
+        }
+    }
+
+    /// Everything belongs together.
     fn check(&self, when: &str) {
         let (ground, own) = (&self.ground, self.text(&self.ground.program));
-        assert!(!ground.journal().exists(), "{when}: settled");
         assert_eq!(own, self.text(&self.unit()), "{when}: the unit is of the program");
         let goes_back = matches!(self.course, Course::Hangs);
         if self.has_promised && !goes_back {
@@ -214,6 +228,8 @@ fn cut(course: Course, first: u32, second: Option<u32>) -> (bool, bool) {
         assert!(was_cut_again || started.is_ok(), "{when}: {started:?}");
         machine.start().unwrap_or_else(|fault| panic!("{when}: {fault:?}"));
     }
+    machine.check(&when);
+    machine.tidy_up(&when);
     machine.check(&when);
     (was_cut, was_cut_again)
 }
