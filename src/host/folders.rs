@@ -58,8 +58,11 @@ pub fn empty(folder: &Path, kept: Option<&str>) -> io::Result<()> {
 pub fn remove(folder: &Path) -> io::Result<()> {
     empty(folder, None)?;
     if folder.is_symlink() {
-        fs::remove_dir(fs::canonicalize(folder)?)?;
-        return fs::remove_file(folder);
+        return match fs::remove_dir(fs::canonicalize(folder)?) {
+            // A disk of its own is mounted there: it is empty now, and stays.
+            Err(fault) if fault.kind() != io::ErrorKind::ResourceBusy => Err(fault),
+            _ => fs::remove_file(folder),
+        };
     }
     fs::remove_dir(folder)
 }

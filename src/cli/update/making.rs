@@ -63,6 +63,7 @@ pub fn make(shell: &Shell, update: &Update) -> Result<Exit, Failure> {
     }
     let mut from = Program::installed(&ground)?;
     let origin = candidate::origin(shell, &ground, update, &trust)?;
+    ground.public_folder(&ground.library)?;
     check_room_for_programs()?;
     let Candidate { program: to, fetched } = candidate::fetch(&ground, &origin, update, &trust)?;
     let outcome = (|| {
