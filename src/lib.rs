@@ -94,7 +94,8 @@
 //! program rehearse on a copy of the records, and asks systemd for a restart, in the middle of which
 //! `cli::update::exchange` keeps the records and renames the new program into its place. That program
 //! is on trial ([`app::Changeover`]): `cli::serve` lets requests in and starts work only after it has
-//! passed. What does not pass goes back, whoever is still there to see it.
+//! passed. What does not pass goes back, whoever is still there to see it: each stage is written down
+//! before its effect, and a table in `cli::update::journal` says what becomes of one that is cut off.
 //!
 //! # Recipes
 //!
@@ -115,7 +116,7 @@
 //! - **A figure for monitoring:** what happens, as a counter of the engine it happens in (`store::Figures`)
 //!   or in `app/metrics/http.rs`; what is, in `app/metrics/now.rs`. Then the board in `assets/grafana`.
 //! - **A step of the installation:** a `Step` in `cli/install`, with its undoing, and its line
-//!   in `plan::steps`; a test on a bare machine in `tests/it/installed.rs`.
+//!   in `plan::steps`; a test on a bare machine in `tests/it/installed/`.
 //! - **A field of a record:** add it with `#[serde(default)]`. **Any other change of records** that an
 //!   earlier version could not live with: a higher number in [`version`] and a conversion in
 //!   [`domain::records`].

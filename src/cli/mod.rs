@@ -164,8 +164,13 @@ pub fn run(command_line: &CommandLine) -> Result<Exit, Failure> {
         Verb::Serve(arguments) => {
             serve::run(common.load_for_work(arguments.flags())?, common, arguments)
         }
-        Verb::Install(arguments) => install::run(arguments),
-        Verb::Uninstall(arguments) => install::run_uninstall(arguments),
+        // A configuration that makes no sense is told by the service; here it is of little use.
+        Verb::Install(arguments) => {
+            install::run(&common.load_for_work(Vec::new()).unwrap_or_default(), arguments)
+        }
+        Verb::Uninstall(arguments) => {
+            install::run_uninstall(&common.load_for_work(Vec::new()).unwrap_or_default(), arguments)
+        }
         Verb::Logs(arguments) => logs::run(arguments),
         Verb::Errors(arguments) => logs::run_errors(arguments),
         Verb::Start(arguments) => service::start(&common.shell()?, arguments),

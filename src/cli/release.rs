@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::{Exit, Failure, output};
 use crate::{
+    clock::Clock,
     host::files::{self, Rights},
     release::{self, PublicKey, SecretKey},
 };
@@ -60,7 +61,8 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             let text = fs::read_to_string(key).map_err(|error| {
                 Failure::usage(format!("The key {} cannot be read: {error}.", key.display()))
             })?;
-            let names = release::sign(folder, &SecretKey::from_text(&text)?)?;
+            let now = Clock::system().now();
+            let names = release::sign(folder, &SecretKey::from_text(&text)?, now)?;
             output::print(&format!("Signed: {}.\n", names.join(", ")))?;
         }
         Verb::Verify { folder, public_key } => {

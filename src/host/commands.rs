@@ -2,13 +2,19 @@
 
 use std::{
     ffi::OsStr,
-    io,
+    io::{self, Read},
     process::{Command, Output, Stdio},
+    sync::mpsc::{self, Receiver},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, anyhow};
 
 use crate::error::Result;
+
+const PAUSE: Duration = Duration::from_millis(10);
+/// What was written before the end is there by then.
+const AFTER_END: Duration = Duration::from_secs(2);
 
 /// How a program ended, and what it said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +45,51 @@ pub fn attempt<A: AsRef<OsStr>>(
     }
 }
 
+/// Runs a program that nobody vouches for, for so long at most, and keeps so much of each of its outputs;
+/// `None` when it was ended because it took too long.
+pub fn attempt_within(
+    limit: Duration,
+    bytes_max: u64,
+    mut command: Command,
+) -> Result<Option<Ended>> {
+    let called = command.get_program().to_string_lossy().into_owned();
+    command.env("LC_ALL", "C.UTF-8");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().with_context(|| format!("starting {called}"))?;
+    let out = heard(child.stdout.take(), bytes_max);
+    let err = heard(child.stderr.take(), bytes_max);
+    let begin = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().with_context(|| format!("awaiting {called}"))? {
+            break Some(status);
+        }
+        if begin.elapsed() > limit {
+            child.kill().with_context(|| format!("ending {called}"))?;
+            child.wait().with_context(|| format!("ending {called}"))?;
+            break None;
+        }
+        std::thread::sleep(PAUSE);
+    };
+    // A process that it left behind may hold its outputs open for good.
+    let rest = |outputs: Receiver<Vec<u8>>| {
+        let bytes = outputs.recv_timeout(AFTER_END).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    Ok(status.map(|status| Ended { is_success: status.success(), out: rest(out), err: rest(err) }))
+}
+
+/// The beginning of an output, when it is over. Who writes more is told that nobody listens.
+fn heard(output: Option<impl Read + Send + 'static>, bytes_max: u64) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What was read before a fault counts all the same.
+        let _read = output.map(|output| output.take(bytes_max).read_to_end(&mut bytes));
+        let _nobody_waits = sender.send(bytes);
+    });
+    receiver
+}
+
 /// Runs a program that has to succeed, and gives what it wrote.
 ///
 /// # Errors
@@ -52,5 +103,32 @@ pub fn run<const N: usize>(program: &str, arguments: [&str; N]) -> Result<String
             Err(anyhow!("{}", said.trim().replace('\n', "; ")).context(called()).into())
         }
         None => Err(anyhow!("this machine has no program “{program}”").context(called()).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn a_program_that_nobody_vouches_for_takes_neither_time_nor_memory_without_limit() {
+        let (second, long) = (Duration::from_secs(1), Duration::from_secs(60));
+        let ended = attempt_within(long, 1_000, shell("echo out; echo err >&2; exit 3"));
+        let ended = ended.unwrap().unwrap();
+        assert_eq!((ended.out.as_str(), ended.err.as_str()), ("out\n", "err\n"));
+        assert!(!ended.is_success);
+        let begin = Instant::now();
+        assert_eq!(attempt_within(second, 1_000, shell("exec sleep 600")).unwrap(), None);
+        // One that leaves a process behind, which holds its outputs.
+        attempt_within(long, 1_000, shell("sleep 30 & exit 0")).unwrap().unwrap();
+        let endless = attempt_within(long, 1_000, shell("exec yes")).unwrap().unwrap();
+        assert_eq!(endless.out.len(), 1_000);
+        assert!(begin.elapsed() < Duration::from_secs(25), "{:?}", begin.elapsed());
     }
 }

@@ -3,14 +3,14 @@
 use std::{
     fs::{self, File, OpenOptions, Permissions},
     io::{self, Read, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown, lchown},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown},
     path::{Path, PathBuf},
 };
 
 use anyhow::Context;
 use uuid::Uuid;
 
-use super::accounts::Ids;
+use super::{accounts::Ids, power};
 use crate::error::Result;
 
 /// Who may do what with a file or folder.
@@ -69,8 +69,9 @@ pub fn replace(path: &Path, mut content: impl Read, rights: Rights) -> Result<()
         chown(&draft.0, Some(rights.owner.user), Some(rights.owner.group))?;
         file.set_permissions(Permissions::from_mode(rights.mode))?;
         file.sync_all()?;
+        power::check()?;
         fs::rename(&draft.0, path)?;
-        File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
+        sync_folder_of(path)
     };
     write().with_context(|| format!("writing {}", path.display()))?;
     Ok(())
@@ -122,25 +123,34 @@ pub fn are_equal(one: &Path, other: &Path) -> Result<bool> {
     Ok(true)
 }
 
-/// Gives a folder and everything in it to somebody.
-pub fn hand_over(folder: &Path, owner: Ids) -> Result<()> {
-    let mut folders = vec![folder.to_owned()];
-    let give = |path: &Path| lchown(path, Some(owner.user), Some(owner.group));
-    let mut hand = || -> io::Result<()> {
-        while let Some(folder) = folders.pop() {
-            give(&folder)?;
-            for entry in fs::read_dir(&folder)? {
-                let entry = entry?;
-                match entry.file_type()?.is_dir() {
-                    true => folders.push(entry.path()),
-                    false => give(&entry.path())?,
-                }
-            }
-        }
-        Ok(())
-    };
-    hand().with_context(|| format!("handing over {}", folder.display()))?;
-    Ok(())
+/// Makes a folder, which is there after a power cut too.
+pub fn make_folder(path: &Path, rights: Rights) -> Result<()> {
+    fs::create_dir(path).with_context(|| format!("making {}", path.display()))?;
+    rights.give_to(path)?;
+    Ok(sync_folder_of(path).with_context(|| format!("making {}", path.display()))?)
+}
+
+/// Gives a file or folder another name, also after a power cut; what had the name is gone.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    power::check()?;
+    fs::rename(from, to)?;
+    sync_folder_of(to)?;
+    sync_folder_of(from)
+}
+
+/// Removes a file, if it is there; it does not come back after a power cut.
+pub fn remove(path: &Path) -> io::Result<()> {
+    power::check()?;
+    match fs::remove_file(path) {
+        Ok(()) => sync_folder_of(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes the names in the folder of this path durable.
+pub fn sync_folder_of(path: &Path) -> io::Result<()> {
+    File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
 }
 
 #[cfg(test)]

@@ -9,9 +9,13 @@ pub const ENVIRONMENT_FILE: &str = "/etc/appliance/appliance.env";
 pub const DATA: &str = "/var/lib/appliance";
 /// Versions that can come back, and what an update needs while it is under way.
 pub const LIBRARY: &str = "/usr/local/lib/appliance";
+/// Files by which commands keep each other out; empty after each start of the machine.
+pub const LOCKS: &str = "/run";
 pub const UNIT_FOLDER: &str = "/etc/systemd/system";
 /// Where an update puts its line into the service while it is under way.
 pub const CHANGEOVER_UNIT: &str = "/etc/systemd/system/appliance.service.d/changeover.conf";
+/// Manual and completions lie below it.
+pub const SHARED: &str = "/usr/local/share";
 pub const SERVICE: &str = "appliance.service";
 pub const SOCKET: &str = "appliance.socket";
 /// What the socket listens on.

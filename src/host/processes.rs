@@ -4,6 +4,7 @@
 use std::{
     fmt, fs,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 /// The file of the program that runs now, also when somebody has replaced it meanwhile.
@@ -44,6 +45,41 @@ pub fn is_running(pid: u32) -> bool {
     // The name in parentheses may hold anything; the state follows the last of them.
     let state = status.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
     !matches!(state, None | Some('Z' | 'X'))
+}
+
+/// Whether somebody wants this process to end, which goes on until it asks. Programs that it starts end
+/// as ever.
+pub struct Interruption(());
+
+/// Set by a signal, which knows nothing else.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+impl Interruption {
+    pub fn note() -> Self {
+        extern "C" fn note(_: libc::c_int) {
+            INTERRUPTED.store(true, Ordering::SeqCst);
+        }
+        let handler: extern "C" fn(libc::c_int) = note;
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+            // SAFETY: the handler does what is allowed in one (signal-safety(7)): a store.
+            unsafe { libc::signal(signal, handler as libc::sighandler_t) };
+        }
+        Interruption(())
+    }
+
+    pub fn has_come(&self) -> bool {
+        INTERRUPTED.load(Ordering::SeqCst)
+    }
+}
+
+/// From then on it ends as ever.
+impl Drop for Interruption {
+    fn drop(&mut self) {
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+            // SAFETY: no handler of ours is called.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+    }
 }
 
 /// From here on this process goes on when its terminal goes away or somebody presses Ctrl-C, and so do
@@ -91,4 +127,18 @@ fn with_open(is_it: impl Fn(&Path) -> bool, except: Option<u32>) -> Option<Proce
             let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
             Process { pid, name: name.trim().to_owned() }
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_interrupted_goes_on_until_it_asks() {
+        let interruption = Interruption::note();
+        assert!(!interruption.has_come());
+        // SAFETY: sends this process a signal, for which there is a handler.
+        assert_eq!(unsafe { libc::raise(libc::SIGINT) }, 0);
+        assert!(interruption.has_come());
+    }
 }

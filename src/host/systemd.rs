@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
 };
 
 use anyhow::anyhow;
@@ -125,40 +128,129 @@ pub fn kill(unit: &str) -> Result<()> {
     commands::attempt("systemctl", ["kill", "--signal=KILL", unit]).map(drop)
 }
 
-/// What a program may do that is run once, as another user, with nothing to write to and nobody else
-/// to talk to.
-#[derive(Clone, Debug)]
+/// On which addresses a socket unit listens.
+pub fn listens(name: &str) -> Result<Vec<SocketAddr>> {
+    let told = commands::run("systemctl", ["show", "-P", "Listen", name])?;
+    Ok(addresses(&told))
+}
+
+/// Such as `[::]:80 (Stream)`, one in each line.
+fn addresses(told: &str) -> Vec<SocketAddr> {
+    told.lines()
+        .filter_map(|line| line.strip_suffix(" (Stream)"))
+        .filter_map(|address| address.trim_start_matches("Listen=").parse().ok())
+        .collect()
+}
+
+/// What a program may do that is run once and that nobody vouches for. As a user of its own, who is
+/// gone afterwards, with nothing inherited, with no network but its own, with bounded memory, in a
+/// system on which it can write nothing and where the data of others are not there.
+#[derive(Clone, Debug, Default)]
 pub struct Cage<'a> {
-    pub user: &'a str,
-    /// With variables; it may be missing.
-    pub environment_file: &'a str,
+    /// A folder that it sees where it is, and may write to.
     pub writable: Option<&'a Path>,
+    /// By which it is let into that folder.
+    pub group: Option<&'a str>,
+    /// With variables; it may be missing.
+    pub environment_file: Option<&'a str>,
+    /// A folder that is not there for it, wherever it really lies.
+    pub hidden: Option<&'a Path>,
+    /// No file becomes larger.
+    pub file_bytes_max: u64,
     /// Then it is ended.
     pub seconds_max: u64,
 }
 
+/// What every caged program is bound by (systemd.exec(5), systemd.resource-control(5)).
+const BARS: [&str; 40] = [
+    "DynamicUser=yes",
+    "CapabilityBoundingSet=",
+    "NoNewPrivileges=yes",
+    "RestrictSUIDSGID=yes",
+    "UMask=0077",
+    "KeyringMode=private",
+    // It may visit itself.
+    "PrivateNetwork=yes",
+    "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX",
+    "IPAddressDeny=any",
+    "IPAddressAllow=localhost",
+    "PrivateIPC=yes",
+    "ProtectSystem=strict",
+    "ProtectHome=yes",
+    "PrivateTmp=yes",
+    "PrivateDevices=yes",
+    "DevicePolicy=closed",
+    // Data of services, backups, and the sockets by which services are asked for something.
+    "TemporaryFileSystem=/var/lib:ro /var/backups:ro /srv:ro /mnt:ro /media:ro",
+    "InaccessiblePaths=-/run/dbus -/run/systemd/private -/run/systemd/journal -/run/user",
+    "InaccessiblePaths=-/run/docker.sock -/run/containerd -/run/lock -/var/run/docker.sock",
+    "ProtectProc=invisible",
+    "ProcSubset=pid",
+    "ProtectClock=yes",
+    "ProtectHostname=yes",
+    "ProtectKernelLogs=yes",
+    "ProtectKernelModules=yes",
+    "ProtectKernelTunables=yes",
+    "ProtectControlGroups=yes",
+    "RestrictNamespaces=yes",
+    "RestrictRealtime=yes",
+    "LockPersonality=yes",
+    "MemoryDenyWriteExecute=yes",
+    "SystemCallArchitectures=native",
+    "MemoryMax=50%",
+    "MemorySwapMax=0",
+    "TasksMax=512",
+    "LimitNOFILE=4096",
+    "LimitCORE=0",
+    "Nice=10",
+    "CPUWeight=20",
+    "TimeoutStopSec=5s",
+];
+/// As in the unit of the service.
+const CALLS: [&str; 5] = [
+    "SystemCallFilter=@system-service",
+    "SystemCallFilter=~@privileged @resources",
+    "SystemCallFilter=prlimit64 setrlimit setpriority seccomp",
+    "SystemCallFilter=landlock_create_ruleset landlock_add_rule landlock_restrict_self",
+    "SystemCallErrorNumber=EPERM",
+];
+/// A list of a hundred damages is some kilobytes.
+const SAID_BYTES_MAX: u64 = 1 << 20;
+/// To set the cage up, and to take it down.
+const SECONDS_BESIDE: u64 = 60;
+
 /// Runs a program in such a cage (systemd-run(1)) to its end, which may be its being ended.
 pub fn run_caged(cage: &Cage, program: &Path, arguments: &[&str]) -> Result<Ended> {
-    let mut all: Vec<String> =
-        ["--quiet", "--wait", "--pipe", "--collect"].map(String::from).to_vec();
-    let mut property = |text: String| all.extend(["--property".into(), text]);
-    property(format!("User={}", cage.user));
-    property(format!("EnvironmentFile=-{}", cage.environment_file));
-    property(format!("RuntimeMaxSec={}", cage.seconds_max));
-    // It may visit itself.
-    let network = ["IPAddressDeny=any", "IPAddressAllow=localhost"];
-    let rights = ["ProtectSystem=strict", "PrivateTmp=yes", "NoNewPrivileges=yes", "Nice=10"];
-    for fixed in network.into_iter().chain(rights) {
+    let mut command = Command::new("systemd-run");
+    command.args(["--quiet", "--wait", "--pipe", "--collect"]);
+    let mut property = |text: String| {
+        command.arg(format!("--property={text}"));
+    };
+    for fixed in BARS.into_iter().chain(CALLS) {
         property(fixed.into());
     }
+    property(format!("RuntimeMaxSec={}", cage.seconds_max));
+    property(format!("LimitFSIZE={}", cage.file_bytes_max));
+    if let Some(path) = cage.environment_file {
+        property(format!("EnvironmentFile=-{path}"));
+    }
+    if let Some(group) = cage.group {
+        property(format!("SupplementaryGroups={group}"));
+    }
+    // A link in it leads elsewhere.
+    if let Some(real) = cage.hidden.and_then(|folder| folder.canonicalize().ok())
+        && !real.starts_with("/var/lib")
+    {
+        property(format!("InaccessiblePaths=-{}", real.display()));
+    }
     if let Some(folder) = cage.writable {
+        property(format!("BindPaths={}", folder.display()));
         property(format!("ReadWritePaths={}", folder.display()));
     }
-    all.push("--".into());
-    all.push(program.display().to_string());
-    all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
-    let ended = commands::attempt("systemd-run", all)?;
-    ended.ok_or_else(|| anyhow!("this machine has no program “systemd-run”").into())
+    command.arg("--").arg(program).args(arguments);
+    let limit = Duration::from_secs(cage.seconds_max + SECONDS_BESIDE);
+    let ended = commands::attempt_within(limit, SAID_BYTES_MAX, command)?;
+    ended.ok_or_else(|| anyhow!("systemd-run does not end").into())
 }
 
 /// What failed too often is not started any more until this.
@@ -170,6 +262,13 @@ pub fn forget_failures(units: [&str; 2]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_addresses_of_a_socket_are_understood() {
+        let told = "[::]:80 (Stream)\n0.0.0.0:443 (Stream)\n/run/x (Stream)\n[::]:9 (Datagram)\n";
+        let known = ["[::]:80", "0.0.0.0:443"].map(|address| address.parse().unwrap());
+        assert_eq!(addresses(told), known);
+    }
 
     #[test]
     fn what_systemd_tells_is_understood() {

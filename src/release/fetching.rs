@@ -11,18 +11,24 @@ use std::{
 use anyhow::Context;
 use reqwest::{Client, StatusCode, Url, redirect::Policy};
 
-use super::{PublicKey, SIGNATURE, SUMS, SUMS_BYTES_MAX, Sums};
+use super::{PublicKey, SIGNATURE, SUMS, SUMS_BYTES_MAX, Sums, sums::version_in};
 use crate::{
     error::{Error, Result},
     hash::{ContentHash, Digest},
     size::Size,
+    version::Version,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// Between two pieces of an answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// All of a list or a signature, and all of a release: who sends a byte now and then is no channel.
+const LIST_TIMEOUT: Duration = Duration::from_secs(60);
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 const REDIRECTS_MAX: usize = 5;
-const RELEASE_BYTES_MAX: u64 = 1 << 30;
+/// One has some tens of mebibytes.
+const RELEASE_BYTES_MAX: u64 = 512 << 20;
+const SIGNATURE_BYTES_MAX: u64 = 4 << 10;
 
 /// Where a release comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,11 +99,15 @@ pub struct Fetched {
     pub is_signed: bool,
     /// Its checksum was compared with that of a list.
     pub is_compared: bool,
+    /// The list beside it.
+    pub sums: Option<Sums>,
+    /// As its name says; the name of a signed one is signed too.
+    pub version: Option<Version>,
 }
 
 /// The list of what is to be had beside a file.
 pub async fn look(origin: &Origin, trust: &Trust) -> Result<Option<Sums>> {
-    let Some(text) = small(&origin.beside(SUMS)?).await? else {
+    let Some(text) = small(&origin.beside(SUMS)?, SUMS_BYTES_MAX).await? else {
         return match trust {
             Trust::Key(_) => Err(Error::invalid(format!(
                 "The release is not signed: there is no {SUMS} beside it, with {SIGNATURE}. Who \
@@ -108,7 +118,7 @@ pub async fn look(origin: &Origin, trust: &Trust) -> Result<Option<Sums>> {
         };
     };
     let Trust::Key(key) = trust else { return Sums::parse(&text).map(Some) };
-    match small(&origin.beside(SIGNATURE)?).await? {
+    match small(&origin.beside(SIGNATURE)?, SIGNATURE_BYTES_MAX).await? {
         Some(signature) => Sums::signed(&text, &signature, key).map(Some),
         None => Err(Error::invalid(format!(
             "The release is not signed: there is no {SIGNATURE} beside it. If you know where it \
@@ -147,7 +157,8 @@ pub async fn fetch(
         )));
     }
     let is_signed = matches!(trust, Trust::Key(_));
-    Ok(Fetched { path, is_signed, is_compared: expected.is_some() })
+    let version = version_in(&name);
+    Ok(Fetched { path, is_signed, is_compared: expected.is_some(), sums, version })
 }
 
 fn copy(from: &Path, to: &Path, advance: impl Fn(u64, Option<u64>)) -> Result<ContentHash> {
@@ -165,11 +176,15 @@ fn copy(from: &Path, to: &Path, advance: impl Fn(u64, Option<u64>)) -> Result<Co
 }
 
 async fn download(url: &Url, to: &Path, advance: impl Fn(u64, Option<u64>)) -> Result<ContentHash> {
-    let mut answer = client()?.get(url.clone()).send().await.map_err(|error| away(url, &error))?;
+    let asked = client(RELEASE_TIMEOUT)?.get(url.clone()).send().await;
+    let mut answer = asked.map_err(|error| away(url, &error))?;
     if answer.status() != StatusCode::OK {
         return Err(refused(url, answer.status()));
     }
     let total = answer.content_length();
+    if total.is_some_and(|total| total > RELEASE_BYTES_MAX) {
+        return Err(too_large());
+    }
     let mut target = Target::new(to)?;
     while let Some(piece) = answer.chunk().await.map_err(|error| away(url, &error))? {
         target.write(&piece)?;
@@ -193,8 +208,7 @@ impl Target {
     fn write(&mut self, piece: &[u8]) -> Result<()> {
         self.bytes += piece.len() as u64;
         if self.bytes > RELEASE_BYTES_MAX {
-            let size = Size(RELEASE_BYTES_MAX);
-            return Err(Error::invalid(format!("The release is larger than {size}: it is none.")));
+            return Err(too_large());
         }
         self.digest.update(piece);
         Ok(self.file.write_all(piece).context("writing the release")?)
@@ -207,10 +221,10 @@ impl Target {
 }
 
 /// A text; `None` when it is not there.
-async fn small(origin: &Origin) -> Result<Option<String>> {
+async fn small(origin: &Origin, bytes_max: u64) -> Result<Option<String>> {
     let bytes = match origin {
         Origin::File(path) => match fs::metadata(path) {
-            Ok(found) if found.len() <= SUMS_BYTES_MAX => {
+            Ok(found) if found.len() <= bytes_max => {
                 fs::read(path).with_context(|| format!("reading {}", path.display()))?
             }
             Ok(_) => return Err(too_long(path.display())),
@@ -218,7 +232,7 @@ async fn small(origin: &Origin) -> Result<Option<String>> {
             Err(error) => Err(error).with_context(|| format!("reading {}", path.display()))?,
         },
         Origin::Address(url) => {
-            let got = client()?.get(url.clone()).send().await;
+            let got = client(LIST_TIMEOUT)?.get(url.clone()).send().await;
             let mut answer = got.map_err(|error| away(url, &error))?;
             match answer.status() {
                 StatusCode::OK => {}
@@ -231,7 +245,7 @@ async fn small(origin: &Origin) -> Result<Option<String>> {
             let mut bytes = Vec::new();
             while let Some(piece) = answer.chunk().await.map_err(|error| away(url, &error))? {
                 bytes.extend_from_slice(&piece);
-                if bytes.len() as u64 > SUMS_BYTES_MAX {
+                if bytes.len() as u64 > bytes_max {
                     return Err(too_long(url));
                 }
             }
@@ -241,8 +255,14 @@ async fn small(origin: &Origin) -> Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-fn client() -> Result<Client> {
+fn too_large() -> Error {
+    let size = Size(RELEASE_BYTES_MAX);
+    Error::invalid(format!("The release is larger than {size}: it is none."))
+}
+
+fn client(limit: Duration) -> Result<Client> {
     Ok(Client::builder()
+        .timeout(limit)
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT)
         .redirect(Policy::limited(REDIRECTS_MAX))
@@ -269,5 +289,5 @@ fn refused(url: &Url, status: StatusCode) -> Error {
 }
 
 fn too_long(what: impl std::fmt::Display) -> Error {
-    Error::invalid(format!("{what} is too long for a list of checksums."))
+    Error::invalid(format!("{what} is too long for what it should be: it is none."))
 }

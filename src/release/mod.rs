@@ -2,7 +2,8 @@
 //!
 //! Who publishes signs the list of checksums that lies beside the archives, `SHA256SUMS`, and with it
 //! every file that it names, under the name that says version and platform. The secret key stays with
-//! the one who publishes; the public one is in the program that checks what it is given. A folder or
+//! the one who publishes; the public one is in the program that checks what it is given. The list says
+//! when it was signed, so that an old one cannot pass for the newest. A folder or
 //! an address with these files is all that a channel of updates needs: the list says what is newest.
 //!
 //! [`Sums`], the list · [`fetch`](fetching), from a file or an address · [`unpack`](unpacking), the
@@ -18,6 +19,7 @@ use std::{fs, fs::File, io::Read, path::Path};
 use anyhow::{Context, anyhow};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::{Engine, prelude::BASE64_STANDARD};
+use jiff::Timestamp;
 
 pub use self::{
     fetching::{Fetched, Origin, Trust, fetch, look},
@@ -82,12 +84,14 @@ impl PublicKey {
     }
 }
 
-/// Signs the checksums in a folder, after looking whether they are right.
-pub fn sign(folder: &Path, key: &SecretKey) -> Result<Vec<String>> {
-    let text = sums(folder)?;
+/// Signs the checksums in a folder, after looking whether they are right, and writes the time into
+/// them: whoever has taken a later list does not take this one.
+pub fn sign(folder: &Path, key: &SecretKey, now: Timestamp) -> Result<Vec<String>> {
+    let text = Sums::dated(&sums(folder)?, now);
     let names = Sums::parse(&text)?.compare(folder)?;
     let signature = key.0.sign(&[PURPOSE, text.as_bytes()].concat());
     let signature = BASE64_STANDARD.encode(signature.as_ref()) + "\n";
+    fs::write(folder.join(SUMS), text).context("writing the list")?;
     fs::write(folder.join(SIGNATURE), signature).context("writing the signature")?;
     Ok(names)
 }
@@ -129,18 +133,21 @@ mod tests {
         let key = SecretKey::from_text(&SecretKey::generate().unwrap().to_text().unwrap()).unwrap();
         let public = PublicKey::from_text(&key.public_key().to_text()).unwrap();
         assert!(verify(folder, &public).is_err(), "nobody has signed");
-        sign(folder, &key).unwrap();
+        sign(folder, &key, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!(verify(folder, &public).unwrap(), ["appliance-1-x86_64-linux.tar.gz"]);
 
         let stranger = SecretKey::generate().unwrap();
         assert!(verify(folder, &stranger.public_key()).is_err());
+        let list = fs::read_to_string(&sums).unwrap();
+        fs::write(&sums, list.replace("1970", "2070")).unwrap();
+        assert!(verify(folder, &public).is_err(), "another date");
         fs::write(&sums, list.replace("-1-", "-2-")).unwrap();
         assert!(verify(folder, &public).is_err(), "another version");
         fs::write(&sums, &list).unwrap();
         fs::write(&program, "b program").unwrap();
         assert!(verify(folder, &public).is_err(), "another program");
-        assert!(sign(folder, &key).is_err(), "what is wrong is not signed");
+        assert!(sign(folder, &key, Timestamp::UNIX_EPOCH).is_err(), "what is wrong is not signed");
         fs::write(&sums, format!("{}  ../etc\n", Digest::of(b""))).unwrap();
-        assert!(sign(folder, &key).is_err());
+        assert!(sign(folder, &key, Timestamp::UNIX_EPOCH).is_err());
     }
 }

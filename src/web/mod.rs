@@ -33,7 +33,7 @@ use actix_web::{
     web::{self, Data},
 };
 
-pub use self::front::{Door, Heard, Stopping, probe};
+pub use self::front::{Door, Heard, Stopping, probe, probe_ready};
 use crate::{app::App, error::Result};
 
 /// Serves the portal on sockets that are bound already. The server runs when it is awaited.

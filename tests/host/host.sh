@@ -7,7 +7,8 @@
 #   host.sh missing            says what this cannot run without here; fails when that is anything
 #   host.sh base               makes what all machines share, once (about a minute)
 #   host.sh up NAME            makes a new machine and boots it
-#   host.sh exec NAME COMMAND  runs a command in it as root
+#   host.sh exec NAME COMMAND  runs a command in it as root, for HOST_SECONDS (default: 300) at most
+#   host.sh journal NAME       what it wrote last, whether it runs or not
 #   host.sh address NAME       the address at which it is reached from here
 #   host.sh powercut NAME      ends it at once, as if its power were cut; its disk stays
 #   host.sh boot NAME          boots it again
@@ -28,6 +29,10 @@ mirror() {
 }
 base=$folder/base-$(suite)
 packages=systemd,systemd-sysv,dbus,iproute2,ca-certificates,procps,passwd
+
+# Nothing here waits for ever: what hangs would hang all tests behind it.
+limit=${HOST_SECONDS:-300}
+boot_seconds=60
 
 fail() { echo "host.sh: $*" >&2; exit 1; }
 
@@ -51,12 +56,18 @@ missing() {
 }
 
 base() {
-  # One maker at a time; who waited finds it made.
-  exec 9>"$folder/lock"
-  flock 9
   [ -e "$base/.complete" ] && return
+  # One maker at a time; who waited finds it made. The lock ends with this: a machine that inherited
+  # it would keep everybody else waiting as long as it runs.
+  (
+    flock --wait 1800 9 || fail "somebody else makes the base for too long"
+    [ -e "$base/.complete" ] || make_base
+  ) 9>"$folder/lock"
+}
+
+make_base() {
   rm -rf "$base"
-  debootstrap --variant=minbase "--include=$packages" "$(suite)" "$base" "$(mirror)" \
+  timeout --kill-after=10 1500 debootstrap --variant=minbase "--include=$packages" "$(suite)" "$base" "$(mirror)" \
     >"$folder/debootstrap.log" 2>&1 ||
     { tail -5 "$folder/debootstrap.log" >&2; fail "debootstrap failed"; }
   : >"$base/etc/machine-id"
@@ -116,7 +127,8 @@ boot() {
     mount -t overlay "host-$name" \
       -o "lowerdir=$base,upperdir=$place/upper,workdir=$place/work" "$place/root"
   # Two machines in one control group would end each other's services. Without nspawn's own filter of
-  # system calls, which knows no landlock: a real machine has none.
+  # system calls, which knows no landlock: a real machine has none. Its network is its own, so it may
+  # make others, as a real machine does for services without one.
   setsid bash -c '
     place=$1 name=$2
     shift 2
@@ -126,7 +138,7 @@ boot() {
     while :; do
       code=0
       SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_SECCOMP=0 systemd-nspawn --quiet --boot --directory="$place/root" \
-        --machine="$name" --hostname="$name" --network-namespace-path="/run/netns/$name" \
+        --capability=CAP_NET_ADMIN --machine="$name" --hostname="$name" --network-namespace-path="/run/netns/$name" \
         --register=no --keep-unit --console=read-only --resolv-conf=off --timezone=off \
         --link-journal=no --kill-signal=SIGRTMIN+3 </dev/null >>"$place/console" 2>&1 &
       echo $! >"$place/supervisor"
@@ -140,10 +152,10 @@ boot() {
 }
 
 await() {
-  local state="" tries
-  for tries in $(seq 300); do
+  local state="" begin=$SECONDS
+  while [ $((SECONDS - begin)) -lt "$boot_seconds" ]; do
     sleep 0.1
-    state=$(run "$1" systemctl is-system-running 2>/dev/null) || true
+    state=$(limit=5 run "$1" systemctl is-system-running 2>/dev/null) || true
     case $state in
       running) return ;;
       degraded)
@@ -152,18 +164,28 @@ await() {
         return ;;
     esac
   done
-  tail -20 "$(state "$1")/console" >&2
-  fail "$1 does not come up ($state)"
+  { tail -20 "$(state "$1")/console"; limit=5 journal "$1"; } >&2 || true
+  fail "$1 does not come up within $boot_seconds seconds ($state)"
 }
 
 run() {
   local process
   process=$(leader "$1") || fail "$1 is not up"
   shift
-  nsenter --target "$process" --mount --uts --ipc --net --pid --cgroup \
+  timeout --foreground --kill-after=5 "$limit" nsenter --target "$process" --mount --uts --ipc --net --pid --cgroup \
     --root="/proc/$process/root" --wd="/proc/$process/root" \
     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
     TERM=dumb LANG=C.UTF-8 SYSTEMD_PAGER= "$@"
+}
+
+# What the machine wrote last, also of one that is off or hangs: its files are read from here.
+journal() {
+  timeout --kill-after=5 "$limit" journalctl --no-pager --quiet -n 60 \
+    --directory="$(state "$1")/root/var/log/journal" 2>/dev/null ||
+    timeout --kill-after=5 "$limit" journalctl --no-pager --quiet -n 60 \
+      --directory="$(state "$1")/root/run/log/journal" 2>/dev/null ||
+    limit=5 run "$1" journalctl --no-pager --quiet -n 60 || true
+  tail -5 "$(state "$1")/console" || true
 }
 
 up() {
@@ -171,7 +193,8 @@ up() {
   place=$(state "$1")
   base
   down "$1"
-  mkdir -p "$place"/{upper,work,root}
+  # Its journal is on its disk, so that it can be read when the machine hangs or is off.
+  mkdir -p "$place"/{upper,work,root} "$place/upper/var/log/journal"
   connect "$1"
   boot "$1"
 }
@@ -184,7 +207,7 @@ powercut() {
   process=$(leader "$1") && kill -KILL "$process" 2>/dev/null || true
   if process=$(cat "$place/supervisor" 2>/dev/null); then
     local tries
-    for tries in $(seq 100); do
+    for tries in $(seq 200); do
       [ -d "/proc/$process" ] || break
       sleep 0.05
     done
@@ -212,8 +235,9 @@ case ${1:-} in
   up) up "$2" ;;
   boot) boot "$2" ;;
   exec) shift; run "$@" ;;
+  journal) limit=10 journal "$2" ;;
   address) echo "$(subnet "$2").2" ;;
   powercut) powercut "$2" ;;
   down) down "$2" ;;
-  *) sed -n '2,17p' "$0" | cut -c3-; exit 2 ;;
+  *) sed -n '2,15p' "$0" | cut -c3-; exit 2 ;;
 esac

@@ -12,7 +12,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use reqwest::Client;
@@ -64,6 +64,81 @@ fn port(socket: &TcpListener) -> u16 {
     socket.local_addr().expect("an address").port()
 }
 
+/// What a client noticed.
+#[derive(Default)]
+struct Noticed {
+    lost: Vec<String>,
+    /// Requests that crossed with the closing of a connection on which nothing had been said for long:
+    /// those a client makes again (RFC 9112, 9.3.1).
+    crossed: usize,
+}
+
+/// As long as the server listens on a connection while it stops, with some room for a busy machine.
+const QUIET: Duration = Duration::from_millis(400);
+
+/// Keeps its connection as long as the server does, and says each request right after the last answer.
+fn keep_asking(address: SocketAddr, stop: &AtomicBool, served: &AtomicU64) -> Noticed {
+    let mut noticed = Noticed::default();
+    let mut kept: Option<(TcpStream, Instant)> = None;
+    while !stop.load(Ordering::SeqCst) {
+        // One that was closed in silence is of no use any more; that is being told.
+        let (mut stream, answered_at) = match kept.take().filter(|(stream, _)| is_open(stream)) {
+            Some((stream, at)) => (stream, Some(at)),
+            None => (TcpStream::connect(address).expect("a connection"), None),
+        };
+        stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
+        let silence = answered_at.map(|at| at.elapsed());
+        match exchange(&mut stream) {
+            Ok(is_last) => {
+                served.fetch_add(1, Ordering::SeqCst);
+                kept = (!is_last).then(|| (stream, Instant::now()));
+            }
+            Err((0, _)) if silence.is_some_and(|silence| silence > QUIET) => noticed.crossed += 1,
+            Err((read, fault)) => {
+                noticed.lost.push(format!("{read} bytes of an answer after {silence:?}: {fault}"));
+            }
+        }
+    }
+    noticed
+}
+
+fn is_open(stream: &TcpStream) -> bool {
+    stream.set_nonblocking(true).expect("a mode");
+    let peeked = stream.peek(&mut [0]);
+    stream.set_nonblocking(false).expect("a mode");
+    peeked.is_err_and(|fault| fault.kind() == io::ErrorKind::WouldBlock)
+}
+
+/// One request and its whole answer: whether it is the last one on this connection. A failure says how
+/// many bytes of an answer had come.
+fn exchange(stream: &mut TcpStream) -> Result<bool, (usize, String)> {
+    let request = b"GET /sign-in HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    stream.write_all(request).map_err(|fault| (0, format!("writing: {fault}")))?;
+    let mut answer = Vec::new();
+    let mut piece = [0; 16 << 10];
+    loop {
+        let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+        if let Some(end) = end {
+            let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+            let length = head
+                .split("content-length: ")
+                .nth(1)
+                .and_then(|rest| rest.lines().next()?.trim().parse::<usize>().ok());
+            let Some(length) = length else { return Err((answer.len(), head)) };
+            if answer.len() >= end + 4 + length {
+                let is_good = head.starts_with("http/1.1 200");
+                let is_last = head.contains("\r\nconnection: close");
+                return if is_good { Ok(is_last) } else { Err((answer.len(), head)) };
+            }
+        }
+        match stream.read(&mut piece) {
+            Ok(0) => return Err((answer.len(), "closed".into())),
+            Ok(read) => answer.extend_from_slice(&piece[..read]),
+            Err(fault) => return Err((answer.len(), format!("reading: {fault}"))),
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_loses_no_request() {
     let shell = Shell::new();
@@ -80,11 +155,18 @@ async fn a_restart_loses_no_request() {
         format!("http://127.0.0.1:{}/sign-in", port(&http)),
         format!("https://127.0.0.1:{}/sign-in", port(&https)),
     ];
+    let address = http.local_addr().expect("an address");
+    let mut keepers = Vec::new();
+    for _ in 0..2 {
+        let (stop, served) = (stop.clone(), served.clone());
+        keepers.push(std::thread::spawn(move || keep_asking(address, &stop, &served)));
+    }
     let mut clients = Vec::new();
-    for number in 0..8 {
-        let (stop, served, url) = (stop.clone(), served.clone(), urls[number % 2].clone());
-        // Half of them keep their connection, half make one for each request.
-        let kept = if number < 4 { 1 } else { 0 };
+    for number in 0..6 {
+        // Two keep one connection of HTTP/2, on which the server has words for its end; the others
+        // make one for each request.
+        let (url, kept) = if number < 2 { (&urls[1], 1) } else { (&urls[number % 2], 0) };
+        let (stop, served, url) = (stop.clone(), served.clone(), url.clone());
         let client = Client::builder()
             .danger_accept_invalid_certs(true)
             .pool_max_idle_per_host(kept)
@@ -119,13 +201,44 @@ async fn a_restart_loses_no_request() {
     let before = served.load(Ordering::SeqCst);
     until(async || served.load(Ordering::SeqCst) > before + 50).await;
     stop.store(true, Ordering::SeqCst);
-    let mut failed = Vec::new();
+    let (mut failed, mut crossed) = (Vec::new(), 0);
     for client in clients {
         failed.extend(client.await.expect("a client"));
     }
+    for keeper in keepers {
+        let noticed = tokio::task::block_in_place(|| keeper.join()).expect("a client");
+        failed.extend(noticed.lost);
+        crossed += noticed.crossed;
+    }
     let all = served.load(Ordering::SeqCst);
     assert!(failed.is_empty(), "{} of {all} failed: {failed:#?}", failed.len());
+    // As many as there are connections that can be kept over three restarts, if each of them slept.
+    assert!(crossed <= 6, "{crossed} of {all} crossed with the end of their connections");
     tokio::task::block_in_place(|| server.stop());
+}
+
+/// Who has just connected has a request to send, however long it takes on a busy machine.
+#[test]
+fn who_connected_just_before_a_restart_is_answered() {
+    let shell = Shell::new();
+    let http = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let mut server = Server::start(with_sockets(&shell, &[&http]));
+    let address = http.local_addr().expect("an address");
+    // One was answered before, and is silent; the others have said nothing yet.
+    let mut silent = TcpStream::connect(address).expect("a connection");
+    exchange(&mut silent).expect("an answer");
+    let mut fresh: Vec<TcpStream> =
+        (0..8).map(|_| TcpStream::connect(address).expect("a connection")).collect();
+    // They are taken in their order, so the eight are when one behind them is answered.
+    exchange(&mut TcpStream::connect(address).expect("a connection")).expect("an answer");
+    server.signal(libc::SIGTERM);
+    std::thread::sleep(Duration::from_millis(1_500));
+    for stream in &mut fresh {
+        stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
+        assert!(exchange(stream).expect("an answer"), "and told that it is the last");
+    }
+    assert!(!is_open(&silent), "the end of an idle connection is told by closing it");
+    assert_eq!(server.wait(), Some(0));
 }
 
 #[test]

@@ -46,13 +46,17 @@ impl Channel {
                 let length = stream.read(&mut head).await.unwrap_or(0);
                 let text = String::from_utf8_lossy(&head[..length]).into_owned();
                 let name = text.split(' ').nth(1).unwrap_or("/").rsplit('/').next().unwrap_or("");
+                let elsewhere = fs::read_to_string(folder.join(format!("{name}.elsewhere")));
                 let (status, body) = match fs::read(folder.join(name)) {
+                    _ if elsewhere.is_ok() => ("302 Found", Vec::new()),
                     Ok(body) => ("200 OK", body),
                     Err(_) => ("404 Not Found", Vec::new()),
                 };
                 let length = body.len();
+                let place = elsewhere.map(|to| format!("location: {to}\r\n")).unwrap_or_default();
                 let head = format!(
-                    "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+                    "HTTP/1.1 {status}\r\ncontent-length: {length}\r\n{place}\
+                     connection: close\r\n\r\n"
                 );
                 // A client that has gone is no matter.
                 let _sent = stream.write_all(&[head.into_bytes(), body].concat()).await;
@@ -107,6 +111,16 @@ async fn the_channel_says_whether_there_is_a_newer_version() {
     fs::remove_file(&unsigned).expect("no signature");
     let refused = tokio::task::block_in_place(|| check(&[])).expect(1);
     assert!(refused.err.contains("is not signed"), "{refused:?}");
+
+    // Nobody on the way could have changed what comes by https, so nothing else is followed.
+    let elsewhere = folder.join(format!("{}.elsewhere", release::SUMS));
+    fs::write(&elsewhere, channel.url.replace("https:", "http:") + "/SHA256SUMS").expect("a way");
+    let led_away = tokio::task::block_in_place(|| check(&[])).expect(1);
+    assert!(led_away.err.contains("cannot be fetched"), "{led_away:?}");
+    fs::write(&elsewhere, format!("{}/other", channel.url)).expect("a way");
+    fs::write(folder.join("other"), old.repeat(20_000)).expect("a long list");
+    let endless = tokio::task::block_in_place(|| check(&["--unsigned"])).expect(1);
+    assert!(endless.err.contains("too long"), "{endless:?}");
 
     // Whose certificate nobody vouches for is not asked anything.
     let mut strange = shell.command(&["update", "--check"]);

@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Result},
     host::{
         files::{self, Rights},
+        folders,
         places::{CONFIG_FOLDER, DATA, ENVIRONMENT_FILE},
     },
 };
@@ -196,7 +197,7 @@ impl Step for DataFolder {
         }
         let rights = DataFolder::rights()?;
         // What an earlier portal left belongs to whoever owned it then.
-        files::hand_over(path, rights.owner)?;
+        folders::hand_over(path, rights.owner)?;
         rights.give_to(path)
     }
 

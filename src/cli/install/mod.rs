@@ -3,7 +3,8 @@
 //! Both work through the same [`steps`](plan::steps). Each knows what will be so, whether it is so
 //! already, how to get there, and how to take it away again; so a second `install` does only what is
 //! missing, `--dry-run` shows the rest, and when a step fails the earlier ones of this run are
-//! undone. What must be right before is asked first, in `preflight`.
+//! undone; so they are when somebody presses Ctrl-C. What must be right before is asked first, in
+//! `preflight`. Both hold the lock of updates, and first settle one that was cut off.
 
 mod accounts;
 mod folders;
@@ -21,16 +22,16 @@ use clap::Args;
 
 use self::{plan::Plan, portal::Address, program::Manual, service::Units};
 pub use self::{
-    portal::{installed_status, last_words, last_words_since},
+    portal::{last_words, last_words_since},
     uninstall::{Arguments as UninstallArguments, run as run_uninstall},
 };
 use super::{
     Exit, Failure,
     keys::Opening,
     output::{self, Color, colored},
-    passwords,
+    passwords, update,
 };
-use crate::{app::BackupSource, error::Result};
+use crate::{app::BackupSource, config::Config, error::Result};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -80,9 +81,15 @@ struct Administrator {
     password: String,
 }
 
-pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let begin = Instant::now();
     let wanted = wanted(arguments)?;
+    preflight::machine("install")?;
+    // One at a time, and on ground that no update has left half changed.
+    let _lead = match arguments.dry_run {
+        true => None,
+        false => Some(update::settle_and_lead(config)?),
+    };
     let remarks = preflight::check(&wanted, arguments.any_address)?;
     let plan = Plan::new(plan::steps(&wanted))?;
     output::print(&plan.shown())?;

@@ -17,6 +17,7 @@ use crate::{
     error::{Error, Result},
     host::{
         places::{SERVICE, SOCKET},
+        processes::Interruption,
         systemd,
     },
 };
@@ -86,6 +87,7 @@ impl Plan {
     /// is as it was.
     pub fn carry_out(&self) -> Result<(), Failure> {
         let mut undo = Vec::new();
+        let interruption = Interruption::note();
         let has_changes = self.steps.iter().any(|(_, is_so)| !is_so);
         if self.was_serving && has_changes {
             undo.push(Undo::ServeAgain);
@@ -93,6 +95,10 @@ impl Plan {
         for (step, is_so) in &self.steps {
             if *is_so {
                 continue;
+            }
+            if interruption.has_come() {
+                let fault = Error::conflict("The installation was interrupted.");
+                return Err(undone(&step.what(), fault, undo));
             }
             if let Err(fault) = step.apply(&mut undo) {
                 return Err(undone(&step.what(), fault, undo));

@@ -24,7 +24,7 @@ use crate::{
     error::{Error, Result},
     host::{
         accounts::Ids,
-        cloud, files,
+        cloud, folders,
         journal::{self, Wanted as WantedLog},
         places::{DATA, PROGRAM, SERVICE},
     },
@@ -55,7 +55,7 @@ impl Step for Restored {
         let data = Path::new(DATA);
         undo.push(Undo::EmptyFolder(data.into()));
         // As root it can read the backup wherever it is; then everything goes to the portal's user.
-        files::hand_over(data, Ids { user: 0, group: 0 })?;
+        folders::hand_over(data, Ids { user: 0, group: 0 })?;
         let status = Command::new(PROGRAM)
             .args(["restore", "--data", DATA])
             .args(&self.flags)
@@ -65,7 +65,7 @@ impl Step for Restored {
         if !status.success() && status.code() != Some(partly) {
             return Err(anyhow!("the backup could not be restored; the reason stands above").into());
         }
-        files::hand_over(data, portal_user()?)
+        folders::hand_over(data, portal_user()?)
     }
 
     fn removal(&self, _purges: bool) -> Vec<Undo> {

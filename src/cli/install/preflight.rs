@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 
-use super::{Wanted, accounts, folders::Configuration, portal};
+use super::{Wanted, accounts, folders::Configuration, portal, program};
 use crate::{
     cli::{Failure, leading},
     config::is_domain,
@@ -13,6 +13,7 @@ use crate::{
         places::{DATA, PORTS, SOCKET},
         ports, systemd,
     },
+    version::{self, Version},
 };
 
 /// Gives what is worth a remark though nothing is wrong.
@@ -20,7 +21,7 @@ use crate::{
 /// # Errors
 /// With the first thing that must be put right.
 pub fn check(wanted: &Wanted, any_address: bool) -> Result<Vec<String>, Failure> {
-    machine("install")?;
+    no_newer()?;
     free_ports()?;
     if wanted.restore.is_some() && portal::has_data() {
         return Err(Failure::from(Error::conflict(format!(
@@ -66,6 +67,30 @@ pub fn machine(verb: &str) -> Result<(), Failure> {
             "This machine is not run by systemd, so there is nobody to keep the portal running. \
              Start it by hand, “appliance serve”, or from what starts services here.",
         ));
+    }
+    Ok(())
+}
+
+/// What is installed already is no newer, and its records need no conversion: of those two an update
+/// knows more.
+fn no_newer() -> Result<(), Failure> {
+    // One that does not run is repaired by being replaced.
+    let Some(installed) = program::installed() else { return Ok(()) };
+    let own = Version::own();
+    if installed.version > own {
+        return Err(Failure::from(Error::conflict(format!(
+            "Version {} is installed, and this is {own}, which is older. Nothing was changed. To go \
+             back to a version that ran here: appliance rollback. To take this one all the same: \
+             appliance update --allow-older FILE",
+            installed.version
+        ))));
+    }
+    if installed.records < version::records() && portal::has_data() {
+        return Err(Failure::from(Error::conflict(format!(
+            "Version {} is installed, and this is {own}, which converts its records. Nothing was \
+             changed. An update rehearses that, and can go back: appliance update FILE",
+            installed.version
+        ))));
     }
     Ok(())
 }

@@ -3,24 +3,54 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
 };
 
 use anyhow::Context;
+use serde::Deserialize;
 
 use super::step::{Step, Undo};
 use crate::{
     cli::{completions, manual},
     error::Result,
     host::{
+        commands,
         files::{self, Rights},
         places::{CHANGEOVER_UNIT, LIBRARY, PROGRAM},
         processes::OWN_PROGRAM,
     },
+    version::Version,
 };
+
+/// To say a version takes no time.
+const PATIENCE: Duration = Duration::from_secs(20);
+const SAID_BYTES_MAX: u64 = 64 << 10;
 
 /// Where what was not packaged by the distribution goes (hier(7)).
 const MANUAL_PAGE: &str = "/usr/local/share/man/man1/appliance.1";
 const COMPLETIONS: &str = "/usr/local/share/bash-completion/completions/appliance";
+
+/// What is installed, in its own words.
+pub struct Installed {
+    pub version: Version,
+    pub records: u32,
+}
+
+#[derive(Deserialize)]
+struct About {
+    version: String,
+    records: u32,
+}
+
+/// `None` where nothing is, or nothing that runs.
+pub fn installed() -> Option<Installed> {
+    let mut command = Command::new(PROGRAM);
+    command.args(["version", "--json"]).env_clear();
+    let ended = commands::attempt_within(PATIENCE, SAID_BYTES_MAX, command).ok().flatten();
+    let about: About = serde_json::from_str(&ended.filter(|ended| ended.is_success)?.out).ok()?;
+    Some(Installed { version: about.version.parse().ok()?, records: about.records })
+}
 
 pub struct Program;
 

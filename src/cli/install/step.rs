@@ -13,7 +13,7 @@ use crate::{
     host::{
         accounts,
         files::{self, Rights},
-        firewall,
+        firewall, folders,
         places::{SERVICE, SOCKET},
         systemd,
     },
@@ -94,13 +94,8 @@ impl Undo {
     pub fn carry_out(&self) -> Result<()> {
         match self {
             Undo::RemoveFile(path) => gone(path, fs::remove_file(path)),
-            Undo::RemoveFolder(path) => match path.is_symlink() {
-                // Somebody has put it on another disk.
-                true => gone(path, fs::canonicalize(path).and_then(fs::remove_dir_all))
-                    .and_then(|()| gone(path, fs::remove_file(path))),
-                false => gone(path, fs::remove_dir_all(path)),
-            },
-            Undo::EmptyFolder(path) => gone(path, empty(path)),
+            Undo::RemoveFolder(path) => gone(path, folders::remove(path)),
+            Undo::EmptyFolder(path) => gone(path, folders::empty(path, Some(LOST_AND_FOUND))),
             Undo::WriteBack(path, content, rights) => {
                 files::replace(path, content.as_slice(), *rights)
             }
@@ -130,18 +125,4 @@ fn gone(path: &Path, removed: io::Result<()>) -> Result<()> {
         Err(error) if error.kind() == io::ErrorKind::ResourceBusy => Ok(()),
         removed => Ok(removed.with_context(|| format!("removing {}", path.display()))?),
     }
-}
-
-fn empty(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_name() == LOST_AND_FOUND {
-            continue;
-        }
-        match entry.file_type()?.is_dir() {
-            true => fs::remove_dir_all(entry.path())?,
-            false => fs::remove_file(entry.path())?,
-        }
-    }
-    Ok(())
 }

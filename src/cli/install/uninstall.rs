@@ -7,7 +7,9 @@ use crate::{
     cli::{
         Exit, Failure, confirm,
         output::{self, Color, colored},
+        update,
     },
+    config::Config,
     error::Error,
     host::places::{CONFIG_FOLDER, DATA},
 };
@@ -28,8 +30,12 @@ pub struct Arguments {
     dry_run: bool,
 }
 
-pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     preflight::machine("uninstall")?;
+    let _lead = match arguments.dry_run {
+        true => None,
+        false => Some(update::settle_and_lead(config)?),
+    };
     let everything = Wanted { domains: vec![], email: None, restore: None, administrator: None };
     let mut acts = Vec::new();
     for step in plan::steps(&everything).iter().rev() {

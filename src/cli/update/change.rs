@@ -2,34 +2,27 @@
 //! restart, awaited, and taken back when the other one does not become ready.
 
 use std::{
-    fs::{self, File},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
+    path::{Component, Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
 
 use super::{
-    exchange::{self, next_program, put_files_back},
-    journal::{Journal, Saved, Stage},
-    records,
-    versions::{Program, cage, last_line, public_folder},
+    awaiting::Watch,
+    ground::Ground,
+    journal::{Journal, Stage, Turn},
+    records::Step,
+    settling,
+    versions::{Program, cage, last_line},
 };
 use crate::{
-    app::Changeover,
-    cli::{
-        Failure,
-        ask::runtime,
-        install::{installed_status, last_words_since},
-        visits,
-    },
+    cli::install::last_words_since,
+    config::Config,
     error::{Error, Result},
     host::{
-        files::{self, Rights},
-        places::{CHANGEOVER_UNIT, DATA, LIBRARY, SERVICE, SOCKET},
-        processes::OWN_PROGRAM,
+        places::{SERVICE, SHARED, SOCKET, UNIT_FOLDER},
         systemd,
     },
 };
@@ -38,21 +31,19 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Less than the unit gives the service.
 const PATIENCE_MAX: Duration = Duration::from_secs(14 * 60);
-/// For the end of the version before: the unit gives it less.
-const PATIENCE_STOP: Duration = Duration::from_secs(150);
 /// For the version before, which was ready a moment ago. Requests that it still has under way are
 /// finished first.
 const PATIENCE_BACK: Duration = Duration::from_secs(180);
 /// For one that did not run before either.
 const PATIENCE_BROKEN: Duration = Duration::from_secs(20);
-const PAUSE: Duration = Duration::from_millis(100);
-const SECONDS_MAX: u64 = 20;
 
 /// One program instead of another.
-pub struct Change {
+pub struct Change<'a> {
+    pub ground: &'a Ground,
+    pub config: &'a Config,
     pub from: Program,
     pub to: Program,
-    /// The name of the version whose records come back with it.
+    /// The name of the records that come back with it.
     pub returning: Option<String>,
     /// Whether the program before ran when the change began.
     pub was_ready: bool,
@@ -62,19 +53,17 @@ pub struct Change {
 
 /// How a change ended, when it was made or taken back cleanly.
 pub enum Ended {
-    Changed,
+    Changed {
+        /// The name of the records that made room for others.
+        put_aside: Option<String>,
+    },
     /// What was wrong, and whether the version before answers again.
-    WentBack {
-        why: String,
-        is_ready: bool,
-    },
-    /// The other version has answered, so its data stay, and the one before cannot read them.
-    NotReady {
-        why: String,
-    },
+    WentBack { why: String, is_ready: bool },
+    /// The other version has answered, so its data stay, and the one before cannot go on with them.
+    NotReady { why: String },
 }
 
-impl Change {
+impl Change<'_> {
     /// Both programs are kept already.
     pub fn make(&self) -> Result<Ended> {
         let mut journal = Journal {
@@ -82,39 +71,45 @@ impl Change {
             to: self.to.clone(),
             stage: Stage::Preparing,
             saved: Vec::new(),
+            returning: self.returning.clone(),
+            began_at: Timestamp::now(),
         };
         if let Err(fault) = self.prepare(&mut journal) {
-            give_up(&journal)?;
+            let _turn = Turn::take(self.ground)?;
+            end_here(self.ground, &mut journal, Stage::Back)?;
             return Err(fault);
         }
-        journal.set(Stage::Ready)?;
+        journal.set(self.ground, Stage::Ready)?;
         let begin = Timestamp::now();
         let limit = (PATIENCE + 3 * self.rehearsed).min(PATIENCE_MAX);
-        let why = match begin_restart().and_then(|()| await_new(&self.to, limit)) {
-            Ok(()) => {
-                exchange::conclude(&journal)?;
-                clear()?;
-                return Ok(Ended::Changed);
-            }
-            Err(fault) => self.reason(begin, &fault),
+        let mut watch = Watch::new(self.ground, self.config, &self.to);
+        let Err(fault) = begin_restart().and_then(|()| watch.takes_over(limit)) else {
+            let _turn = Turn::take(self.ground)?;
+            end_here(self.ground, &mut journal, Stage::Done)?;
+            let put_aside = journal.returning.as_ref().and_then(|_| journal.keeps_records_as());
+            return Ok(Ended::Changed { put_aside });
         };
+        let why = self.reason(begin, &fault);
+        let turn = Turn::take(self.ground)?;
         // systemd's side has gone on meanwhile.
-        let mut journal = Journal::read()?.ok_or_else(|| anyhow!("the journal is gone"))?;
-        // Of these two the program before runs, or comes back by itself.
-        if matches!(journal.stage, Stage::Refused(_) | Stage::Ready) {
-            let is_ready = comes_back(&self.from, self.patience_back())?;
-            give_up(&journal)?;
-            return Ok(Ended::WentBack { why, is_ready });
+        let mut journal = read_again(self.ground)?;
+        let was_exchanged = journal.stage == Stage::Exchanged;
+        let mut stage = settling::choose_end(self.ground, &journal)?;
+        if stage == Stage::Done && self.goes_back_alone() {
+            stage = Stage::ProgramBack;
         }
-        if records::take_back()? {
-            self.go_back(&mut journal, Stage::Back, why)
-        } else if self.to.records <= self.from.records {
-            self.go_back(&mut journal, Stage::ProgramBack, why)
-        } else {
-            exchange::conclude(&journal)?;
-            clear()?;
-            Ok(Ended::NotReady { why })
+        if stage == Stage::Done {
+            end_here(self.ground, &mut journal, stage)?;
+            return Ok(Ended::NotReady { why });
         }
+        journal.set(self.ground, stage)?;
+        drop(turn);
+        self.go_back(&mut journal, was_exchanged, why)
+    }
+
+    /// The program before can go on with what the other one has made of the records.
+    fn goes_back_alone(&self) -> bool {
+        self.to.records <= self.from.records && self.returning.is_none()
     }
 
     /// In the portal's own words, where it has said any.
@@ -128,144 +123,117 @@ impl Change {
         }
     }
 
-    fn patience_back(&self) -> Duration {
-        if self.was_ready { PATIENCE_BACK } else { PATIENCE_BROKEN }
-    }
-
     fn prepare(&self, journal: &mut Journal) -> Result<()> {
-        journal.write()?;
-        let open = |path: PathBuf| File::open(path).context("opening a program");
-        files::replace(&next_program(), open(self.to.file())?, Rights::root(0o755))?;
-        files::replace(&updater(), open(OWN_PROGRAM.into())?, Rights::root(0o755))?;
-        let new = files_of(&self.to)?;
-        for (path, _) in &new {
-            let text = files::read(path)?.map(|text| String::from_utf8_lossy(&text).into_owned());
-            journal.saved.push(Saved { path: path.clone(), text });
-        }
-        journal.write()?;
-        for (path, text) in new {
-            if files::read(&path)?.as_deref() != Some(text.as_bytes()) {
-                public_folder(path.parent().unwrap_or(Path::new("/")))?;
-                files::replace(&path, text.as_bytes(), Rights::root(0o644))?;
-            }
-        }
-        let line = format!(
-            "# An update is under way; this goes away with it.\n[Service]\n\
-             ExecStartPre=+{} changeover at-start\n",
-            updater().display()
-        );
-        let path = Path::new(CHANGEOVER_UNIT);
-        public_folder(path.parent().unwrap_or(Path::new("/")))?;
-        files::replace(path, line.as_bytes(), Rights::root(0o644))?;
+        let new = files_of(self.ground, &self.to)?;
+        journal.write(self.ground)?;
+        settling::lay_out(self.ground, journal, new)?;
         systemd::reload()?;
-        records::prepare()?;
-        records::copy_ahead()?;
-        match &self.returning {
-            Some(version) => records::prepare_return(version),
-            None => Ok(()),
+        self.ground.records(Step::Prepare)?;
+        self.ground.records(Step::CopyAhead)?;
+        if let Some(left) = &self.returning {
+            self.ground.records(Step::PrepareReturn { left: left.clone() })?;
         }
+        Ok(())
     }
 
-    fn go_back(&self, journal: &mut Journal, stage: Stage, why: String) -> Result<Ended> {
-        journal.set(stage)?;
-        put_files_back(&journal.saved)?;
-        systemd::reload()?;
-        // It has answered nobody, or answers nobody any more.
-        systemd::kill(SERVICE)?;
-        systemd::forget_failures([SOCKET, SERVICE])?;
-        begin_restart()?;
-        let is_ready = comes_back(&self.from, self.patience_back())?;
-        if !is_ready && Changeover::of(Path::new(DATA)).is_under_way() {
+    /// The stage is set: whatever starts next is the version before.
+    fn go_back(&self, journal: &mut Journal, restarts: bool, why: String) -> Result<Ended> {
+        if restarts {
+            settling::put_files_back(self.ground, &journal.saved)?;
+            systemd::reload()?;
+            // It has answered nobody, or answers nobody any more.
+            systemd::kill(SERVICE)?;
+            begin_restart()?;
+        }
+        let patience = if self.was_ready { PATIENCE_BACK } else { PATIENCE_BROKEN };
+        let is_ready = Watch::new(self.ground, self.config, &self.from).comes_back(patience)?;
+        let _turn = Turn::take(self.ground)?;
+        if !is_ready && self.ground.changeover().is_under_way() {
             let sentence = format!(
                 "{why} The version before could not be put back: see “appliance logs”. The service \
                  goes on trying."
             );
             return Err(Error::conflict(sentence));
         }
-        if journal.stage == Stage::ProgramBack {
-            records::finish(None, &Program::prune()?)?;
-        }
-        clear()?;
+        let stage = journal.stage.clone();
+        end_here(self.ground, journal, stage)?;
         Ok(Ended::WentBack { why, is_ready })
     }
 }
 
 /// Settles what an earlier update left that was cut off. True when there was one.
-pub fn settle() -> Result<bool> {
-    let Some(mut journal) = Journal::read()? else {
-        clear()?;
+pub fn settle(ground: &Ground, config: &Config) -> Result<bool> {
+    let turn = Turn::take(ground)?;
+    let Some(mut journal) = Journal::read(ground)? else {
+        clear(ground)?;
         return Ok(false);
     };
-    let is_exchanged =
-        !matches!(journal.stage, Stage::Preparing | Stage::Ready | Stage::Refused(_));
-    if !is_exchanged && records::take_back()? {
-        // Of the exchange itself nothing has happened; a power cut in the middle of it is settled at
-        // the next start already.
-        give_up(&journal)?;
+    let was_exchanged = journal.stage == Stage::Exchanged;
+    let is_going_back = matches!(journal.stage, Stage::Back | Stage::ProgramBack);
+    let stage = settling::choose_end(ground, &journal)?;
+    let restarts = stage != Stage::Done && (was_exchanged || is_going_back);
+    if !restarts {
+        end_here(ground, &mut journal, stage)?;
         return Ok(true);
     }
-    if Changeover::of(Path::new(DATA)).has_passed() && journal.stage != Stage::ProgramBack {
-        exchange::conclude(&journal)?;
-        clear()?;
-        return Ok(true);
-    }
+    journal.set(ground, stage)?;
+    drop(turn);
     let back = Change {
+        ground,
+        config,
         from: journal.from.clone(),
         to: journal.to.clone(),
-        returning: None,
+        returning: journal.returning.clone(),
         was_ready: true,
         rehearsed: Duration::ZERO,
     };
-    let stage = match records::take_back()? {
-        true => Stage::Back,
-        false => Stage::ProgramBack,
-    };
-    back.go_back(&mut journal, stage, "An update was cut off.".into())?;
+    back.go_back(&mut journal, true, "An update was cut off.".into())?;
     Ok(true)
 }
 
-/// Before anything was exchanged.
-fn give_up(journal: &Journal) -> Result<()> {
-    put_files_back(&journal.saved)?;
-    records::take_back()?;
-    records::go_back()?;
-    clear()
+/// Under a [`Turn`]: what a stage announces, and the end of the update.
+fn end_here(ground: &Ground, journal: &mut Journal, stage: Stage) -> Result<()> {
+    journal.set(ground, stage)?;
+    settling::end(ground, journal)?;
+    clear(ground)
 }
 
-/// Removes what only an update needs.
-fn clear() -> Result<()> {
-    Journal::remove()?;
-    let unit = Path::new(CHANGEOVER_UNIT);
-    if unit.exists() {
-        fs::remove_file(unit).context("ending the update")?;
-        // Stays when somebody has changes of the unit there.
-        let _removed = fs::remove_dir(unit.parent().unwrap_or(unit));
-        systemd::reload()?;
+fn clear(ground: &Ground) -> Result<()> {
+    match settling::clear(ground)? {
+        true => systemd::reload(),
+        false => Ok(()),
     }
-    for path in [updater(), next_program()] {
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            removed => removed.with_context(|| format!("removing {}", path.display()))?,
-        }
-    }
-    Ok(())
 }
 
-/// This program, whatever becomes of the others.
-fn updater() -> PathBuf {
-    Path::new(LIBRARY).join("updater")
+fn read_again(ground: &Ground) -> Result<Journal> {
+    Journal::read(ground)?.ok_or_else(|| anyhow!("the journal of the update is gone").into())
 }
 
 /// Units and manual of a version.
-fn files_of(program: &Program) -> Result<Vec<(PathBuf, String)>> {
-    let cage = cage(None, SECONDS_MAX);
-    let ended = systemd::run_caged(&cage, &program.file(), &["changeover", "files"])?;
+fn files_of(ground: &Ground, program: &Program) -> Result<Vec<(PathBuf, String)>> {
+    let ended = systemd::run_caged(&cage(), &program.file(ground), &["changeover", "files"])?;
     if !ended.is_success {
         let said = last_line(&ended.err);
         return Err(Error::invalid(format!("Version {} says: {said}", program.version)));
     }
-    let files = serde_json::from_str(&ended.out);
-    Ok(files.with_context(|| format!("asking version {} for its files", program.version))?)
+    let files: Vec<(PathBuf, String)> = serde_json::from_str(&ended.out)
+        .with_context(|| format!("asking version {} for its files", program.version))?;
+    match files.iter().find(|(path, _)| !is_ours(path)) {
+        None => Ok(files),
+        Some((path, _)) => Err(Error::invalid(format!(
+            "Version {} wants to write {}, which is not its own.",
+            program.version,
+            path.display()
+        ))),
+    }
+}
+
+/// Nothing else of the machine is a version's to write.
+fn is_ours(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    let is_plain = !path.components().any(|part| part == Component::ParentDir);
+    let folders = [format!("{UNIT_FOLDER}/appliance"), format!("{SHARED}/")];
+    is_plain && folders.iter().any(|folder| text.starts_with(folder.as_str()))
 }
 
 /// What runs finishes its requests; who comes meanwhile waits in the socket.
@@ -274,69 +242,28 @@ fn begin_restart() -> Result<()> {
     systemd::begin_restart(SERVICE)
 }
 
-/// Waits until the other program has the portal and answers, or it is clear that it will not.
-fn await_new(program: &Program, limit: Duration) -> Result<()> {
-    let (mut begin, mut patience) = (Instant::now(), PATIENCE_STOP);
-    let mut restarts = None;
-    while begin.elapsed() < patience {
-        match Journal::read()?.map(|journal| journal.stage) {
-            Some(Stage::Exchanged) => {
-                if restarts.is_none() {
-                    // Its own time begins here.
-                    (begin, patience) = (Instant::now(), limit);
-                }
-                let unit = systemd::look(SERVICE)?;
-                if unit.is_active() && answers(program)? {
-                    return Ok(());
-                }
-                let has_ended = unit.detail == "auto-restart" || unit.state == "failed";
-                if has_ended || unit.restarts > *restarts.get_or_insert(unit.restarts) {
-                    return Err(anyhow!("it ended ({})", unit.result).into());
-                }
-            }
-            Some(Stage::Refused(why)) => return Err(anyhow!(why).into()),
-            // The program before finishes its last requests.
-            _ => {}
-        }
-        std::thread::sleep(PAUSE);
-    }
-    let seconds = patience.as_secs();
-    match restarts {
-        Some(_) => Err(anyhow!("it was not ready after {seconds} seconds").into()),
-        None => Err(anyhow!("the one before did not end within {seconds} seconds").into()),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Waits until a program that systemd starts again and again has the portal.
-fn comes_back(program: &Program, limit: Duration) -> Result<bool> {
-    let begin = Instant::now();
-    while begin.elapsed() < limit {
-        if systemd::look(SERVICE)?.is_active() && answers(program)? {
-            return Ok(true);
+    #[test]
+    fn a_version_writes_its_own_files_and_no_others() {
+        for path in [
+            "/etc/systemd/system/appliance.service",
+            "/etc/systemd/system/appliance.socket",
+            "/usr/local/share/man/man1/appliance.1",
+            "/usr/local/share/bash-completion/completions/appliance",
+        ] {
+            assert!(is_ours(Path::new(path)), "{path}");
         }
-        std::thread::sleep(PAUSE);
+        for path in [
+            "/etc/systemd/system/ssh.service",
+            "/etc/systemd/system/appliance.service.d/../ssh.service",
+            "/etc/sudoers.d/appliance",
+            "/usr/local/share/../bin/sudo",
+            "appliance",
+        ] {
+            assert!(!is_ours(Path::new(path)), "{path}");
+        }
     }
-    Ok(false)
-}
-
-/// Whether it is this program that runs, and is well.
-fn answers(program: &Program) -> Result<bool> {
-    let Ok(Some(status)) = installed_status() else { return Ok(false) };
-    let running = PathBuf::from(format!("/proc/{}/exe", status.pid));
-    // A process may be gone again.
-    if !files::are_equal(&running, &program.file()).unwrap_or(false) {
-        return Ok(false);
-    }
-    let mut address = status.listens_on;
-    if address.ip().is_unspecified() {
-        address.set_ip(match address.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    let runtime = runtime().map_err(|failure: Failure| anyhow!("{}", failure.sentence()))?;
-    let visited = runtime.block_on(visits::visit(&format!("http://{address}/readyz")));
-    // Where this visit does not get through (no IPv6 here, or a proxy that would speak first), the
-    // portal has asked itself before it said that it is ready.
-    Ok(visited.map_or(true, |code| code < 500))
 }

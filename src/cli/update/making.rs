@@ -12,9 +12,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    candidate::{self, Candidate},
+    awaiting::Watch,
+    candidate::{self, Candidate, Seen},
     change::{self, Change, Ended},
+    ground::Ground,
     lead,
+    records::Step,
     rehearsal::{self, Rehearsed},
     told,
     versions::Program,
@@ -22,7 +25,7 @@ use super::{
 use crate::{
     app::{Changeover, Made},
     cli::{
-        Exit, Failure, Shell, install,
+        Exit, Failure, Shell,
         output::{self, Color, colored, counted},
     },
     error::Error,
@@ -53,14 +56,16 @@ pub struct Update<'a> {
 pub fn make(shell: &Shell, update: &Update) -> Result<Exit, Failure> {
     let begin = Instant::now();
     let trust = candidate::trust(shell, update.is_unsigned)?;
-    let _lead = lead(shell, "update")?;
-    if change::settle()? {
+    let ground = Ground::installed();
+    let _lead = lead(shell, &ground, "update")?;
+    if change::settle(&ground, &shell.config)? {
         note(update, "an earlier update was cut off; it is settled now.")?;
     }
-    let mut from = Program::installed()?;
-    let origin = candidate::origin(shell, update.source, &trust)?;
+    let mut from = Program::installed(&ground)?;
+    let origin = candidate::origin(shell, &ground, update, &trust)?;
+    ground.public_folder(&ground.library)?;
     check_room_for_programs()?;
-    let Candidate { program: to, fetched } = candidate::fetch(&origin, &trust)?;
+    let Candidate { program: to, fetched } = candidate::fetch(&ground, &origin, update, &trust)?;
     let outcome = (|| {
         judge(&from, &to, update)?;
         let size = rehearsal::check_room()?;
@@ -78,13 +83,14 @@ pub fn make(shell: &Shell, update: &Update) -> Result<Exit, Failure> {
             return Ok(None);
         }
         from.since.get_or_insert_with(|| since(Path::new(PROGRAM)));
-        from.keep(Path::new(PROGRAM))?;
-        carry_out(&from, &to, update).map(Some)
+        from.keep(&ground, &ground.program)?;
+        carry_out(shell, &ground, (&from, &to), update).map(Some)
     })();
     // What came to nothing leaves nothing.
-    to.drop_unless_used()?;
+    to.drop_unless_used(&ground)?;
     match outcome? {
         Some(exit) => {
+            Seen::note(&ground, &fetched)?;
             if !update.is_json && exit == Exit::Done {
                 let seconds = begin.elapsed().as_secs_f64();
                 output::print(&format!(
@@ -158,12 +164,17 @@ fn plan(from: &Program, to: &Program, update: &Update, size: u64) -> String {
     text
 }
 
-fn carry_out(from: &Program, to: &Program, update: &Update) -> Result<Exit, Failure> {
-    let was_ready = install::installed_status().is_ok_and(|status| status.is_some());
-    let rehearsed = rehearsal::rehearse(to)?;
+fn carry_out(
+    shell: &Shell,
+    ground: &Ground,
+    (from, to): (&Program, &Program),
+    update: &Update,
+) -> Result<Exit, Failure> {
+    let was_ready = Watch::new(ground, &shell.config, from).is_ready()?;
+    let rehearsed = rehearsal::rehearse(ground, to)?;
     told(update.is_json, &of_rehearsal(&rehearsed))?;
     let backup = match update.backs_up {
-        true => Some(back_up(from, was_ready, update)?),
+        true => Some(back_up(ground, from, was_ready, update)?),
         false => {
             note(update, "no backup is made.")?;
             None
@@ -172,6 +183,8 @@ fn carry_out(from: &Program, to: &Program, update: &Update) -> Result<Exit, Fail
     // Nobody can stop in the middle of this, and nobody need.
     processes::outlive_terminal();
     let change = Change {
+        ground,
+        config: &shell.config,
         from: from.clone(),
         to: to.clone(),
         returning: None,
@@ -183,7 +196,7 @@ fn carry_out(from: &Program, to: &Program, update: &Update) -> Result<Exit, Fail
         output::print_json(&json!({
             "from": from.version,
             "to": to.version,
-            "changed": matches!(ended, Ended::Changed),
+            "changed": matches!(ended, Ended::Changed { .. }),
             "went_back": matches!(ended, Ended::WentBack { .. }),
             "why": why(&ended),
             "backup": backup,
@@ -195,7 +208,7 @@ fn carry_out(from: &Program, to: &Program, update: &Update) -> Result<Exit, Fail
 
 fn why(ended: &Ended) -> Value {
     match ended {
-        Ended::Changed => Value::Null,
+        Ended::Changed { .. } => Value::Null,
         Ended::WentBack { why, .. } | Ended::NotReady { why } => json!(why),
     }
 }
@@ -204,7 +217,7 @@ fn why(ended: &Ended) -> Value {
 pub fn outcome(ended: &Ended, from: &Program, to: &Program) -> Result<Exit, Failure> {
     let (old, new) = (&from.version, &to.version);
     match ended {
-        Ended::Changed => Ok(Exit::Done),
+        Ended::Changed { .. } => Ok(Exit::Done),
         Ended::WentBack { why, is_ready: true } => Err(Error::conflict(format!(
             "{why} Version {old} runs again, with everything as it was."
         ))
@@ -215,9 +228,9 @@ pub fn outcome(ended: &Ended, from: &Program, to: &Program) -> Result<Exit, Fail
         ))
         .into()),
         Ended::NotReady { why } => Err(Error::conflict(format!(
-            "{why} It had begun to answer, so version {new} and its data stay: what it saved, \
-             version {old} cannot read. See “appliance logs”; “appliance rollback” goes back to the \
-             records of before."
+            "{why} It had begun to answer, so version {new} and its data stay: with them version \
+             {old} could not go on. See “appliance logs”; “appliance rollback --records” goes back \
+             to the records of before."
         ))
         .into()),
     }
@@ -240,7 +253,12 @@ fn of_rehearsal(rehearsed: &Rehearsed) -> String {
 /// The records alone, in the format that every later version reads. A backup with all files would take
 /// hours in a large library, and an update touches none of them; what the version before needs to come
 /// back is kept as it is in any case.
-fn back_up(from: &Program, was_ready: bool, update: &Update) -> Result<Option<PathBuf>, Failure> {
+fn back_up(
+    ground: &Ground,
+    from: &Program,
+    was_ready: bool,
+    update: &Update,
+) -> Result<Option<PathBuf>, Failure> {
     if !was_ready {
         note(update, "the portal does not run, so no backup is made; its records are kept.")?;
         return Ok(None);
@@ -267,13 +285,12 @@ fn back_up(from: &Program, was_ready: bool, update: &Update) -> Result<Option<Pa
     let records = counted(made.records, "record", "records");
     let size = Size(made.written_bytes);
     told(update.is_json, &format!("Backed up {records} ({size}): {}", path.display()))?;
+    ground.records(Step::PruneArchives)?;
     Ok(Some(path))
 }
 
-/// One for each version that was left, so that they do not grow in number.
 fn archive(from: &Program) -> PathBuf {
-    let name = format!("before-leaving-{}.tar.zst", from.version);
-    Changeover::of(Path::new(DATA)).folder().join(name)
+    Changeover::of(Path::new(DATA)).archive(&from.version)
 }
 
 /// When a program that nobody noted was put there.

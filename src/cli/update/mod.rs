@@ -6,17 +6,22 @@
 //! the socket, systemd runs [`exchange`]: the records are kept as they are, and the programs
 //! exchanged by one rename. The new version is on trial until it knows that it answers
 //! ([`Changeover`](crate::app::Changeover)); if it does not get so far, everything goes back. What
-//! is under way stands in the [`journal`], so that whatever ends the command, the next start settles
-//! it. The versions before are kept ([`versions`]).
+//! is under way stands in the [`journal`], where a table says what becomes of it whenever it is cut off;
+//! [`settling`] has the steps, and the next start takes those that are left. Whether a version answers is
+//! found out without asking it anything that another version could say differently ([`awaiting`]). The
+//! versions before are kept ([`versions`]).
 
+mod awaiting;
 mod candidate;
 mod change;
 mod exchange;
+mod ground;
 mod journal;
 mod making;
 mod records;
 mod rehearsal;
 mod rollback;
+mod settling;
 mod versions;
 
 use clap::{Args, Subcommand};
@@ -25,6 +30,7 @@ use serde_json::json;
 pub use self::rollback::{Arguments as RollbackArguments, earlier, run as run_rollback};
 use self::{
     candidate::trust,
+    ground::Ground,
     journal::Lead,
     making::{Update, make},
 };
@@ -33,7 +39,7 @@ use super::{
     output::{self, Color, colored},
     service,
 };
-use crate::{host::owner, version::Version};
+use crate::{config::Config, host::owner, version::Version};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -117,7 +123,8 @@ pub fn run_part(
 
 fn check(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
     let trust = trust(shell, arguments.unsigned)?;
-    let (newest, archive) = candidate::newest(shell, &trust)?;
+    let ground = Ground::installed();
+    let (newest, archive) = candidate::newest(shell, &ground, &trust, arguments.allow_older)?;
     let own = Version::own();
     let is_newer = newest > own;
     if arguments.json {
@@ -135,7 +142,7 @@ fn check(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 /// Only root exchanges the program, only one at a time, and only that of a service.
-fn lead(shell: &Shell, verb: &str) -> Result<Lead, Failure> {
+fn lead(shell: &Shell, ground: &Ground, verb: &str) -> Result<Lead, Failure> {
     if !service::is_service(shell)? {
         return Err(Failure::usage(format!(
             "“appliance {verb}” exchanges the program of the installed service, and the portal in {} \
@@ -147,11 +154,28 @@ fn lead(shell: &Shell, verb: &str) -> Result<Lead, Failure> {
     if owner::own_user() != 0 {
         return Err(Failure::usage(format!("Only root can do this: sudo appliance {verb}")));
     }
-    let lead = Lead::take()?.ok_or_else(|| {
+    lead_alone(ground)
+}
+
+/// The same for whoever changes the installed program in another way.
+fn lead_alone(ground: &Ground) -> Result<Lead, Failure> {
+    Lead::take(ground)?.ok_or_else(|| {
         Failure::in_use(
-            "Another update is under way. Wait until it is done; then see “appliance status”.",
+            "Another update or installation is under way. Wait until it is done; then see \
+             “appliance status”.",
         )
-    })?;
+    })
+}
+
+/// For `install` and `uninstall`: keeps others out as long as it is held, and settles what an update
+/// left that was cut off.
+pub fn settle_and_lead(config: &Config) -> Result<Lead, Failure> {
+    let ground = Ground::installed();
+    let lead = lead_alone(&ground)?;
+    if ground.journal().exists() && change::settle(&ground, config)? {
+        let note = colored("note:", Color::Yellow);
+        output::print(&format!("{note} an update was cut off; it is settled now.\n"))?;
+    }
     Ok(lead)
 }
 

@@ -15,24 +15,26 @@ use crate::{
     app::Changeover,
     cli::{Exit, Failure, output},
     error::Result,
-    hash::ContentHash,
     host::{owner, places::DATA, processes::OWN_PROGRAM},
 };
 
-#[derive(Debug, Subcommand)]
+/// As [`Changeover`] has them.
+#[derive(Clone, Debug, Subcommand)]
 pub enum Step {
     Prepare,
     PrepareRehearsal,
-    EndRehearsal,
+    ShareRehearsal,
     CopyAtRest {
         to: PathBuf,
     },
     CopyAhead,
     PrepareReturn {
-        version: String,
+        left: String,
     },
     Begin {
         program: String,
+        #[arg(long)]
+        returns: bool,
     },
     TakeBack,
     GoBack,
@@ -41,86 +43,76 @@ pub enum Step {
         #[arg(long)]
         keep_as: Option<String>,
     },
+    PruneArchives,
 }
 
-#[derive(Default, Serialize, Deserialize)]
-struct Outcome {
-    was_free: bool,
+impl Step {
+    /// As the other process understands it.
+    fn words(&self) -> Vec<String> {
+        let (verb, mut more) = match self {
+            Step::Prepare => ("prepare", vec![]),
+            Step::PrepareRehearsal => ("prepare-rehearsal", vec![]),
+            Step::ShareRehearsal => ("share-rehearsal", vec![]),
+            Step::CopyAtRest { to } => ("copy-at-rest", vec![to.display().to_string()]),
+            Step::CopyAhead => ("copy-ahead", vec![]),
+            Step::PrepareReturn { left } => ("prepare-return", vec![left.clone()]),
+            Step::Begin { program, returns } => {
+                let flag = returns.then(|| "--returns".to_owned());
+                ("begin", [program.clone()].into_iter().chain(flag).collect())
+            }
+            Step::TakeBack => ("take-back", vec![]),
+            Step::GoBack => ("go-back", vec![]),
+            Step::Finish { keep_as, versions } => {
+                let flag = keep_as.iter().flat_map(|name| ["--keep-as".into(), name.clone()]);
+                ("finish", flag.chain(versions.iter().cloned()).collect())
+            }
+            Step::PruneArchives => ("prune-archives", vec![]),
+        };
+        more.insert(0, verb.into());
+        more
+    }
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Of [`Step::TakeBack`]: false when the new version has passed its trial.
+    pub was_free: bool,
 }
 
 /// What the other process does.
 pub fn run(step: &Step) -> Result<Exit, Failure> {
-    let data = Path::new(DATA);
-    owner::become_owner_of(data)?;
+    owner::become_owner_of(Path::new(DATA))?;
+    output::print_json(&carry_out(Path::new(DATA), step)?)?;
+    Ok(Exit::Done)
+}
+
+pub fn carry_out(data: &Path, step: &Step) -> Result<Outcome> {
     let changeover = Changeover::of(data);
     let mut outcome = Outcome { was_free: true };
     match step {
         Step::Prepare => changeover.prepare()?,
         Step::PrepareRehearsal => changeover.prepare_rehearsal()?,
-        Step::EndRehearsal => changeover.end_rehearsal()?,
+        Step::ShareRehearsal => changeover.share_rehearsal()?,
         Step::CopyAtRest { to } => changeover.copy_at_rest(to)?,
         Step::CopyAhead => changeover.copy_ahead()?,
-        Step::PrepareReturn { version } => changeover.prepare_return(version)?,
-        Step::Begin { program } => {
+        Step::PrepareReturn { left } => changeover.prepare_return(left)?,
+        Step::Begin { program, returns } => {
             let hash = program.parse().map_err(|_| anyhow!("{program} is no hash"))?;
-            changeover.begin(hash)?;
+            changeover.begin(hash, *returns)?;
         }
         Step::TakeBack => outcome.was_free = changeover.take_back()?,
         Step::GoBack => changeover.go_back()?,
         Step::Finish { keep_as, versions } => changeover.finish(keep_as.as_deref(), versions)?,
+        Step::PruneArchives => changeover.prune_archives()?,
     }
-    output::print_json(&outcome)?;
-    Ok(Exit::Done)
+    Ok(outcome)
 }
 
-pub fn prepare() -> Result<()> {
-    ask(&["prepare"]).map(drop)
-}
-
-pub fn prepare_rehearsal() -> Result<()> {
-    ask(&["prepare-rehearsal"]).map(drop)
-}
-
-pub fn end_rehearsal() -> Result<()> {
-    ask(&["end-rehearsal"]).map(drop)
-}
-
-pub fn copy_at_rest(to: &Path) -> Result<()> {
-    ask(&["copy-at-rest", &to.display().to_string()]).map(drop)
-}
-
-pub fn copy_ahead() -> Result<()> {
-    ask(&["copy-ahead"]).map(drop)
-}
-
-pub fn prepare_return(version: &str) -> Result<()> {
-    ask(&["prepare-return", version]).map(drop)
-}
-
-pub fn begin(program: ContentHash) -> Result<()> {
-    ask(&["begin", &program.to_string()]).map(drop)
-}
-
-/// False when the new version has passed its trial.
-pub fn take_back() -> Result<bool> {
-    Ok(ask(&["take-back"])?.was_free)
-}
-
-pub fn go_back() -> Result<()> {
-    ask(&["go-back"]).map(drop)
-}
-
-pub fn finish(keep_as: Option<&str>, versions: &[String]) -> Result<()> {
-    let mut step = vec!["finish"];
-    step.extend(keep_as.iter().flat_map(|name| ["--keep-as", name]));
-    step.extend(versions.iter().map(String::as_str));
-    ask(&step).map(drop)
-}
-
-fn ask(step: &[&str]) -> Result<Outcome> {
+/// Starts the other process.
+pub fn ask(step: &Step) -> Result<Outcome> {
     let output = Command::new(OWN_PROGRAM)
         .args(["changeover", "records"])
-        .args(step)
+        .args(step.words())
         .stdin(Stdio::null())
         .output()
         .context("starting a part of the update")?;

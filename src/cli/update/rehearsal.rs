@@ -1,8 +1,15 @@
-//! The rehearsal: the new program opens a copy of the records, converts and checks them, and answers,
-//! in a cage from which it reaches neither the real data nor anybody else.
+//! The rehearsal: the new program opens a copy of the records, converts and checks them, and answers.
+//!
+//! Until then nobody knows what it does, so it does it in a [`Cage`]: as a user of its own, whom the
+//! group of the portal lets into the folder with the copy; the real data, the socket of the running
+//! portal and every network are not there for it, and its memory, time and output have limits. It may
+//! read the configuration and the variables of the service, so that one which does not understand them
+//! is found out here; there is nobody to whom it could tell them. What it leaves is removed by root,
+//! by descriptors.
 
 use std::{
-    net::{Ipv4Addr, TcpListener},
+    io,
+    net::{Ipv4Addr, TcpListener, UdpSocket},
     path::Path,
     time::{Duration, Instant},
 };
@@ -12,8 +19,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    records,
-    versions::{Program, cage, last_line},
+    ground::Ground,
+    records::Step,
+    versions::{Program, last_line},
 };
 use crate::{
     app::{App, Changeover, Report, Reporter},
@@ -27,7 +35,11 @@ use crate::{
     config::{Config, StorageConfig},
     control::{AskError, Reply, Request, ask},
     error::{Error, Result},
-    host::{places::DATA, systemd},
+    host::{
+        folders,
+        places::{DATA, ENVIRONMENT_FILE, USER},
+        systemd::{self, Cage},
+    },
     size::Size,
     space,
     web::{self, Door},
@@ -38,6 +50,8 @@ const SECONDS_MAX: u64 = 600;
 /// The copy, what converting it adds, and the records that are kept during the exchange.
 const COPIES: u64 = 3;
 const RESERVE_BYTES: u64 = 64 << 20;
+/// What a small copy may grow to beside that: an index, and room that the store takes ahead.
+const FILE_BYTES_MORE: u64 = 64 << 20;
 /// More would only hide what is wrong.
 const DAMAGES_SHOWN: usize = 5;
 
@@ -65,12 +79,14 @@ pub fn check_room() -> Result<u64> {
 ///
 /// # Errors
 /// With its own words, when it would not.
-pub fn rehearse(program: &Program) -> Result<Rehearsed, Failure> {
-    records::prepare_rehearsal()?;
-    let rehearsed = copy().and_then(|()| try_rehearse(program));
-    let ended = records::end_rehearsal();
+pub fn rehearse(ground: &Ground, program: &Program) -> Result<Rehearsed, Failure> {
+    let folder = ground.changeover().rehearsal();
+    remove(&folder)?;
+    ground.records(Step::PrepareRehearsal)?;
+    let rehearsed = copy(ground).and_then(|()| try_rehearse(ground, program));
+    let removed = remove(&folder);
     let rehearsed = rehearsed?;
-    ended?;
+    removed?;
     let known = match rehearsed.damages_total {
         0 => 0,
         _ => known_damages()?,
@@ -87,6 +103,16 @@ pub fn rehearse(program: &Program) -> Result<Rehearsed, Failure> {
     Ok(rehearsed)
 }
 
+/// It holds files of another user than the portal's.
+fn remove(folder: &Path) -> Result<(), Failure> {
+    match folders::remove(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).context("removing what the rehearsal left")?
+        }
+        _ => Ok(()),
+    }
+}
+
 fn failed(why: String) -> Failure {
     let end = if why.ends_with(['.', '?', '!']) { "" } else { "." };
     Failure::from(Error::conflict(format!(
@@ -95,14 +121,14 @@ fn failed(why: String) -> Failure {
 }
 
 /// The running portal copies its records; one that does not run has them at rest.
-fn copy() -> Result<(), Failure> {
-    let data = Path::new(DATA);
-    let to = Changeover::of(data).rehearsal().join(App::DATABASE);
+fn copy(ground: &Ground) -> Result<(), Failure> {
+    let to = ground.changeover().rehearsal().join(App::DATABASE);
     let request = Request::CopyRecords { to: to.clone() };
-    match asked(&request)? {
-        Some(_) => Ok(()),
-        None => Ok(records::copy_at_rest(&to)?),
+    if asked(&request)?.is_none() {
+        ground.records(Step::CopyAtRest { to })?;
     }
+    ground.records(Step::ShareRehearsal)?;
+    Ok(())
 }
 
 /// Asks the running portal, with a bar.
@@ -124,13 +150,24 @@ pub fn asked(request: &Request) -> Result<Option<Reply>, Failure> {
     })
 }
 
-fn try_rehearse(program: &Program) -> Result<Rehearsed, Failure> {
-    let changeover = Changeover::of(Path::new(DATA));
-    let folder = changeover.rehearsal().display().to_string();
-    let cage = cage(Some(changeover.folder()), SECONDS_MAX);
+fn try_rehearse(ground: &Ground, program: &Program) -> Result<Rehearsed, Failure> {
+    let folder = ground.changeover().rehearsal();
+    let size = folder.join(App::DATABASE).metadata().context("looking at the copy")?.len();
+    let cage = Cage {
+        writable: Some(&folder),
+        group: Some(USER),
+        environment_file: Some(ENVIRONMENT_FILE),
+        hidden: Some(&ground.data),
+        file_bytes_max: size * COPIES + FILE_BYTES_MORE,
+        seconds_max: SECONDS_MAX,
+    };
+    let path = folder.display().to_string();
     let begin = Instant::now();
-    let ended =
-        systemd::run_caged(&cage, &program.file(), &["changeover", "rehearse", "--data", &folder])?;
+    let ended = systemd::run_caged(
+        &cage,
+        &program.file(ground),
+        &["changeover", "rehearse", "--data", &path],
+    )?;
     if ended.is_success {
         return serde_json::from_str(&ended.out).map_err(|_| {
             failed("the new version gives an answer that this one does not understand".into())
@@ -172,7 +209,9 @@ async fn start(config: Config) -> Result<Rehearsed, Failure> {
     let address = door.local_addr().context("listening")?;
     let (server, web) = web::serve(app.clone(), vec![Door::plain(door)])?;
     let server = tokio::spawn(server);
-    for path in ["readyz", "sign-in"] {
+    // Where a container may not set up a network of its own, nobody can visit; the trial will.
+    let paths: &[&str] = if has_loopback() { &["readyz", "sign-in"] } else { &[] };
+    for path in paths {
         let visited = visits::visit(&format!("http://{address}/{path}")).await;
         let code = visited.with_context(|| format!("asking for /{path}"))?;
         if code >= 500 {
@@ -188,4 +227,12 @@ async fn start(config: Config) -> Result<Rehearsed, Failure> {
     let damages = damages.into_iter().map(|damage| damage.what).take(100).collect();
     tracing::info!(at = %Timestamp::now(), "the rehearsal is over");
     Ok(Rehearsed { records, damages, damages_total, start_ms })
+}
+
+/// Whether this machine, as it is seen from the cage, reaches itself. Connecting a datagram socket sends
+/// nothing.
+fn has_loopback() -> bool {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0));
+    let connected = socket.and_then(|socket| socket.connect((Ipv4Addr::LOCALHOST, 9)));
+    !connected.is_err_and(|fault| fault.kind() == io::ErrorKind::NetworkUnreachable)
 }

@@ -1,15 +1,16 @@
 //! `appliance rollback`: back to a version that ran here before.
 
-use std::{
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use clap::Args;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
+    awaiting::Watch,
     change::{self, Change, Ended},
+    ground::Ground,
     lead,
     making::outcome,
     rehearsal,
@@ -18,14 +19,11 @@ use super::{
 use crate::{
     app::Changeover,
     cli::{
-        Exit, Failure, Shell, confirm, install,
+        Exit, Failure, Shell, confirm,
         output::{self, Color, colored, minute},
     },
     error::Error,
-    host::{
-        places::{DATA, PROGRAM},
-        processes,
-    },
+    host::processes,
 };
 
 /// What must be typed before newer records are put aside.
@@ -36,8 +34,8 @@ pub struct Arguments {
     /// Which one [default: the one before]
     #[arg(long, value_name = "VERSION")]
     to: Option<String>,
-    /// Also bring back the records that it left, and put those of now aside; without this only when it
-    /// cannot read those
+    /// Also bring back the records that it left, and put those of now aside: needed where it cannot
+    /// read them
     #[arg(long)]
     records: bool,
     /// Do not ask, also when what was saved since then is put aside
@@ -53,78 +51,102 @@ pub struct Arguments {
 
 /// The version that a rollback would bring back, for `status`.
 pub fn earlier(running: &str) -> Option<String> {
-    let kept = Program::kept().ok()?.into_iter().filter(|program| program.since.is_some());
+    let kept = Program::kept(&Ground::installed())
+        .ok()?
+        .into_iter()
+        .filter(|program| program.since.is_some());
     let mut versions = kept.map(|program| program.version);
     versions.find(|version| version != running)
 }
 
 pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
     let begin = Instant::now();
-    let _lead = lead(shell, "rollback")?;
-    change::settle()?;
-    let from = Program::installed()?;
-    let to = chosen(&from, arguments.to.as_deref())?;
-    to.check()?;
-    let changeover = Changeover::of(Path::new(DATA));
-    // Fewer than what the data have now: the older version would misread them.
-    let needs_records = to.records < from.records || arguments.records;
-    if needs_records && !changeover.has_earlier(&to.name()) {
-        return Err(Error::conflict(format!(
-            "The records of version {} were not kept{}. A backup can come back: appliance restore \
-             SOURCE --replace.",
-            to.version,
-            match to.records < from.records {
-                true => format!(", and it cannot read those of {}", from.version),
-                false => format!(": it reads those of {}", from.version),
-            }
-        ))
-        .into());
-    }
+    let ground = Ground::installed();
+    let _lead = lead(shell, &ground, "rollback")?;
+    change::settle(&ground, &shell.config)?;
+    let from = Program::installed(&ground)?;
+    let to = chosen(&ground, &from, arguments.to.as_deref())?;
+    to.check(&ground)?;
+    let changeover = ground.changeover();
+    let left = changeover.newest_left(&to.name())?;
+    let returning = match (arguments.records, left) {
+        (true, Some(left)) => Some(left),
+        (true, None) => {
+            return Err(Error::conflict(format!(
+                "The records that version {} left are not kept here. Nothing was changed. A backup \
+                 can come back: appliance restore SOURCE --replace.",
+                to.version
+            ))
+            .into());
+        }
+        // The older version would misread what the data have now.
+        (false, left) if to.records < from.records => {
+            return Err(cannot_read(&from, &to, left.is_some()).into());
+        }
+        (false, _) => None,
+    };
     rehearsal::check_room()?;
     if !arguments.json {
-        output::print(&plan(&from, &to, needs_records))?;
+        output::print(&plan(&changeover, &from, &to, returning.as_deref())?)?;
     }
     if arguments.dry_run {
         match arguments.json {
             true => output::print_json(&json!({
                 "from": from.version, "to": to.version, "changed": false,
-                "loses_records": needs_records,
+                "loses_records": returning.is_some(),
             }))?,
             false => output::print("\nNothing was changed. Without --dry-run it is done.\n")?,
         }
         return Ok(Exit::Done);
     }
-    if needs_records && !arguments.yes {
+    if returning.is_some() && !arguments.yes {
         ask(&from)?;
     }
     let mut from = from;
     from.since.get_or_insert_with(jiff::Timestamp::now);
-    from.keep(Path::new(PROGRAM))?;
+    from.keep(&ground, &ground.program)?;
+    let was_ready = Watch::new(&ground, &shell.config, &from).is_ready()?;
     processes::outlive_terminal();
+    let loses_records = returning.is_some();
     let change = Change {
+        ground: &ground,
+        config: &shell.config,
         from: from.clone(),
         to: to.clone(),
-        returning: needs_records.then(|| to.name()),
-        was_ready: install::installed_status().is_ok_and(|status| status.is_some()),
+        returning,
+        was_ready,
         rehearsed: Duration::ZERO,
     };
     let ended = change.make()?;
+    let put_aside = match &ended {
+        Ended::Changed { put_aside } => put_aside.as_ref().map(|name| changeover.left(name)),
+        _ => None,
+    };
     if arguments.json {
         output::print_json(&json!({
             "from": from.version, "to": to.version,
-            "changed": matches!(ended, Ended::Changed), "loses_records": needs_records,
+            "changed": matches!(ended, Ended::Changed { .. }), "loses_records": loses_records,
+            "records_put_aside": put_aside,
         }))?;
     }
     let exit = outcome(&ended, &from, &to)?;
     if !arguments.json {
         let seconds = begin.elapsed().as_secs_f64();
         output::print(&format!("\nVersion {} runs, after {seconds:.1} seconds.\n", to.version))?;
+        if let Some(path) = put_aside {
+            output::print(&format!(
+                "The records of before are put aside in {}. They stay there until somebody removes \
+                 the file. “appliance rollback --to {} --records” brings them back.\n",
+                path.display(),
+                from.name()
+            ))?;
+        }
     }
     Ok(exit)
 }
 
-fn chosen(from: &Program, wanted: Option<&str>) -> Result<Program, Failure> {
-    let mut kept = Program::kept()?;
+fn chosen(ground: &Ground, from: &Program, wanted: Option<&str>) -> Result<Program, Failure> {
+    let mut kept = Program::kept(ground)?;
     kept.retain(|program| program.sha256 != from.sha256 && program.since.is_some());
     let names: Vec<String> = kept.iter().map(|program| program.version.clone()).collect();
     let is_wanted = |program: &Program| {
@@ -140,27 +162,52 @@ fn chosen(from: &Program, wanted: Option<&str>) -> Result<Program, Failure> {
     })
 }
 
-fn plan(from: &Program, to: &Program, needs_records: bool) -> String {
-    let mut steps = vec![format!("Version {} instead of {}", to.version, from.version)];
-    steps.push(match (needs_records, from.since) {
-        (false, _) => "All data stay as they are: both versions read them".into(),
-        (true, Some(since)) => format!(
-            "The records of {}, when version {} was left: what was saved since then is gone from the \
-             portal",
-            minute(since),
+fn cannot_read(from: &Program, to: &Program, are_kept: bool) -> Error {
+    let way = match are_kept {
+        true => format!(
+            "“appliance rollback --to {} --records” goes back to the records that it left, and puts \
+             those of now aside.",
             to.version
         ),
-        (true, None) => format!("The records from when version {} was left", to.version),
-    });
-    if needs_records {
-        steps.push(format!(
-            "The records of now are put aside; “appliance rollback --to {} --records” brings them back",
-            from.version
-        ));
+        false => "Those that it left are not kept here either. A backup can come back: appliance \
+                  restore SOURCE --replace."
+            .into(),
+    };
+    Error::conflict(format!(
+        "Version {} cannot read the records of now: they have number {}, and it reads them up to {}. \
+         Nothing was changed. {way}",
+        to.version, from.records, to.records
+    ))
+}
+
+fn plan(
+    changeover: &Changeover,
+    from: &Program,
+    to: &Program,
+    returning: Option<&str>,
+) -> Result<String, Failure> {
+    let mut steps = vec![format!("Version {} instead of {}", to.version, from.version)];
+    match returning {
+        None => steps.push("All data stay as they are: both versions read them".into()),
+        Some(left) => {
+            let kept = changeover.left(left).metadata().and_then(|found| found.modified());
+            let at = Timestamp::try_from(kept.context("looking at the earlier records")?);
+            let at = at.map(minute).context("looking at the earlier records")?;
+            steps.push(format!(
+                "The records of {at}, when version {} was left: what was saved since then is gone \
+                 from the portal",
+                to.version
+            ));
+            steps.push(format!(
+                "The records of now are put aside in {}, as those of {}",
+                changeover.folder().join("earlier").display(),
+                from.version
+            ));
+        }
     }
     steps.push("The portal starts again; its visitors wait meanwhile".into());
     let line = |step: &String| format!("  {} {step}\n", colored("+", Color::Yellow));
-    steps.iter().map(line).collect()
+    Ok(steps.iter().map(line).collect())
 }
 
 fn ask(from: &Program) -> Result<(), Failure> {

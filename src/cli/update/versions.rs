@@ -9,12 +9,12 @@ use anyhow::{Context, anyhow};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ground::Ground;
 use crate::{
     error::{Error, Result},
     hash::{ContentHash, Digest},
     host::{
-        files::{self, Rights},
-        places::{ENVIRONMENT_FILE, LIBRARY, PROGRAM, USER},
+        files, folders, power,
         systemd::{self, Cage},
     },
 };
@@ -23,6 +23,8 @@ use crate::{
 pub const KEPT_MAX: usize = 3;
 /// To say a version takes no time; a program that hangs is no version.
 const SECONDS_MAX: u64 = 20;
+/// What a program says of itself, beside it.
+const NOTE: &str = "about.json";
 
 /// A program, as it says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +57,7 @@ impl Program {
     pub fn at(path: &Path) -> Result<Self> {
         let sha256 =
             Digest::of_file(path).with_context(|| format!("reading {}", path.display()))?;
-        let ended = systemd::run_caged(&cage(None, SECONDS_MAX), path, &["version", "--json"])?;
+        let ended = systemd::run_caged(&cage(), path, &["version", "--json"])?;
         if !ended.is_success {
             let said = last_line(&ended.err);
             return Err(Error::invalid(format!("This program does not run here: {said}")));
@@ -69,13 +71,13 @@ impl Program {
     }
 
     /// The one that is installed.
-    pub fn installed() -> Result<Self> {
-        Program::at(Path::new(PROGRAM))?.or_kept()
+    pub fn installed(ground: &Ground) -> Result<Self> {
+        Program::at(&ground.program)?.or_kept(ground)
     }
 
     /// As it is known already, if it is.
-    pub fn or_kept(self) -> Result<Self> {
-        let known = Program::kept()?.into_iter().find(|known| known.sha256 == self.sha256);
+    pub fn or_kept(self, ground: &Ground) -> Result<Self> {
+        let known = Program::kept(ground)?.into_iter().find(|known| known.sha256 == self.sha256);
         Ok(known.unwrap_or(self))
     }
 
@@ -84,108 +86,101 @@ impl Program {
         format!("{}-{}", self.version, &self.sha256.to_string()[..8])
     }
 
-    pub fn file(&self) -> PathBuf {
-        versions().join(self.name()).join("appliance")
+    fn folder(&self, ground: &Ground) -> PathBuf {
+        ground.versions().join(self.name())
     }
 
-    fn note(&self) -> PathBuf {
-        versions().join(self.name()).join("about.json")
+    pub fn file(&self, ground: &Ground) -> PathBuf {
+        self.folder(ground).join("appliance")
     }
 
     /// Keeps a copy of a file that holds it.
-    pub fn keep(&self, path: &Path) -> Result<()> {
-        public_folder(&versions().join(self.name()))?;
-        if !files::are_equal(path, &self.file())? {
+    pub fn keep(&self, ground: &Ground, path: &Path) -> Result<()> {
+        ground.public_folder(&self.folder(ground))?;
+        if !files::are_equal(path, &self.file(ground))? {
             let content = fs::File::open(path).context("opening the program")?;
-            files::replace(&self.file(), content, Rights::root(0o755))?;
+            files::replace(&self.file(ground), content, ground.rights(0o755))?;
         }
-        self.write()
+        self.write(ground)
     }
 
     /// Notes that it is the program of this machine from now on.
-    pub fn begins(mut self, now: Timestamp) -> Result<()> {
+    pub fn begins(mut self, ground: &Ground, now: Timestamp) -> Result<()> {
         self.since = Some(now);
-        self.write()
+        self.write(ground)
     }
 
-    fn write(&self) -> Result<()> {
+    fn write(&self, ground: &Ground) -> Result<()> {
         let json = serde_json::to_vec_pretty(self).map_err(|fault| anyhow!(fault))?;
-        files::replace(&self.note(), json.as_slice(), Rights::root(0o644))
+        let note = self.folder(ground).join(NOTE);
+        files::replace(&note, json.as_slice(), ground.rights(0o644))
     }
 
     /// Whether what is kept is still what was kept.
     ///
     /// # Errors
     /// `Invalid` when it is not.
-    pub fn check(&self) -> Result<()> {
-        let found = Digest::of_file(&self.file()).context("reading a version that was kept")?;
+    pub fn check(&self, ground: &Ground) -> Result<()> {
+        let file = self.file(ground);
+        let found = Digest::of_file(&file).context("reading a version that was kept")?;
         match found == self.sha256 {
             true => Ok(()),
             false => Err(Error::invalid(format!(
                 "{} is damaged: it is not the program that was kept there.",
-                self.file().display()
+                file.display()
             ))),
         }
     }
 
     /// Forgets it, if it never was the program of this machine.
-    pub fn drop_unless_used(&self) -> Result<()> {
+    pub fn drop_unless_used(&self, ground: &Ground) -> Result<()> {
         let is_used = |known: &Program| known.sha256 == self.sha256 && known.since.is_some();
-        if !Program::kept()?.iter().any(is_used) {
-            fs::remove_dir_all(versions().join(self.name())).context("removing a version")?;
+        if !Program::kept(ground)?.iter().any(is_used) {
+            folders::remove(&self.folder(ground)).context("removing a version")?;
         }
         Ok(())
     }
 
     /// Those that are kept, the last one that began first.
-    pub fn kept() -> Result<Vec<Self>> {
+    pub fn kept(ground: &Ground) -> Result<Vec<Self>> {
         let mut kept = Vec::new();
-        let entries = match fs::read_dir(versions()) {
+        let entries = match fs::read_dir(ground.versions()) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(kept),
             Err(error) => Err(error).context("looking for the versions that are kept")?,
         };
         for entry in entries {
             let path = entry.context("looking for the versions that are kept")?.path();
-            let Some(json) = files::read(&path.join("about.json"))? else { continue };
+            let Some(json) = files::read(&path.join(NOTE))? else { continue };
             // A note that makes no sense is none.
             let about = serde_json::from_slice::<Program>(&json).ok();
-            kept.extend(about.filter(|about| about.file().exists()));
+            kept.extend(about.filter(|about| about.file(ground).exists()));
         }
         kept.sort_by_key(|program| std::cmp::Reverse(program.since));
         Ok(kept)
     }
 
-    /// Removes what is more than the last few; gives the names of those that stay.
-    pub fn prune() -> Result<Vec<String>> {
-        let kept: Vec<String> = Program::kept()?.iter().take(KEPT_MAX).map(Program::name).collect();
-        for entry in fs::read_dir(versions()).context("removing old versions")? {
+    /// Removes what is more than the last few, but none without which records that somebody has put
+    /// aside could not come back; gives the names of those that stay.
+    pub fn prune(ground: &Ground) -> Result<Vec<String>> {
+        let mut kept: Vec<String> = Program::kept(ground)?.iter().map(Program::name).collect();
+        let older = kept.split_off(kept.len().min(KEPT_MAX));
+        let needed = ground.changeover().versions_put_aside()?;
+        kept.extend(older.into_iter().filter(|name| needed.contains(name)));
+        for entry in fs::read_dir(ground.versions()).context("removing old versions")? {
             let entry = entry.context("removing old versions")?;
             if !kept.iter().any(|name| entry.file_name() == name.as_str()) {
-                fs::remove_dir_all(entry.path()).context("removing an old version")?;
+                power::check()?;
+                folders::remove(&entry.path()).context("removing an old version")?;
             }
         }
         Ok(kept)
     }
 }
 
-fn versions() -> PathBuf {
-    Path::new(LIBRARY).join("versions")
-}
-
-/// A folder that everybody may look into: the portal's user runs what is in it.
-pub fn public_folder(path: &Path) -> Result<()> {
-    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
-    for folder in missing.into_iter().rev() {
-        fs::create_dir(folder).with_context(|| format!("making {}", folder.display()))?;
-        Rights::root(0o755).give_to(folder)?;
-    }
-    Ok(())
-}
-
-/// In which a program is asked something.
-pub fn cage(writable: Option<&Path>, seconds_max: u64) -> Cage<'_> {
-    Cage { user: USER, environment_file: ENVIRONMENT_FILE, writable, seconds_max }
+/// In which a program is asked about itself.
+pub fn cage() -> Cage<'static> {
+    Cage { seconds_max: SECONDS_MAX, ..Cage::default() }
 }
 
 /// What a program said at its end.

@@ -6,6 +6,7 @@
 use std::{
     cell::Cell,
     io,
+    os::fd::AsRawFd,
     pin::Pin,
     rc::Rc,
     sync::Arc,
@@ -28,8 +29,11 @@ use super::{
 };
 
 /// While the server stops, a connection on which nothing has come for so long is closed: a request
-/// may be on its way to it.
-const QUIET: Duration = Duration::from_millis(300);
+/// may be on its way to it. HTTP/1.1 has no word for that between two answers; the closing tells it, and
+/// a client asks again on another connection (RFC 9112, 9.3.1 and 9.5).
+const QUIET: Duration = Duration::from_millis(500);
+/// Whoever has just connected has a request to send, and would not understand to be turned away.
+const FIRST_REQUEST: Duration = Duration::from_secs(3);
 
 /// And for so long it waits for a reader that takes nothing.
 const STUCK: Duration = Duration::from_secs(10);
@@ -69,6 +73,7 @@ pub struct Connection {
     blocked_since: Option<Instant>,
     /// When bytes went last, in either direction.
     moved_at: Instant,
+    opened_at: Instant,
     /// Where it is spoken.
     http2: Option<Http2>,
     greeting: Option<Greeting>,
@@ -109,6 +114,7 @@ impl Connection {
             http2: is_h2.then(|| Http2::new(now)),
             greeting: None,
             moved_at: now,
+            opened_at: now,
             _pass: pass,
         }
     }
@@ -160,7 +166,12 @@ impl Connection {
         let idle_since = self.state.idle_since.get();
         let end = idle_since + patience;
         Some(match self.is_draining {
-            true => end.min(idle_since.max(self.moved_at) + QUIET),
+            true => {
+                let quiet = idle_since.max(self.moved_at) + QUIET;
+                let has_served = self.state.has_served.get();
+                let first = if has_served { quiet } else { self.opened_at + FIRST_REQUEST };
+                end.min(quiet.max(first))
+            }
             false => end,
         })
     }
@@ -235,6 +246,18 @@ fn stuck() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the other end takes nothing")
 }
 
+/// Whether the kernel holds something that nobody has read yet.
+fn has_bytes(stream: &Stream) -> bool {
+    let socket = match stream {
+        Either::Left(stream) => stream.as_raw_fd(),
+        Either::Right(stream) => stream.get_ref().0.as_raw_fd(),
+    };
+    let mut byte = 0_u8;
+    let flags = libc::MSG_PEEK | libc::MSG_DONTWAIT;
+    // SAFETY: one byte of our own is written at most, and the socket is open.
+    unsafe { libc::recv(socket, (&raw mut byte).cast(), 1, flags) > 0 }
+}
+
 /// Writes at least one byte.
 fn poll_some(stream: &mut Stream, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
     match ready!(Pin::new(stream).poll_write(cx, bytes))? {
@@ -264,6 +287,12 @@ impl AsyncRead for Connection {
             return read;
         }
         match ready!(this.poll_end(cx)) {
+            // On a busy machine the timer may be heard before the request that came in time.
+            End::Unused if has_bytes(&this.stream) => {
+                this.moved_at = Instant::now();
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
             // As if the other end had closed: what is still to be sent is sent.
             End::Unused => Poll::Ready(Ok(())),
             End::Stuck => Poll::Ready(Err(stuck())),

@@ -6,6 +6,7 @@
 //! was asked for, the way to HTTPS.
 
 mod admit;
+mod arrivals;
 mod connection;
 mod gate;
 mod hosts;
@@ -16,7 +17,7 @@ mod rates;
 mod receiving;
 mod underway;
 
-use std::{net::TcpListener, sync::Arc, time::Duration};
+use std::{net::TcpListener, os::fd::AsRawFd, sync::Arc, time::Duration};
 
 use actix_http::HttpService;
 use actix_service::{
@@ -35,11 +36,11 @@ pub use self::{
     admit::admit,
     connection::State,
     hosts::asks_this_machine,
-    probe::{Heard, probe},
+    probe::{Heard, probe, probe_ready},
     proxy_protocol::Header as ProxyHeader,
     underway::underway,
 };
-use self::{connection::Connection, gate::Gate, receiving::receive};
+use self::{arrivals::Arrivals, connection::Connection, gate::Gate, receiving::receive};
 use crate::{app::App, error::Result};
 
 /// How long requests in flight may go on after a stop. Long enough for most uploads; whoever comes
@@ -47,7 +48,8 @@ use crate::{app::App, error::Result};
 const SHUTDOWN: Duration = Duration::from_secs(60);
 /// Between two looks at whether everybody has left.
 const PAUSE: Duration = Duration::from_millis(20);
-/// A connection that was accepted just before the stop reaches its worker in this time.
+/// A connection that was accepted just before the stop reaches its worker in this time, unless the
+/// machine is busy; [`Arrivals`] knows.
 const LAST_ARRIVAL: Duration = Duration::from_millis(100);
 
 /// A socket that is bound already, and TLS if it is spoken there.
@@ -84,6 +86,10 @@ where
         .shutdown_timeout(SHUTDOWN.as_secs())
         // The gate counts, and says no; a worker that stops accepting would say nothing.
         .max_concurrent_connections(limits.connections as usize + 1_024);
+    let arrivals = Arrivals::new(
+        doors.iter().map(|door| door.listener.as_raw_fd()).collect(),
+        doors.iter().filter_map(|door| Some(door.listener.local_addr().ok()?.port())).collect(),
+    );
     for (number, door) in doors.into_iter().enumerate() {
         let (gate, portal, tls) = (gate.clone(), portal.clone(), door.tls.map(TlsAcceptor::from));
         let factory = move || {
@@ -106,7 +112,7 @@ where
             .context("taking over the socket")?;
     }
     let server = server.run();
-    let stopping = Stopping { handle: server.handle(), gate };
+    let stopping = Stopping { handle: server.handle(), gate, arrivals };
     Ok((server, stopping))
 }
 
@@ -115,6 +121,7 @@ where
 pub struct Stopping {
     handle: ServerHandle,
     gate: Arc<Gate>,
+    arrivals: Arrivals,
 }
 
 impl Stopping {
@@ -124,8 +131,10 @@ impl Stopping {
         self.handle.pause().await;
         self.gate.drain();
         let emptied = async {
+            // To pause was said, and is done a little later; what was accepted until then is on its
+            // way to a worker.
             tokio::time::sleep(LAST_ARRIVAL).await;
-            while self.gate.connections() > 0 {
+            while self.may_have_visitors() {
                 tokio::time::sleep(PAUSE).await;
             }
         };
@@ -134,5 +143,13 @@ impl Stopping {
             tracing::warn!(connections = self.gate.connections(), "requests were cut off");
         }
         self.handle.stop(is_empty).await;
+    }
+
+    fn may_have_visitors(&self) -> bool {
+        if self.gate.connections() > 0 {
+            return true;
+        }
+        // Where it cannot be found out, time must do.
+        self.arrivals.go_on().unwrap_or(false) || self.arrivals.open().unwrap_or(0) > 0
     }
 }

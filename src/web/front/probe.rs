@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const PROXY_HEADER: &[u8] = b"PROXY UNKNOWN\r\n";
 /// Of the first line of an answer, which is ours.
 const LINE_BYTES_MAX: usize = 200;
-const REQUEST: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+const ALIVE: &str = "/healthz";
+const READY: &str = "/readyz";
 
 /// What was heard at the door. Both are signs of life: a server that is full turns away whoever asks,
 /// this machine too, and to end it for that would only make it emptier for a moment.
@@ -48,9 +49,18 @@ impl fmt::Display for Heard {
 
 /// Knocks at one of the doors; an error when nobody answers in time.
 pub async fn probe(doors: Doors, config: &Config) -> Result<Heard> {
+    knock(doors, config, ALIVE).await
+}
+
+/// [`probe`], and whether the store answers too; where only TLS is spoken, whoever does is believed.
+pub async fn probe_ready(doors: Doors, config: &Config) -> Result<Heard> {
+    knock(doors, config, READY).await
+}
+
+async fn knock(doors: Doors, config: &Config, path: &str) -> Result<Heard> {
     let asked = async {
         match (doors.http, doors.https) {
-            (Some(door), _) => ask(connect(door, config).await?).await,
+            (Some(door), _) => ask(connect(door, config).await?, path).await,
             (None, Some(door)) => shake_hands(connect(door, config).await?).await,
             (None, None) => bail!("there is no door"),
         }
@@ -76,8 +86,8 @@ async fn connect(door: SocketAddr, config: &Config) -> Result<TcpStream> {
     Ok(stream)
 }
 
-async fn ask(mut stream: TcpStream) -> Result<Heard> {
-    let line = match first_line(&mut stream).await {
+async fn ask(mut stream: TcpStream, path: &str) -> Result<Heard> {
+    let line = match first_line(&mut stream, path).await {
         Ok(line) => String::from_utf8_lossy(&line).trim_end().to_owned(),
         Err(fault) if is_closed(&fault) => return Ok(Heard::Refusal(None)),
         Err(fault) => return Err(fault).context("reading the answer"),
@@ -89,8 +99,9 @@ async fn ask(mut stream: TcpStream) -> Result<Heard> {
     }
 }
 
-async fn first_line(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
-    stream.write_all(REQUEST).await?;
+async fn first_line(stream: &mut TcpStream, path: &str) -> io::Result<Vec<u8>> {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
     let mut line = Vec::with_capacity(LINE_BYTES_MAX);
     while !line.ends_with(b"\r\n") && line.len() < LINE_BYTES_MAX {
         line.push(stream.read_u8().await?);

@@ -345,3 +345,20 @@ async fn a_backup_brings_a_new_machine_up() {
     let again = host.copied(&["install", "--restore", "/root/portal.tar.zst"]).expect(1);
     assert!(again.err.contains("There is a portal in /var/lib/appliance already"), "{again:?}");
 }
+
+/// Else it would hang the tests behind it, and nobody would know why.
+#[test]
+#[ignore = "needs a machine: tests/run.sh"]
+fn what_hangs_on_a_machine_is_ended_and_its_journal_is_shown() {
+    let host = Host::boot("hangs");
+    host.run(&["logger", "a sign of life"]).expect(0);
+    host.wait("the journal", || host.log().contains("a sign of life"));
+    let begin = Instant::now();
+    let limit = Duration::from_secs(2);
+    let hung = host.run_within(limit, &["sleep", "600"]).expect_err("it hangs");
+    assert!(hung.contains("sleep") && hung.contains("a sign of life"), "{hung}");
+    // One that leaves a process behind, which holds its outputs.
+    let left = host.run_within(limit * 10, &["sh", "-c", "echo out; setsid sleep 600 & exit 0"]);
+    assert_eq!(left.expect("it ended").out, "out\n");
+    assert!(begin.elapsed() < Duration::from_secs(30), "took {:?}", begin.elapsed());
+}

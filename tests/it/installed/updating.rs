@@ -19,6 +19,17 @@ const NEXT: &str = "9.9.9";
 const JOURNAL: &str = "/usr/local/lib/appliance/changeover.json";
 const LINE: &str = "/etc/systemd/system/appliance.service.d/changeover.conf";
 
+/// For an impostor: tells systemd that it is ready (sd_notify(3)), and hangs.
+const SAYS_READY: &str = r#"
+    struct sockaddr_un to = { AF_UNIX };
+    strncpy(to.sun_path, getenv("NOTIFY_SOCKET"), sizeof to.sun_path - 1);
+    if (to.sun_path[0] == '@') to.sun_path[0] = 0;
+    socklen_t length = 2 + strlen(getenv("NOTIFY_SOCKET"));
+    int s = socket(AF_UNIX, SOCK_DGRAM, 0);
+    if (sendto(s, "READY=1", 7, 0, (struct sockaddr *)&to, length) < 0) return 3;
+    for (;;) pause();
+"#;
+
 /// A machine with a small program: it is copied and compared many times.
 fn boot(name: &str) -> Host {
     let host = Host::boot(name);
@@ -107,6 +118,9 @@ async fn an_update_and_a_rollback_under_load_fail_no_request() {
     load.wait_for(500).await;
     assert_eq!(version(&host), NEXT);
     is_settled(&host);
+    let older = tokio::task::block_in_place(|| host.copied(&["install"])).expect(1);
+    assert!(older.err.contains("appliance update --allow-older"), "{older:?}");
+    assert_eq!(version(&host), NEXT, "and nothing was done");
     assert!(host.has(&format!("/var/lib/appliance/update/before-leaving-{OWN}.tar.zst")));
     let status = host.appliance(&["status"]).expect(0).out;
     assert!(status.contains(&format!("{OWN}: appliance rollback")), "{status}");
@@ -172,9 +186,10 @@ async fn a_version_that_is_no_good_changes_nothing() {
     let refused = update(&bring_impostor(&host, 2, "serve", converts));
     unharmed(&refused, "runs again, with everything as it was").await;
 
+    // It says that it is ready, and answers nobody.
     let begin = Instant::now();
-    let refused = update(&bring_impostor(&host, 1, "serve", "for (;;) pause();"));
-    unharmed(&refused, "was not ready after").await;
+    let refused = update(&bring_impostor(&host, 1, "serve", SAYS_READY));
+    unharmed(&refused, "did not become ready").await;
     assert!(begin.elapsed() < Duration::from_secs(150), "took {:?}", begin.elapsed());
     host.appliance(&["check", "--deep"]).expect(0);
 }
@@ -196,12 +211,18 @@ async fn records_that_the_version_before_cannot_read_are_put_aside_when_somebody
     host.appliance(&["start"]).expect(0);
     host.wait_until_ready().await;
 
-    let asked = host.appliance(&["rollback"]).expect(2);
+    let refused = host.appliance(&["rollback"]).expect(1);
+    assert!(refused.err.contains("cannot read the records of now"), "{refused:?}");
+    assert!(refused.err.contains("--records"), "{refused:?}");
+    let asked = host.appliance(&["rollback", "--records"]).expect(2);
     assert!(asked.err.contains("--yes") && asked.err.contains("is gone"), "{asked:?}");
     assert_eq!(version(&host), NEXT);
-    host.appliance(&["rollback", "--yes"]).expect(0);
+    let back = host.appliance(&["rollback", "--records", "--yes"]).expect(0);
     assert_eq!(version(&host), OWN);
     is_settled(&host);
+    let put_aside = back.out.split("put aside in ").last().and_then(|rest| rest.split(". ").next());
+    let put_aside = put_aside.expect("where the records are").to_owned();
+    assert!(put_aside.contains("/9.9.9-") && host.has(&put_aside), "{back:?}");
     assert_eq!(titles(&api).await, ["Annual report"]);
     until(async || api.get("/api/documents?q=Verwalter").await["total"] == 1).await;
     api.upload("between.txt", b"between", &[("title", "Between")]).await;
@@ -212,10 +233,57 @@ async fn records_that_the_version_before_cannot_read_are_put_aside_when_somebody
     back.sort();
     assert_eq!(back, ["Annual report", "Later"]);
     until(async || api.get("/api/documents?q=Later").await["total"] == 1).await;
-    host.appliance(&["rollback", "--yes"]).expect(0);
+    host.appliance(&["rollback", "--records", "--yes"]).expect(0);
     let mut before = titles(&api).await;
     before.sort();
     assert_eq!(before, ["Annual report", "Between"]);
+    assert!(host.has(&put_aside), "what was put aside stays");
+    host.appliance(&["check", "--deep"]).expect(0);
+}
+
+/// What a version sees before anybody knows what it does; the last line is told to whoever updates.
+const SPY: &str = r#"
+seen=
+for path in /var/lib/appliance/appliance.redb /var/lib/appliance/control.sock   /var/lib/appliance/update/trial.json /run/dbus/system_bus_socket /run/systemd/private; do
+  [ -r $path ] && [ ! -c $path ] && seen="$seen $path"
+done
+written=
+for path in /usr/local/lib/appliance /var/lib/appliance/update /var/lib/appliance /etc /run /srv /root; do
+  touch $path/spy 2>/dev/null && written="$written $path"
+done
+touch /var/lib/appliance/update/rehearsal/spy && mkdir /var/lib/appliance/update/rehearsal/deep &&
+  touch /var/lib/appliance/update/rehearsal/deep/spy || written="$written NOT-THE-COPY"
+ln -s /etc /var/lib/appliance/update/rehearsal/deep/link
+kill -0 PID 2>/dev/null && seen="$seen the-portal"
+nets=$(sed -n "3,\$s/:.*//p" /proc/self/net/dev | tr -d "\n" | tr -s " ")
+me=$(id -u)
+[ "$me" = 0 ] || [ "$me" = PORTAL ] && seen="$seen as-$me"
+[ -n "$SECRET_OF_THE_LEADER" ] && seen="$seen the-environment"
+for fd in /proc/self/fd/*; do
+  case $(readlink $fd) in pipe:*|/dev/null|/proc/*|/opt/next/spy|"") ;; *) seen="$seen $(readlink $fd)" ;; esac
+done
+echo "error: seen[$seen] written[$written] nets[$nets]" >&2
+exit 1
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a machine: tests/run.sh"]
+async fn a_version_that_rehearses_sees_a_copy_and_nothing_else() {
+    let host = boot("rehearsal");
+    host.install(&[]).await;
+    let instead = "execl(\"/bin/sh\", \"sh\", \"/opt/next/spy\", (char *)0);";
+    let release = bring_impostor(&host, 1, "rehearse", instead);
+    let portal = host.run(&["id", "-u", "appliance"]).expect(0).out;
+    let spy = SPY.replace("PID", host.pid().trim()).replace("PORTAL", portal.trim());
+    host.write("/opt/next/spy", &spy);
+    fs::set_permissions(host.path("/opt/next/spy"), fs::Permissions::from_mode(0o755))
+        .expect("rights");
+    let refused =
+        host.run(&["env", "SECRET_OF_THE_LEADER=1", "appliance", "update", &release]).expect(1);
+    assert!(refused.err.contains("seen[] written[] nets[ lo]"), "{refused:?}");
+    is_settled(&host);
+    assert!(host.has("/etc/passwd"), "what a link led to is still there");
+    assert_eq!(version(&host), OWN);
 }
 
 /// Ends an update when it has come so far.
@@ -248,7 +316,7 @@ async fn an_update_that_is_cut_off_leaves_a_portal_that_starts() {
     let slow = "if (count == 2) sleep(3);";
     let release = bring_impostor(&host, 2, "serve", slow);
     let kill = || {
-        let leader = host.read("/usr/local/lib/appliance/lock");
+        let leader = host.run(&["cat", "/run/appliance-lead.lock"]).expect(0).out;
         host.run(&["kill", "-KILL", leader.trim()]);
     };
     for stage in ["preparing", "ready", "exchanged"] {
@@ -265,17 +333,32 @@ async fn an_update_that_is_cut_off_leaves_a_portal_that_starts() {
             api.upload("more.txt", stage.as_bytes(), &[("title", stage)]).await;
         }
     }
+    // While it goes back.
+    let broken = bring_impostor(&host, 2, "serve", "return 1;");
+    for is_power in [true, false] {
+        tokio::task::block_in_place(|| {
+            cut_off(&host, &broken, "back", || match is_power {
+                true => host.cut_power(),
+                false => kill(),
+            });
+        });
+        host.wait_until_ready().await;
+        assert_eq!(version(&host), OWN, "back {is_power}");
+        assert_eq!(api.get(&path).await["title"], "Annual report", "back {is_power}");
+    }
     let second = tokio::task::block_in_place(|| {
         let release = bring(&host, &releases::program(NEXT, 2));
         thread::scope(|scope| {
             let first = scope.spawn(|| host.appliance(&["update", "--no-backup", &release]));
             host.wait("the first", || Path::new(&host.path(JOURNAL)).exists());
             let second = host.appliance(&["update", &release]);
+            let install = host.copied(&["install"]);
+            assert!(first.is_finished() || install.code == 11, "{install:?}");
             first.join().expect("its end").expect(0);
             second
         })
     });
-    assert!(second.expect(11).err.contains("Another update is under way"));
+    assert!(second.expect(11).err.contains("Another update or installation is under way"));
     assert_eq!(version(&host), NEXT);
     assert_eq!(api.get(&path).await["title"], "Annual report");
     is_settled(&host);

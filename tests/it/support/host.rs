@@ -4,22 +4,33 @@ use std::{
     fs,
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
 
-use super::{Api, PASSWORD, program::Ended};
+use super::{
+    Api, PASSWORD,
+    program::{Ended, finish_within},
+};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// A busy machine starts services slowly.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// A single command; the longest is an update to a version that never answers.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(200);
+/// All that is done to one machine. One test that hangs would hang all those behind it.
+const LIFE: Duration = Duration::from_secs(15 * 60);
+/// To make a machine, to boot it, to end it.
+const SCRIPT_PATIENCE: Duration = Duration::from_secs(120);
+
 /// One machine; gone when it is dropped.
 pub struct Host {
     name: String,
     address: String,
+    booted_at: Instant,
 }
 
 impl Host {
@@ -30,9 +41,9 @@ impl Host {
         let mut copy = DefaultHasher::new();
         ROOT.hash(&mut copy);
         let name = format!("{name}-{:04x}", copy.finish() as u16);
-        script(&["up", &name]).expect(0);
-        let address = script(&["address", &name]).expect(0).out.trim().to_owned();
-        let host = Host { name, address };
+        done(&["up", &name]);
+        let address = done(&["address", &name]).out.trim().to_owned();
+        let host = Host { name, address, booted_at: Instant::now() };
         fs::copy(env!("CARGO_BIN_EXE_appliance"), host.path("/root/appliance"))
             .expect("bringing the program there");
         host
@@ -58,8 +69,20 @@ impl Host {
     }
 
     /// Runs a command of the machine, as root.
+    #[track_caller]
     pub fn run(&self, command: &[&str]) -> Ended {
-        script(&[&["exec", &self.name], command].concat())
+        self.run_within(COMMAND_PATIENCE, command).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// # Errors
+    /// With the end of the machine's journal, when it takes too long, or the machine lives too long.
+    pub fn run_within(&self, limit: Duration, command: &[&str]) -> Result<Ended, String> {
+        let left = LIFE.saturating_sub(self.booted_at.elapsed());
+        let exec = script(&[&["exec", &self.name], command].concat());
+        finish_within(exec, limit.min(left)).map_err(|so_far| {
+            let log = self.log();
+            format!("{command:?} on {} does not end: {so_far:#?}\n{log}", self.name)
+        })
     }
 
     /// Runs the installed program.
@@ -102,14 +125,15 @@ impl Host {
 
     /// Ends the machine at once; its disk stays. Then boots it again.
     pub fn cut_power(&self) {
-        script(&["powercut", &self.name]).expect(0);
-        script(&["boot", &self.name]).expect(0);
+        done(&["powercut", &self.name]);
+        done(&["boot", &self.name]);
     }
 
     pub fn reboot(&self) {
         let boot_id = || self.run(&["cat", "/proc/1/stat"]).out;
         let before = boot_id();
-        self.run(&["systemctl", "reboot"]);
+        // The connection to systemd may be gone before its answer is there.
+        let _asked = self.run_within(PATIENCE, &["systemctl", "reboot"]);
         self.wait("the machine to boot again", || {
             let state = self.run(&["systemctl", "is-system-running"]).out;
             matches!(state.trim(), "running" | "degraded") && boot_id() != before
@@ -130,6 +154,7 @@ impl Host {
         }
     }
 
+    #[track_caller]
     pub fn wait(&self, what: &str, mut is_so: impl FnMut() -> bool) {
         let begin = Instant::now();
         while !is_so() {
@@ -138,15 +163,18 @@ impl Host {
         }
     }
 
-    fn log(&self) -> String {
-        self.run(&["journalctl", "-b", "-n", "40", "--no-pager"]).out
+    /// The end of its journal, from outside: it may hang, or be off.
+    pub fn log(&self) -> String {
+        let (Ok(ended) | Err(ended)) = finish_within(script(&["journal", &self.name]), PATIENCE);
+        format!("The end of its journal:\n{}", ended.out)
     }
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
-        let ended = script(&["down", &self.name]);
-        assert!(ended.code == 0 || thread::panicking(), "{ended:?}");
+        let ended = finish_within(script(&["down", &self.name]), SCRIPT_PATIENCE);
+        let is_down = ended.as_ref().is_ok_and(|ended| ended.code == 0);
+        assert!(is_down || thread::panicking(), "{ended:?}");
     }
 }
 
@@ -155,8 +183,16 @@ pub fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().expect("a client")
 }
 
-fn script(arguments: &[&str]) -> Ended {
+/// What has to succeed, in its time.
+#[track_caller]
+fn done(arguments: &[&str]) -> Ended {
+    finish_within(script(arguments), SCRIPT_PATIENCE)
+        .unwrap_or_else(|so_far| panic!("host.sh {arguments:?} does not end: {so_far:#?}"))
+        .expect(0)
+}
+
+fn script(arguments: &[&str]) -> Command {
     let mut command = Command::new(Path::new(ROOT).join("tests/host/host.sh"));
-    command.args(arguments).stdin(Stdio::null());
-    super::finish(command)
+    command.args(arguments);
+    command
 }

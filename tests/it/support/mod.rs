@@ -218,7 +218,9 @@ impl Api {
     /// Of a portal that runs somewhere else.
     pub fn at(url: &str, token: &str) -> Self {
         let token = (!token.is_empty()).then(|| token.to_owned());
-        Api { client: Client::new(), url: url.to_owned(), token }
+        // It may hang, or be switched off in the middle.
+        let client = Client::builder().no_proxy().timeout(program::PATIENCE).build();
+        Api { client: client.expect("a client"), url: url.to_owned(), token }
     }
 
     /// The same program, with connections of its own.

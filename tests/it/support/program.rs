@@ -3,8 +3,11 @@
 use std::{
     fs,
     io::Read,
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, mpsc},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -113,12 +116,71 @@ impl Shell {
     }
 }
 
-pub fn finish(mut command: Command) -> Ended {
-    let output = command.output().expect("running the program");
-    Ended {
-        code: output.status.code().unwrap_or(-1),
-        out: String::from_utf8(output.stdout).expect("text"),
-        err: String::from_utf8(output.stderr).expect("text"),
+/// Long enough for everything that a test waits for.
+const FINISH_PATIENCE: Duration = Duration::from_secs(300);
+/// What was written before the end is there by then.
+const REST_PATIENCE: Duration = Duration::from_secs(2);
+
+pub fn finish(command: Command) -> Ended {
+    let called = format!("{command:?}");
+    finish_within(command, FINISH_PATIENCE)
+        .unwrap_or_else(|so_far| panic!("{called} does not end: {so_far:#?}"))
+}
+
+/// Runs a command to its end, with all that it starts.
+///
+/// # Errors
+/// With what it said so far, when it took too long; it is killed then. A process that it left behind,
+/// and that holds its outputs, is not waited for.
+pub fn finish_within(mut command: Command, limit: Duration) -> Result<Ended, Ended> {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let begin = Instant::now();
+    let mut child = command.spawn().expect("starting a program");
+    let out = Heard::of(child.stdout.take().expect("its output"));
+    let err = Heard::of(child.stderr.take().expect("its output"));
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("waiting for a program") {
+            break Some(status);
+        }
+        if begin.elapsed() > limit {
+            // SAFETY: sends a signal to a group of our own, whose leader was not waited for.
+            unsafe { libc::kill(-(child.id() as i32), libc::SIGKILL) };
+            child.wait().expect("waiting for a program");
+            break None;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let code = status.and_then(|status| status.code()).unwrap_or(-1);
+    let ended = Ended { code, out: out.text(), err: err.text() };
+    if status.is_some() { Ok(ended) } else { Err(ended) }
+}
+
+/// An output, while it is written.
+struct Heard {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Heard {
+    fn of(mut output: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let heard = bytes.clone();
+        let reader = std::thread::spawn(move || {
+            let mut piece = [0; 8 << 10];
+            while let Ok(length @ 1..) = output.read(&mut piece) {
+                heard.lock().expect("the text").extend_from_slice(&piece[..length]);
+            }
+        });
+        Heard { bytes, reader }
+    }
+
+    fn text(self) -> String {
+        let begin = Instant::now();
+        while !self.reader.is_finished() && begin.elapsed() < REST_PATIENCE {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let bytes = self.bytes.lock().expect("the text");
+        String::from_utf8(bytes.clone()).expect("text")
     }
 }
 
@@ -134,11 +196,20 @@ impl Server {
     pub fn start(mut command: Command) -> Self {
         command.stderr(Stdio::inherit());
         let mut child = command.spawn().expect("starting the program");
-        let mut text = vec![0; 64 << 10];
-        let out = child.stdout.as_mut().expect("its output");
-        // The greeting is written at once, so one look finds all of it.
-        let length = out.read(&mut text).expect("reading its greeting");
-        let greeting = String::from_utf8_lossy(&text[..length]).into_owned();
+        let mut out = child.stdout.take().expect("its output");
+        let (said, hears) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut text = vec![0; 64 << 10];
+            // The greeting is written at once, so one look finds all of it.
+            let length = out.read(&mut text).unwrap_or(0);
+            // Whoever has started it may have given up.
+            let _heard = said.send((String::from_utf8_lossy(&text[..length]).into_owned(), out));
+        });
+        let Ok((greeting, out)) = hears.recv_timeout(PATIENCE) else {
+            let _killed = child.kill();
+            panic!("the program does not say where it is");
+        };
+        child.stdout = Some(out);
         let url = greeting
             .lines()
             .next()

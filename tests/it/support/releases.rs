@@ -55,6 +55,7 @@ pub fn impostor(verb: &str, instead: &str, real: &str) -> Vec<u8> {
     let (source, program) = (folder.path().join("impostor.c"), folder.path().join("impostor"));
     let text = format!(
         "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <unistd.h>\n\
+         #include <sys/socket.h>\n#include <sys/un.h>\n\
          int main(int count, char **words) {{\n\
          for (int i = 1; i < count; i++) if (!strcmp(words[i], \"{verb}\")) {{ {instead} }}\n\
          execv(\"{real}\", words);\nreturn 127;\n}}\n"
@@ -92,6 +93,6 @@ pub fn publish(folder: &Path, version: &str, program: &[u8]) -> String {
     fs::write(folder.join(release::SUMS), format!("{}  {name}\n", Digest::of(&archive)))
         .expect("its list");
     let key = SecretKey::generate().expect("a key");
-    release::sign(folder, &key).expect("a signature");
+    release::sign(folder, &key, jiff::Timestamp::now()).expect("a signature");
     key.public_key().to_text()
 }

@@ -7,12 +7,15 @@
 //! is first, so either the new version has promised nothing and the records of before come back, or
 //! it has passed and what it promised stays.
 //!
-//! Every step may be cut off and taken again.
+//! Every step may be cut off and taken again. What each of them leaves is durable before the next
+//! begins, and `cli::update::journal` says what becomes of it when no next one comes.
+
+mod mirror;
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    fs::{self, File, Permissions},
+    io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -20,12 +23,14 @@ use std::{
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
+use self::mirror::mirror;
 use super::{App, Reporter, backup::locked, create_private_folder};
 use crate::{
     blocking::blocking,
     clock::Clock,
     error::{Error, Result},
     hash::{ContentHash, Digest},
+    host::files::{self, Rights},
     store::Store,
 };
 
@@ -39,11 +44,15 @@ const RETURNING: &str = "returning.redb";
 const TRIAL: &str = "trial.json";
 const PASSED: &str = "passed.json";
 const TAKEN_BACK: &str = "taken-back.json";
-/// Records that versions left which others could not read, by the name of the version.
+/// Records that versions left, by the name of the version. Behind an @ stands when somebody put them
+/// aside: those are nowhere else, so nothing here ever removes them.
 const EARLIER: &str = "earlier";
+/// Backups of the records from before updates.
+const ARCHIVES: [&str; 2] = ["before-leaving-", ".tar.zst"];
+/// So many of them stay.
+const ARCHIVES_MAX: usize = 3;
 const REHEARSAL: &str = "rehearsal";
 
-const BLOCK_BYTES: usize = 1 << 20;
 const CACHE_BYTES: usize = 16 << 20;
 /// A command that has the data open is soon done.
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
@@ -72,8 +81,8 @@ impl Trial {
     /// `Conflict` when somebody has gone back already.
     pub fn pass(self) -> Result<()> {
         let Changeover { folder, .. } = &self.0;
-        match fs::rename(folder.join(TRIAL), folder.join(PASSED)) {
-            Ok(()) => Ok(sync(folder)?),
+        match files::rename(&folder.join(TRIAL), &folder.join(PASSED)) {
+            Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(Error::conflict("The update was taken back before this version was ready."))
             }
@@ -134,11 +143,16 @@ impl Changeover {
     }
 
     /// Clears what an earlier update left behind.
+    ///
+    /// # Errors
+    /// `Conflict` when that one is not settled yet.
     pub fn prepare(&self) -> Result<()> {
-        create_private_folder(&self.folder).context("making a folder for the update")?;
-        for name in [KEPT, UNFINISHED, RETURNING, PASSED] {
-            gone(fs::remove_file(self.folder.join(name)))?;
+        if self.is_under_way() {
+            return Err(Error::conflict("An earlier update of these data is not settled."));
         }
+        create_private_folder(&self.folder).context("making a folder for the update")?;
+        files::sync_folder_of(&self.folder)?;
+        self.clear(&[KEPT, UNFINISHED, RETURNING, PASSED])?;
         gone(fs::remove_dir_all(self.rehearsal()))?;
         Ok(())
     }
@@ -149,8 +163,13 @@ impl Changeover {
         Ok(create_private_folder(&self.rehearsal()).context("making a folder for the rehearsal")?)
     }
 
-    pub fn end_rehearsal(&self) -> Result<()> {
-        Ok(gone(fs::remove_dir_all(self.rehearsal()))?)
+    /// Opens the copy, and nothing else, to the group: the one who rehearses is another user.
+    pub fn share_rehearsal(&self) -> Result<()> {
+        let share = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode));
+        share(&self.rehearsal(), 0o770)
+            .and_then(|()| share(&self.rehearsal().join(App::DATABASE), 0o660))
+            .context("handing the copy to the rehearsal")?;
+        Ok(())
     }
 
     /// Copies the records of a portal that does not run.
@@ -167,36 +186,39 @@ impl Changeover {
     }
 
     /// Makes ready what an earlier version left, to take the place of the records in
-    /// [`begin`](Self::begin).
-    pub fn prepare_return(&self, version: &str) -> Result<()> {
+    /// [`begin`](Self::begin). `left` is a name that [`newest_left`](Self::newest_left) gave.
+    pub fn prepare_return(&self, left: &str) -> Result<()> {
         let returning = self.folder.join(RETURNING);
-        mirror(&self.earlier(version), &returning).context("copying the earlier records")?;
+        mirror(&self.left(left), &returning).context("copying the earlier records")?;
         let store = Store::open(&returning, CACHE_BYTES, Clock::system(), None)?;
         store.write_blocking(|tx| {
             tx.forget_lineage();
             Ok(())
-        })
+        })?;
+        drop(store);
+        Ok(files::sync_folder_of(&returning)?)
     }
 
     /// After the end of one version and before the start of the next, the program with this hash.
-    pub fn begin(&self, program: ContentHash) -> Result<()> {
+    /// With `returns`, what was made ready takes the place of the records.
+    pub fn begin(&self, program: ContentHash, returns: bool) -> Result<()> {
         let _lock = self.lock()?;
-        let unfinished = self.folder.join(UNFINISHED);
-        mirror(&self.database(), &unfinished).context("keeping the records")?;
-        fs::rename(&unfinished, self.folder.join(KEPT)).context("keeping the records")?;
-        sync(&self.folder)?;
-        let note = serde_json::to_vec(&Note { program }).context("writing a note")?;
-        let draft = self.folder.join("note");
-        let mut file = private(&draft).context("writing a note")?;
-        file.write_all(&note).and_then(|()| file.sync_all()).context("writing a note")?;
-        fs::rename(&draft, self.folder.join(TRIAL)).context("writing a note")?;
-        sync(&self.folder)?;
         let returning = self.folder.join(RETURNING);
+        // Once that is there the records are kept, and those in their place may be others already.
+        if !self.folder.join(TRIAL).exists() {
+            if returns && !returning.exists() {
+                return Err(Error::conflict("The earlier records are not there any more."));
+            }
+            let unfinished = self.folder.join(UNFINISHED);
+            mirror(&self.database(), &unfinished).context("keeping the records")?;
+            files::rename(&unfinished, &self.folder.join(KEPT)).context("keeping the records")?;
+            let note = serde_json::to_vec(&Note { program }).context("writing a note")?;
+            files::replace(&self.folder.join(TRIAL), note.as_slice(), Rights::own(0o600))?;
+        }
         if returning.exists() {
             // It shows the other records, and its cursor could well fit to these.
             gone(fs::remove_dir_all(self.data.join(App::INDEX)))?;
-            fs::rename(&returning, self.database()).context("exchanging the records")?;
-            sync(&self.data)?;
+            files::rename(&returning, &self.database()).context("exchanging the records")?;
         }
         Ok(())
     }
@@ -204,9 +226,12 @@ impl Changeover {
     /// Ends a trial that nobody has passed: from here on nobody can. False when the new version was
     /// faster.
     pub fn take_back(&self) -> Result<bool> {
-        match fs::rename(self.folder.join(TRIAL), self.folder.join(TAKEN_BACK)) {
-            Ok(()) => sync(&self.folder).map(|()| true).map_err(Error::from),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(!self.has_passed()),
+        match files::rename(&self.folder.join(TRIAL), &self.folder.join(TAKEN_BACK)) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let is_kept = self.folder.join(KEPT).exists();
+                Ok(self.folder.join(TAKEN_BACK).exists() || (is_kept && !self.has_passed()))
+            }
             Err(error) => Err(error).context("taking an update back")?,
         }
     }
@@ -217,49 +242,92 @@ impl Changeover {
         if taken_back.exists() {
             // Without the lock of a version that hangs; the file it has open is another one then.
             if kept.exists() {
-                fs::rename(&kept, self.database()).context("putting the records back")?;
-                sync(&self.data)?;
+                files::rename(&kept, &self.database()).context("putting the records back")?;
             }
-            fs::remove_file(&taken_back).context("putting the records back")?;
-            sync(&self.folder)?;
+            files::remove(&taken_back).context("putting the records back")?;
         }
-        for name in [KEPT, UNFINISHED, RETURNING] {
-            gone(fs::remove_file(self.folder.join(name)))?;
-        }
-        Ok(())
+        self.clear(&[KEPT, UNFINISHED, RETURNING])
     }
 
-    /// After a version has passed. What the one before left is kept under its name, if it has one
-    /// here; of earlier ones only the named are.
+    /// After a version has passed. What the one before left is kept under a name, if it has one here;
+    /// of what other versions left only that of those named stays.
     pub fn finish(&self, keep_as: Option<&str>, versions: &[String]) -> Result<()> {
         let kept = self.folder.join(KEPT);
         if let Some(name) = keep_as.filter(|_| kept.exists()) {
             create_private_folder(&self.folder.join(EARLIER)).context("keeping the records")?;
-            fs::rename(&kept, self.earlier(name)).context("keeping the records")?;
+            files::sync_folder_of(&self.folder.join(EARLIER))?;
+            files::rename(&kept, &self.left(name)).context("keeping the records")?;
         }
-        for name in [KEPT, UNFINISHED, RETURNING, PASSED] {
-            gone(fs::remove_file(self.folder.join(name)))?;
-        }
-        let Some(entries) = if_there(fs::read_dir(self.folder.join(EARLIER)))? else {
-            return Ok(());
-        };
-        for entry in entries {
-            let entry = entry?;
-            let is_wanted = |version: &String| self.earlier(version) == entry.path();
-            if !versions.iter().any(is_wanted) {
-                gone(fs::remove_file(entry.path()))?;
+        self.clear(&[KEPT, UNFINISHED, RETURNING, PASSED])?;
+        for name in self.names_left()? {
+            if !name.contains('@') && !versions.contains(&name) {
+                files::remove(&self.left(&name))?;
             }
         }
         Ok(())
     }
 
-    /// Whether the records that a version left are kept.
-    pub fn has_earlier(&self, version: &str) -> bool {
-        self.earlier(version).exists()
+    /// Removes all archives from before updates but the last few.
+    pub fn prune_archives(&self) -> Result<()> {
+        let mut archives = Vec::new();
+        for entry in if_there(fs::read_dir(&self.folder))?.into_iter().flatten() {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.starts_with(ARCHIVES[0]) && name.ends_with(ARCHIVES[1]) {
+                archives.push((entry.metadata()?.modified()?, entry.path()));
+            }
+        }
+        archives.sort();
+        let surplus = archives.len().saturating_sub(ARCHIVES_MAX);
+        for (_, path) in archives.into_iter().take(surplus) {
+            files::remove(&path).context("removing an old archive")?;
+        }
+        Ok(())
     }
 
-    fn earlier(&self, version: &str) -> PathBuf {
-        self.folder.join(EARLIER).join(format!("{version}.redb"))
+    /// Where the archive of before an update lies: one for each version that was left.
+    pub fn archive(&self, version: &str) -> PathBuf {
+        self.folder.join(format!("{}{version}{}", ARCHIVES[0], ARCHIVES[1]))
+    }
+
+    /// The name of the last records that a version left, and that are kept.
+    pub fn newest_left(&self, version: &str) -> Result<Option<String>> {
+        let mut newest = None;
+        for name in self.names_left()? {
+            if name.split('@').next() == Some(version) {
+                let at = self.left(&name).metadata()?.modified()?;
+                newest = newest.max(Some((at, name)));
+            }
+        }
+        Ok(newest.map(|(_, name)| name))
+    }
+
+    /// Where the records lie that are kept under a name.
+    pub fn left(&self, name: &str) -> PathBuf {
+        self.folder.join(EARLIER).join(format!("{name}.redb"))
+    }
+
+    /// The names of the versions whose records somebody has put aside.
+    pub fn versions_put_aside(&self) -> Result<Vec<String>> {
+        let names = self.names_left()?;
+        Ok(names.iter().filter_map(|name| Some(name.split_once('@')?.0.to_owned())).collect())
+    }
+
+    fn names_left(&self) -> Result<Vec<String>> {
+        let entries = if_there(fs::read_dir(self.folder.join(EARLIER)))?;
+        let mut names = Vec::new();
+        for entry in entries.into_iter().flatten() {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            names.extend(name.strip_suffix(".redb").map(str::to_owned));
+        }
+        Ok(names)
+    }
+
+    fn clear(&self, names: &[&str]) -> Result<()> {
+        for name in names {
+            files::remove(&self.folder.join(name))?;
+        }
+        Ok(())
     }
 
     /// Keeps everybody else from the records.
@@ -307,62 +375,6 @@ impl App {
             let _let_in = held.wait_for(|holds| !holds).await;
         }
     }
-}
-
-/// Makes one file like another. Where the file system can share blocks nothing is copied; else only
-/// what differs is written.
-fn mirror(from: &Path, to: &Path) -> io::Result<()> {
-    let source = File::open(from)?;
-    let shared = to.with_extension("shared");
-    gone(fs::remove_file(&shared))?;
-    let target = private(&shared)?;
-    if rustix::fs::ioctl_ficlone(&target, &source).is_ok() {
-        target.sync_all()?;
-        fs::rename(&shared, to)?;
-        return sync(to.parent().unwrap_or(Path::new(".")));
-    }
-    fs::remove_file(&shared)?;
-    let target = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(to)?;
-    let (mut wanted, mut found) = (vec![0; BLOCK_BYTES], vec![0; BLOCK_BYTES]);
-    let mut at = 0;
-    loop {
-        let length = read_block(&source, &mut wanted, at)?;
-        let known = read_block(&target, &mut found, at)?;
-        if wanted[..length] != found[..known.min(length)] {
-            target.write_all_at(&wanted[..length], at)?;
-        }
-        at += length as u64;
-        if length < BLOCK_BYTES {
-            target.set_len(at)?;
-            return target.sync_all();
-        }
-    }
-}
-
-/// As much as there is.
-fn read_block(file: &File, block: &mut [u8], at: u64) -> io::Result<usize> {
-    let mut length = 0;
-    while length < block.len() {
-        match file.read_at(&mut block[length..], at + length as u64)? {
-            0 => break,
-            read => length += read,
-        }
-    }
-    Ok(length)
-}
-
-fn private(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
-}
-
-fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {
