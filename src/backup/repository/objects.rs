@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    io::{self, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     path::Path as FilePath,
     sync::Arc,
 };
@@ -15,7 +15,7 @@ use object_store::{
 use tokio::runtime::Handle;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
-use super::folder;
+use super::{Uploads, folder};
 use crate::backup::{
     Key, Lock, Place,
     frames::{self, FrameReader, FrameWriter},
@@ -32,13 +32,18 @@ use crate::{
 /// What is larger goes to a bucket in pieces of this size, so many of them at a time.
 const UPLOAD_BYTES: usize = 8 << 20;
 const UPLOADS_MAX: usize = 2;
+/// Some are left for what encryption adds.
+const PIECES_MAX: u64 = 9_000;
 
-/// A part has 4 MiB, a segment 200,000 records at most.
-const IN_MEMORY_MAX: u64 = 1 << 30;
+/// Of a segment, which has 200,000 records at most.
+const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+/// Of a configuration or a lease, which have some hundred.
+const PLAIN_BYTES_MAX: u64 = 1 << 20;
 
 #[derive(Clone)]
 pub(super) struct Objects {
     store: Arc<dyn ObjectStore>,
+    pub uploads: Option<Uploads>,
     /// The bucket, when it is one.
     bucket: Option<Arc<str>>,
     /// The folder, when it is one.
@@ -80,12 +85,16 @@ impl Written {
 }
 
 impl Objects {
-    pub fn at(place: &Place, store: Arc<dyn ObjectStore>) -> Self {
+    pub fn at(
+        place: &Place,
+        (store, uploads): (Arc<dyn ObjectStore>, Option<Uploads>),
+    ) -> Self {
         let (root, bucket) = match place {
             Place::Folder(folder) => (Some(folder.as_path().into()), None),
             Place::Bucket { .. } => (None, Some(place.to_string().into())),
         };
-        Objects { store, bucket, root, reserve_bytes: 0, lock: Lock::Open, key: Key::None }
+        let (lock, key) = (Lock::Open, Key::None);
+        Objects { store, uploads, bucket, root, reserve_bytes: 0, lock, key }
     }
 
     /// Makes sure that so many bytes more fit into a folder and leave its reserve free.
@@ -98,15 +107,18 @@ impl Objects {
         blocking(move || require(&root, bytes, reserve_bytes)).await
     }
 
-    /// Writes an object; `fill` brings its content, and an error of it leaves no object.
+    /// Writes an object; `fill` brings its content, about so many bytes, and an error of it leaves no
+    /// object.
     pub async fn write(
         &self,
         path: &str,
+        size_bytes: Option<u64>,
         fill: impl FnOnce(&mut dyn Write) -> Result<()> + Send + 'static,
     ) -> Result<Written> {
+        let piece_bytes = piece_bytes(size_bytes.unwrap_or(0));
         let (store, lock, address) = (self.store.clone(), self.lock.clone(), Address::from(path));
         let written = blocking(move || {
-            let upload = BufWriter::with_capacity(store, address, UPLOAD_BYTES)
+            let upload = BufWriter::with_capacity(store, address, piece_bytes)
                 .with_max_concurrency(UPLOADS_MAX);
             let mut counted = Counted { out: SyncIoBridge::new(upload), bytes: 0 };
             if let Err(fault) = write_sealed(&mut counted, &lock, fill) {
@@ -148,20 +160,38 @@ impl Objects {
     }
 
     /// The whole content of a small object.
-    pub async fn read_all(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        self.read(path, |input| {
+    pub async fn read_all(&self, path: &str, bytes_max: u64) -> Result<Option<Vec<u8>>> {
+        self.read(path, move |input| {
             let mut bytes = Vec::new();
-            bounded(input).read_to_end(&mut bytes)?;
+            bounded(input, bytes_max).read_to_end(&mut bytes)?;
             Ok(bytes)
         })
         .await
     }
 
+    pub async fn is_there(&self, path: &str) -> Result<bool> {
+        match self.store.head(&Address::from(path)).await {
+            Ok(_) => Ok(true),
+            Err(fault) if is_missing(&fault) => Ok(false),
+            Err(fault) => Err(self.failed(fault, "looking for", path)),
+        }
+    }
+
     /// What is neither compressed nor encrypted.
     pub async fn read_plain(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        let bytes = async { self.store.get(&Address::from(path)).await?.bytes().await };
+        let bytes = async {
+            let found = self.store.get(&Address::from(path)).await?;
+            match found.meta.size > PLAIN_BYTES_MAX {
+                true => Ok(None),
+                false => found.bytes().await.map(Some),
+            }
+        };
         match bytes.await {
-            Ok(bytes) => Ok(Some(bytes.to_vec())),
+            Ok(Some(bytes)) => Ok(Some(bytes.to_vec())),
+            Ok(None) => Err(Error::invalid(format!(
+                "{path} of this repository is far larger than anything we write there: somebody else \
+                 has written it."
+            ))),
             Err(fault) if is_missing(&fault) => Ok(None),
             Err(fault) => Err(self.failed(fault, "reading", path)),
         }
@@ -211,7 +241,7 @@ impl Objects {
         listed.try_collect().await.map_err(|fault| self.failed(fault, "listing", folder))
     }
 
-    /// Removes what writers left behind that were killed; a bucket does that by its own rules.
+    /// Removes what writers left behind in a folder that were killed.
     pub async fn remove_unfinished(&self) -> Result<()> {
         let Some(root) = self.root.clone() else { return Ok(()) };
         let doing = format!("removing unfinished objects in {}", root.display());
@@ -256,6 +286,13 @@ impl Objects {
     }
 }
 
+/// A bucket takes ten thousand pieces of one object, so those of a huge one are larger; of these, and of
+/// no more, a few are in memory at a time.
+fn piece_bytes(size_bytes: u64) -> usize {
+    let needed = size_bytes.div_ceil(PIECES_MAX);
+    UPLOAD_BYTES.max(usize::try_from(needed).unwrap_or(usize::MAX))
+}
+
 fn write_sealed(
     out: impl Write,
     lock: &Lock,
@@ -268,8 +305,13 @@ fn write_sealed(
 }
 
 /// What is read into memory: whoever owns the place may have put there what has no end.
-pub(super) fn bounded<R: Read>(input: R) -> impl Read {
-    Bounded { input, left: IN_MEMORY_MAX }
+fn bounded<R: Read>(input: R, bytes_max: u64) -> impl Read {
+    Bounded { input, left: bytes_max }
+}
+
+/// As [`bounded`], for a segment.
+pub(super) fn bounded_segment<R: BufRead>(input: R) -> impl BufRead {
+    BufReader::new(bounded(input, SEGMENT_BYTES_MAX))
 }
 
 struct Bounded<R> {
@@ -301,11 +343,12 @@ pub(super) fn path(folder: &str, hash: ContentHash) -> String {
 /// Passes bytes on as long as they come, then says whether they were those of the hash.
 ///
 /// # Errors
-/// [`Altered`] when they were not, or lie on a bad place of a disk.
+/// [`Altered`] when they were not, are more than `bytes_max`, or lie on a bad place of a disk.
 pub(super) fn copy_hashed(
     input: &mut dyn Read,
     out: &mut dyn Write,
     hash: ContentHash,
+    bytes_max: u64,
 ) -> Result<u64> {
     let (mut digest, mut size_bytes) = (Digest::new(), 0);
     let mut buffer = vec![0; 256 << 10];
@@ -321,6 +364,9 @@ pub(super) fn copy_hashed(
         digest.update(&buffer[..read]);
         out.write_all(&buffer[..read])?;
         size_bytes += read as u64;
+        if size_bytes > bytes_max {
+            return Err(Error::Internal(anyhow!(Altered)));
+        }
     }
     match digest.finish() == hash {
         true => Ok(size_bytes),
@@ -385,17 +431,4 @@ fn way<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a object_st
     cause
         .downcast_ref::<object_store::Error>()
         .or_else(|| inner.and_then(|inner| inner.downcast_ref()))
-}
-
-/// The text of a small object that must be there.
-pub(super) async fn json<T: serde::de::DeserializeOwned>(
-    objects: &Objects,
-    path: &str,
-) -> Result<T> {
-    let bytes = objects
-        .read_all(path)
-        .await?
-        .ok_or_else(|| Error::NotFound(format!("There is no {path} in the repository.")))?;
-    let value = serde_json::from_slice(&bytes);
-    Ok(value.with_context(|| format!("reading {path} in the repository"))?)
 }

@@ -6,10 +6,11 @@ use anyhow::anyhow;
 use futures_util::{FutureExt, StreamExt, stream};
 
 use super::{
-    Repository,
+    Repository, Segment, Snapshot,
     objects::{self, copy_hashed, is_unreachable},
 };
 use crate::{
+    backup::Head,
     error::{Error, Result},
     hash::ContentHash,
 };
@@ -19,6 +20,9 @@ const TOGETHER: usize = 4;
 /// More would only hide what is wrong.
 const DAMAGES_MAX: usize = 1_000;
 
+const STRANGE: &str = "is not signed by this portal, although it says to be of it: somebody else has \
+                       put it there.";
+
 /// What was looked at and what was found.
 #[derive(Debug, Default)]
 pub struct Verified {
@@ -27,6 +31,8 @@ pub struct Verified {
     pub files: u64,
     /// Sentences.
     pub damages: Vec<String>,
+    /// What is no damage, and yet should be known; sentences.
+    pub warnings: Vec<String>,
     /// What lies there and is damaged: without it, the next backup writes it anew.
     pub damaged_objects: Vec<String>,
 }
@@ -43,6 +49,7 @@ impl Repository {
         let mut files = BTreeMap::new();
         // Lists of which every file is needed.
         let mut wanted_whole = HashSet::new();
+        let mut heads = Vec::new();
         for snapshot in self.snapshots().await? {
             found.snapshots += 1;
             let name = snapshot.path();
@@ -53,6 +60,7 @@ impl Repository {
                     continue;
                 }
             };
+            heads.push((snapshot, Some(manifest.head.clone())));
             for part in &manifest.parts {
                 if parts.insert(part.sha256) {
                     found.parts += 1;
@@ -89,13 +97,38 @@ impl Repository {
             }
         }
         for segment in self.segments(None).await? {
-            match self.segment_files(&segment).await {
-                Ok(listed) => files.extend(listed),
+            match self.changes(&segment).await {
+                Ok(changes) => {
+                    if changes.signer != self.trusted && follows_signed(&heads, &segment, self) {
+                        found.damage(format!("{} {STRANGE}", segment.path()));
+                    }
+                    files.extend(changes.files);
+                }
                 Err(fault) => found.note(&segment.path(), fault)?,
             }
         }
+        self.look_for_strangers(&heads, &mut found);
         self.verify_files(files, all_data, &mut found, advance).await?;
         Ok(found)
+    }
+
+    fn look_for_strangers(&self, heads: &[(Snapshot, Option<Head>)], found: &mut Verified) {
+        let mut unsigned = 0;
+        for ((snapshot, head), is_strange) in heads.iter().zip(self.strangers(heads)) {
+            let signer = head.as_ref().and_then(|head| head.signer);
+            if is_strange {
+                found.damage(format!("{} {STRANGE}", snapshot.path()));
+            } else if signer.is_none() || (self.trusted.is_some() && signer != self.trusted) {
+                unsigned += 1;
+            }
+        }
+        if unsigned > 0 {
+            let whom = if self.trusted.is_some() { " by this portal" } else { "" };
+            found.warnings.push(format!(
+                "{unsigned} of the snapshots are not signed{whom}: an earlier version or another \
+                 portal made them, or somebody else has put them there."
+            ));
+        }
     }
 
     async fn verify_files(
@@ -132,7 +165,9 @@ impl Repository {
 
     async fn verify_file(&self, hash: ContentHash, size_bytes: u64) -> Result<()> {
         let read =
-            move |input: &mut dyn std::io::Read| copy_hashed(input, &mut std::io::sink(), hash);
+            move |input: &mut dyn std::io::Read| {
+            copy_hashed(input, &mut std::io::sink(), hash, size_bytes)
+        };
         match self.file(hash, read).await? {
             Some(found) if found == size_bytes => Ok(()),
             Some(_) => Err(Error::Internal(anyhow!(objects::Altered))),
@@ -161,14 +196,35 @@ impl Verified {
             Error::Invalid { message, .. } if *message == super::Fault::NotABackup.to_string() => {
                 format!("{path} is damaged.")
             }
+            Error::Invalid { message, .. } if *message == super::Fault::Forged.to_string() => {
+                format!("{path} is not what its signature says: somebody has changed it.")
+            }
             _ => return Err(fault),
         };
         if !what.ends_with("missing.") && path.starts_with("files/") || path.starts_with("parts/") {
             self.damaged_objects.push(path.into());
         }
+        self.damage(what);
+        Ok(())
+    }
+
+    fn damage(&mut self, what: String) {
         if self.damages.len() < DAMAGES_MAX {
             self.damages.push(what);
         }
-        Ok(())
     }
+}
+
+/// Whether a portal that signs had begun to when it shipped this segment.
+fn follows_signed(
+    heads: &[(Snapshot, Option<Head>)],
+    segment: &Segment,
+    repository: &Repository,
+) -> bool {
+    repository.trusted.is_some()
+        && heads.iter().filter_map(|(_, head)| head.as_ref()).any(|head| {
+            head.lineage == segment.lineage
+                && head.sequence < segment.to
+                && head.signer == repository.trusted
+        })
 }

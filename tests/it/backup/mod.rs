@@ -23,7 +23,7 @@ use std::{
 
 use appliance::{
     app::{App, BackupSource, BackupWanted, Made, Reporter, Restore, Restored, Target, restore},
-    backup::{Key, Lock},
+    backup::{Key, Lock, Signers},
     clock::Clock,
     config::{Config, StorageConfig},
     domain::{
@@ -53,6 +53,7 @@ pub fn from(source: BackupSource) -> Restore {
         at: None,
         snapshot: None,
         lineage: None,
+        signers: Signers::Any,
     }
 }
 
