@@ -139,7 +139,6 @@ impl Manifest {
         Ok(())
     }
 
-
     pub fn records(&self) -> u64 {
         self.parts.iter().fold(0, |sum: u64, part| sum.saturating_add(part.lines))
     }

@@ -33,8 +33,8 @@ pub use self::{
     manifest::{ARCHIVE_FORMAT, Head, Manifest, Part, REPOSITORY_FORMAT, Totals},
     place::Place,
     repository::{
-        Adding, Changes, Kind, Lease, Pruned, Repository, Retention, Segment, SegmentLine, Shipment,
-        Snapshot, Tip, Verified, Written, is_unreachable,
+        Adding, Changes, Kind, Lease, Pruned, Repository, Retention, Segment, SegmentLine,
+        Shipment, Snapshot, Tip, Verified, Written, is_unreachable,
     },
     sealing::{Key, Lock, Passphrase},
     signing::{Signature, Signer, SignerKey, Signers, Trust},

@@ -92,8 +92,7 @@ impl App {
             let begin = |head| {
                 // One core is left to those who work meanwhile.
                 let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-                let begun =
-                    ArchiveWriter::begin(hashed, &lock, head, cores / 2, scratch(&data)?)?;
+                let begun = ArchiveWriter::begin(hashed, &lock, head, cores / 2, scratch(&data)?)?;
                 Ok(begun.signed_by(signer))
             };
             let (hashed, manifest) =

@@ -13,7 +13,8 @@ use super::{
 use crate::{
     app::Reporter,
     backup::{
-        Fault, Head, Key, Manifest, Repository, Segment, SignerKey, Signers, Snapshot, is_unreachable,
+        Fault, Head, Key, Manifest, Repository, Segment, SignerKey, Signers, Snapshot,
+        is_unreachable,
     },
     blocking::blocking,
     domain::blobs::Blob,
@@ -97,10 +98,7 @@ pub(super) async fn of_repository(
 }
 
 /// The snapshot that was named, or the newest before the moment that is wanted.
-async fn chosen(
-    repository: &Repository,
-    wanted: &Restore,
-) -> Result<(Snapshot, Option<String>)> {
+async fn chosen(repository: &Repository, wanted: &Restore) -> Result<(Snapshot, Option<String>)> {
     let snapshots = repository.snapshots().await?;
     let Some(oldest) = snapshots.first().map(|snapshot| snapshot.created_at) else {
         return Err(Error::NotFound("There is no snapshot in this repository yet.".into()));

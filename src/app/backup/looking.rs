@@ -13,7 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::{Source, source};
 use crate::{
     app::Reporter,
-    backup::{self, ArchiveReader, Fault, Key, Place, Pruned, Repository, Retention, SignerKey, Snapshot, Trust},
+    backup::{
+        self, ArchiveReader, Fault, Key, Place, Pruned, Repository, Retention, SignerKey, Snapshot,
+        Trust,
+    },
     blocking::blocking,
     clock::Clock,
     config::Config,
@@ -63,11 +66,7 @@ pub struct Found {
 }
 
 /// The backups at a place, the oldest first.
-pub async fn list(
-    config: &Config,
-    place: &str,
-    trust: impl Into<Trust>,
-) -> Result<Vec<Listed>> {
+pub async fn list(config: &Config, place: &str, trust: impl Into<Trust>) -> Result<Vec<Listed>> {
     let Trust { key, signers } = trust.into();
     let place = source::place(place)?;
     if let Place::Folder(folder) = &place

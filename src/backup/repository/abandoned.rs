@@ -88,9 +88,8 @@ impl Uploads {
             .signed_url_opts(Method::GET, &Address::default(), LINK_LIVES, &options)
             .await
             .map_err(|fault| Error::Internal(fault.into()))?;
-        let unreachable = |fault: reqwest::Error| {
-            Error::Internal(anyhow!(Fault::of_connection(&fault).text))
-        };
+        let unreachable =
+            |fault: reqwest::Error| Error::Internal(anyhow!(Fault::of_connection(&fault).text));
         let mut answer = self.http.get(url).send().await.map_err(unreachable)?;
         if !answer.status().is_success() {
             return Ok(None);

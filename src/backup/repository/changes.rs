@@ -12,10 +12,7 @@ use uuid::Uuid;
 
 use super::{Repository, Written, objects::bounded_segment};
 use crate::{
-    backup::{
-        Signature, SignerKey,
-        signing::Purpose,
-    },
+    backup::{Signature, SignerKey, signing::Purpose},
     error::{Error, Result},
     hash::{ContentHash, Digest},
 };
@@ -130,7 +127,8 @@ fn read_segment(path: &str, input: &mut impl BufRead) -> Result<Changes> {
     let input = &mut bounded_segment(input);
     let damaged = |what: &'static str| Error::Internal(anyhow!(what));
     let line = next_line(input)?.ok_or_else(|| damaged("a segment is empty"))?;
-    let Opening { files, signature } = serde_json::from_slice(&line).context("reading a segment")?;
+    let Opening { files, signature } =
+        serde_json::from_slice(&line).context("reading a segment")?;
     let (mut lines, mut digest) = (Vec::new(), Digest::new());
     while let Some(line) = next_line(input)? {
         digest.update(&line);

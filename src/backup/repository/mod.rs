@@ -64,8 +64,8 @@ pub use self::{
     verify::Verified,
 };
 use super::{
-    Fault, Key, Lock, Passphrase, Place, REPOSITORY_FORMAT, Signer, SignerKey,
-    place::object_store, sealing,
+    Fault, Key, Lock, Passphrase, Place, REPOSITORY_FORMAT, Signer, SignerKey, place::object_store,
+    sealing,
 };
 use crate::{
     config::S3Config,

@@ -85,10 +85,7 @@ impl Written {
 }
 
 impl Objects {
-    pub fn at(
-        place: &Place,
-        (store, uploads): (Arc<dyn ObjectStore>, Option<Uploads>),
-    ) -> Self {
+    pub fn at(place: &Place, (store, uploads): (Arc<dyn ObjectStore>, Option<Uploads>)) -> Self {
         let (root, bucket) = match place {
             Place::Folder(folder) => (Some(folder.as_path().into()), None),
             Place::Bucket { .. } => (None, Some(place.to_string().into())),

@@ -87,7 +87,8 @@ impl Repository {
             let lineages = snapshots.iter().map(|(_, head)| head.as_ref().map(|head| head.lineage));
             let stores: Vec<_> = lineages.zip(strangers).collect();
             for own in stores.iter().collect::<HashSet<_>>() {
-                let places = snapshots.iter().enumerate().filter(|(place, _)| stores[*place] == *own);
+                let places =
+                    snapshots.iter().enumerate().filter(|(place, _)| stores[*place] == *own);
                 let (places, moments): (Vec<_>, Vec<_>) =
                     places.map(|(place, (snapshot, _))| (place, snapshot.created_at)).unzip();
                 for (place, is_kept) in places.into_iter().zip(retention.keeps(&moments)) {

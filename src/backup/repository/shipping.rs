@@ -85,9 +85,8 @@ impl Shipment {
         let objects = &self.repository.objects;
         let path = objects::path("files", hash);
         objects.require_room(size_bytes).await?;
-        let fill = move |out: &mut dyn io::Write| {
-            copy_hashed(&mut open()?, out, hash, u64::MAX).map(drop)
-        };
+        let fill =
+            move |out: &mut dyn io::Write| copy_hashed(&mut open()?, out, hash, u64::MAX).map(drop);
         match objects.write(&path, Some(size_bytes), fill).await {
             Ok(written) => Ok(Some(written)),
             Err(Error::Internal(chain)) if chain.is::<Altered>() => Ok(None),

@@ -91,9 +91,7 @@ impl Repository {
             false => signed.contains(&head.lineage),
         };
         let heads = heads.iter().map(|(_, head)| head.as_ref());
-        heads
-            .map(|head| self.trusted.is_some() && head.is_some_and(&mut is_strange))
-            .collect()
+        heads.map(|head| self.trusted.is_some() && head.is_some_and(&mut is_strange)).collect()
     }
 
     async fn head(&self, snapshot: Snapshot) -> Result<(Snapshot, Option<Head>)> {
@@ -110,8 +108,8 @@ impl Repository {
     pub async fn manifest(&self, snapshot: &Snapshot) -> Result<Manifest> {
         let path = snapshot.path();
         let json = self.objects.read_all(&path, MANIFEST_BYTES_MAX).await?;
-        let json = json
-            .ok_or_else(|| Error::NotFound(format!("There is no {path} in the repository.")))?;
+        let json =
+            json.ok_or_else(|| Error::NotFound(format!("There is no {path} in the repository.")))?;
         let manifest = Manifest::read(&json);
         let manifest = manifest.with_context(|| format!("reading {path} in the repository"))??;
         manifest.head.check()?;
@@ -192,7 +190,8 @@ impl Adding {
     ) -> Result<Option<Written>> {
         self.repository.objects.require_room(size_bytes).await?;
         let path = objects::path("files", hash);
-        let fill = move |out: &mut dyn io::Write| copy_hashed(&mut open()?, out, hash, u64::MAX).map(drop);
+        let fill =
+            move |out: &mut dyn io::Write| copy_hashed(&mut open()?, out, hash, u64::MAX).map(drop);
         match self.repository.objects.write(&path, Some(size_bytes), fill).await {
             Ok(written) => {
                 self.known_files.lock().unwrap_or_else(PoisonError::into_inner).insert(hash);

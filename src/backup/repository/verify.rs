@@ -164,8 +164,7 @@ impl Repository {
     }
 
     async fn verify_file(&self, hash: ContentHash, size_bytes: u64) -> Result<()> {
-        let read =
-            move |input: &mut dyn std::io::Read| {
+        let read = move |input: &mut dyn std::io::Read| {
             copy_hashed(input, &mut std::io::sink(), hash, size_bytes)
         };
         match self.file(hash, read).await? {

@@ -39,7 +39,10 @@ pub fn list(shell: &Shell, looking: &Looking) -> Result<Exit, Failure> {
         ]
     };
     let rows: Vec<_> = listed.iter().map(row).collect();
-    output::print(&output::table(["BACKUP", "TIME (UTC)", "RECORDS", "FILES", "SIZE", "SIGNED"], &rows))?;
+    output::print(&output::table(
+        ["BACKUP", "TIME (UTC)", "RECORDS", "FILES", "SIZE", "SIGNED"],
+        &rows,
+    ))?;
     Ok(Exit::Done)
 }
 

@@ -195,13 +195,8 @@ pub fn set_plan(tx: &mut WriteTx, actor: &Actor, new: Plan) -> Result<Plan> {
     }
     let old = plan(tx)?;
     let now = tx.now();
-    let mut plan = Plan {
-        keys: old.keys,
-        seals: old.seals,
-        signer: old.signer,
-        is_held: false,
-        ..new
-    };
+    let mut plan =
+        Plan { keys: old.keys, seals: old.seals, signer: old.signer, is_held: false, ..new };
     plan.on_since = plan.is_on.then(|| old.on_since.unwrap_or(now));
     plan.next_run = plan.is_on.then(|| plan.next_after(now));
     // What only the owner of a secret key opens, the portal cannot rehearse.

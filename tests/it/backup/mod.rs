@@ -1,6 +1,7 @@
 //! Backups: what is backed up comes back, and whatever is wrong with one is found.
 
 mod archives;
+mod bombs;
 mod bucket;
 mod cli;
 mod continuous;
@@ -8,11 +9,15 @@ mod damage;
 mod encrypted;
 mod first_run;
 mod foreign;
+mod killed;
 mod leases;
 mod pages;
+mod piping;
 mod plan;
 mod repository;
 mod restoring;
+mod shipping;
+mod signed;
 
 use std::{
     collections::BTreeMap,

@@ -86,7 +86,7 @@ fn backups(state: BackupsState) -> BackupsPage {
 }
 
 fn backups_state() -> BackupsState {
-    let row = |id: &str, is_archive| BackupRow {
+    let row = |id: &str, is_archive: bool| BackupRow {
         is_strange: !is_archive,
         id: id.to_owned(),
         created: minutes_ago(60 * 9),
