@@ -36,9 +36,11 @@
 mod abandoned;
 mod changes;
 mod folder;
+mod hashing;
 mod leases;
 mod objects;
 mod prune;
+mod reaching;
 mod shipping;
 mod snapshots;
 mod verify;
@@ -57,8 +59,9 @@ pub(super) use self::{abandoned::Uploads, snapshots::listed};
 pub use self::{
     changes::{Changes, Segment, SegmentLine},
     leases::{Kind, Lease},
-    objects::{Written, is_unreachable},
+    objects::Written,
     prune::{Pruned, Retention},
+    reaching::is_unreachable,
     shipping::{Shipment, Tip},
     snapshots::{Adding, Snapshot},
     verify::Verified,

@@ -15,16 +15,19 @@ use object_store::{
 use tokio::runtime::Handle;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
-use super::{Uploads, folder};
+use super::{
+    Uploads, folder,
+    reaching::{Unreachable, is_unreachable, way},
+};
 use crate::backup::{
     Key, Lock, Place,
-    frames::{self, FrameReader, FrameWriter},
+    frames::{FrameReader, FrameWriter},
     sealing,
 };
 use crate::{
     blocking::blocking,
     error::{Error, Result},
-    hash::{ContentHash, Digest},
+    hash::ContentHash,
     s3,
     space::require,
 };
@@ -337,52 +340,6 @@ pub(super) fn path(folder: &str, hash: ContentHash) -> String {
     format!("{folder}/{:02x}/{hash}", hash.0[0])
 }
 
-/// Passes bytes on as long as they come, then says whether they were those of the hash.
-///
-/// # Errors
-/// [`Altered`] when they were not, are more than `bytes_max`, or lie on a bad place of a disk.
-pub(super) fn copy_hashed(
-    input: &mut dyn Read,
-    out: &mut dyn Write,
-    hash: ContentHash,
-    bytes_max: u64,
-) -> Result<u64> {
-    let (mut digest, mut size_bytes) = (Digest::new(), 0);
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        let read = match input.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(read) => read,
-            Err(fault) if frames::is_of_content(&fault) => {
-                return Err(Error::Internal(anyhow!(Altered).context(fault.to_string())));
-            }
-            Err(fault) => return Err(fault.into()),
-        };
-        digest.update(&buffer[..read]);
-        out.write_all(&buffer[..read])?;
-        size_bytes += read as u64;
-        if size_bytes > bytes_max {
-            return Err(Error::Internal(anyhow!(Altered)));
-        }
-    }
-    match digest.finish() == hash {
-        true => Ok(size_bytes),
-        false => Err(Error::Internal(anyhow!(Altered))),
-    }
-}
-
-/// The content is not what the name says.
-#[derive(Debug)]
-pub(super) struct Altered;
-
-impl std::fmt::Display for Altered {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the content has another hash than its name says")
-    }
-}
-
-impl std::error::Error for Altered {}
-
 struct Counted<W> {
     out: W,
     bytes: u64,
@@ -398,34 +355,4 @@ impl<W: Write> Write for Counted<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
-}
-
-/// A bucket does not do what it is asked for; a sentence says what may help.
-#[derive(Debug)]
-struct Unreachable(String);
-
-impl std::fmt::Display for Unreachable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Unreachable {}
-
-/// True for what the way to an object is to blame for: nothing is known of the object.
-pub fn is_unreachable(fault: &Error) -> bool {
-    let Error::Internal(chain) = fault else { return false };
-    let is_bad_place = |cause: &(dyn std::error::Error + 'static)| {
-        cause.downcast_ref::<io::Error>().is_some_and(frames::is_bad_place)
-    };
-    chain.chain().any(|cause| cause.is::<Unreachable>() || way(cause).is_some())
-        && !chain.chain().any(is_bad_place)
-}
-
-/// The error of the way, also inside one of a reader.
-fn way<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a object_store::Error> {
-    let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    cause
-        .downcast_ref::<object_store::Error>()
-        .or_else(|| inner.and_then(|inner| inner.downcast_ref()))
 }

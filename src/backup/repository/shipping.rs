@@ -19,7 +19,8 @@ use std::{
 
 use super::{
     Kind, Lease, Repository, Segment, SegmentLine, Snapshot, Written,
-    objects::{self, Altered, copy_hashed},
+    hashing::{Altered, copy_hashed},
+    objects,
 };
 use crate::{
     clock::Clock,

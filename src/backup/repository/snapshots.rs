@@ -12,8 +12,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    Kind, Lease, Repository, Written, is_unreachable,
-    objects::{self, copy_hashed},
+    Kind, Lease, Repository, Written,
+    hashing::{Altered, copy_hashed},
+    is_unreachable, objects,
 };
 use crate::{
     backup::{
@@ -197,7 +198,7 @@ impl Adding {
                 self.known_files.lock().unwrap_or_else(PoisonError::into_inner).insert(hash);
                 Ok(Some(written))
             }
-            Err(Error::Internal(chain)) if chain.is::<objects::Altered>() => Ok(None),
+            Err(Error::Internal(chain)) if chain.is::<Altered>() => Ok(None),
             Err(fault) => Err(fault),
         }
     }

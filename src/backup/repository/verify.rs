@@ -7,7 +7,8 @@ use futures_util::{FutureExt, StreamExt, stream};
 
 use super::{
     Repository, Segment, Snapshot,
-    objects::{self, copy_hashed, is_unreachable},
+    hashing::{Altered, copy_hashed},
+    is_unreachable, objects,
 };
 use crate::{
     backup::Head,
@@ -169,7 +170,7 @@ impl Repository {
         };
         match self.file(hash, read).await? {
             Some(found) if found == size_bytes => Ok(()),
-            Some(_) => Err(Error::Internal(anyhow!(objects::Altered))),
+            Some(_) => Err(Error::Internal(anyhow!(Altered))),
             None => Err(Error::NotFound("It has gone meanwhile.".into())),
         }
     }
