@@ -121,6 +121,9 @@ impl Manifest {
     /// # Errors
     /// [`Fault::Forged`] when its signature is another one's; the outer one when it is none.
     pub fn read(json: &[u8]) -> serde_json::Result<Result<Self, Fault>> {
+        if is_dense(json) {
+            return Ok(Err(Fault::Excessive("its manifest is no list of parts")));
+        }
         let value: Value = serde_json::from_slice(json)?;
         let mut manifest = Manifest::deserialize(&value)?;
         let Some(signature) = &manifest.signature else { return Ok(Ok(manifest)) };
@@ -154,6 +157,12 @@ impl Manifest {
         }
         tables
     }
+}
+
+/// Whether there are far more values than a list of parts has: each takes many times its text of memory.
+fn is_dense(json: &[u8]) -> bool {
+    let values = json.iter().filter(|byte| b",[{".contains(byte)).count();
+    values > 1_024 + json.len() / 8
 }
 
 /// What is signed: everything, also what this version does not know, in the order of the names.

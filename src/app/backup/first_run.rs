@@ -205,11 +205,13 @@ fn note_restore(
         1 => first.clone(),
         count => format!("{first} And {} more.", count - 1),
     });
+    let warnings = restored.warnings.iter().map(|warning| format!(". {warning}"));
     let summary = format!(
-        "{} records and {} files, the state of {}",
+        "{} records and {} files, the state of {}{}",
         restored.records,
         restored.files,
-        restored.at.strftime("%Y-%m-%d %H:%M:%S UTC")
+        restored.at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        warnings.collect::<String>()
     );
     let (id, finished_at, kind) = (tx.new_id(), tx.now(), Kind::Restore);
     let size_bytes = restored.files_bytes;

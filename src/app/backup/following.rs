@@ -33,6 +33,7 @@ use crate::{
 
 /// More changes at once are a new snapshot's work.
 const CHANGES_MAX: usize = 200_000;
+const SEGMENT_BYTES_MAX: usize = 64 << 20;
 /// After so many segments another snapshot is made, which costs little: it shares all files and most
 /// parts with the last. A restore then reads no more segments than that, each of them small; joining
 /// them would cost as many requests, and the moments between them.
@@ -309,7 +310,8 @@ struct Gathered {
     files: Vec<(ContentHash, u64)>,
 }
 
-/// Everything that changed after `from`, as it is now. `None` when the log does not reach back.
+/// Everything that changed after `from`, as it is now. `None` when the log does not reach back, or when
+/// it is too much.
 fn gather(tx: &ReadTx, from: u64) -> Result<Option<Gathered>> {
     let Changes::Next(changes) = tx.changes(from, CHANGES_MAX)? else { return Ok(None) };
     let to = tx.latest_change()?;
@@ -319,6 +321,7 @@ fn gather(tx: &ReadTx, from: u64) -> Result<Option<Gathered>> {
     let mut gathered = Gathered { to, now: tx.now(), lines: Vec::new(), files: Vec::new() };
     // Each record once, in the order of its last change.
     let mut seen = std::collections::HashSet::new();
+    let mut bytes = 0;
     for change in changes.into_iter().rev() {
         let Some(table) = table(&change) else { continue };
         if !seen.insert((change.table, change.key.clone())) {
@@ -330,6 +333,10 @@ fn gather(tx: &ReadTx, from: u64) -> Result<Option<Gathered>> {
             gathered.files.push((hash, blob.size_bytes));
         }
         let record = tx.stored_at(table, &change.key)?;
+        bytes += record.as_ref().map_or(0, |json| json.len());
+        if bytes > SEGMENT_BYTES_MAX {
+            return Ok(None);
+        }
         let record = record.map(|json| serde_json::from_slice(&json)).transpose();
         let record = record.map_err(|fault| Error::Internal(fault.into()))?;
         let key = change.key.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -153,7 +153,7 @@ pub async fn verify(
         }
         Source::Repository(place) => {
             let repository = Repository::open(&place, &config.storage.s3, &trust.key).await?;
-            let repository = repository.trusting(trust.signers.key());
+            let repository = repository.trusting(trust.signers);
             if repository.is_encrypted() && repository.own_key() == Key::None {
                 return Err(Fault::Locked.into());
             }
@@ -275,7 +275,7 @@ pub async fn prune(
         return prune_archives(folder, retention);
     }
     let repository = Repository::open(&place, &config.storage.s3, &key).await?;
-    let repository = repository.trusting(signers.key());
+    let repository = repository.trusting(signers);
     if repository.is_encrypted() && repository.own_key() == Key::None {
         return Err(Fault::Locked.into());
     }

@@ -159,7 +159,12 @@ impl App {
             self.verify_backups(Some(place), Trust::default(), (true, false), &reporter).boxed();
         let found = found.await?;
         Ok(Outcome {
-            summary: format!("backups read: {}, with files: {}", found.snapshots, found.files),
+            summary: format!(
+                "backups read: {}, with files: {}{}",
+                found.snapshots,
+                found.files,
+                found.warnings.first().map_or(String::new(), |warning| format!(". {warning}")),
+            ),
             size_bytes: 0,
             damages: found.damages,
         })

@@ -145,7 +145,7 @@ pub(super) async fn restore_into(
         Source::Input => of_archive(|| Ok(io::stdin()), false, begin, wanted, reporter).await?,
         Source::Repository(place) => {
             let repository = Repository::open(place, &config.storage.s3, &wanted.key).await?;
-            let repository = repository.trusting(wanted.signers.key());
+            let repository = repository.trusting(wanted.signers);
             of_repository(repository, begin, wanted, reporter).await?
         }
     };

@@ -67,7 +67,7 @@ pub use self::{
     verify::Verified,
 };
 use super::{
-    Fault, Key, Lock, Passphrase, Place, REPOSITORY_FORMAT, Signer, SignerKey, place::object_store,
+    Fault, Key, Lock, Passphrase, Place, REPOSITORY_FORMAT, Signer, Signers, place::object_store,
     sealing,
 };
 use crate::{
@@ -86,7 +86,7 @@ pub struct Repository {
     /// Signs what is written.
     signer: Option<Signer>,
     /// Whose signature is looked for in what is read.
-    trusted: Option<SignerKey>,
+    signers: Signers,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -191,7 +191,7 @@ impl Repository {
             objects.lock = Lock::Recipients(vec![sealed.public.clone()]);
             objects.key = secret(sealed, key)?;
         }
-        Ok(Repository { objects, id: config.id, signer: None, trusted: None })
+        Ok(Repository { objects, id: config.id, signer: None, signers: Signers::Any })
     }
 
     /// The same repository; in a folder, so many bytes stay free on its disk.
@@ -202,14 +202,14 @@ impl Repository {
 
     /// The same repository; what is written is signed, and what is read is held against that key.
     pub fn signed_by(mut self, signer: Signer) -> Self {
-        self.trusted = Some(signer.public());
+        self.signers = Signers::Own(signer.public());
         self.signer = Some(signer);
         self
     }
 
     /// The same repository; who should have signed it is known.
-    pub fn trusting(mut self, signer: Option<SignerKey>) -> Self {
-        self.trusted = signer;
+    pub fn trusting(mut self, signers: Signers) -> Self {
+        self.signers = signers;
         self
     }
 

@@ -38,8 +38,8 @@ const UPLOADS_MAX: usize = 2;
 /// Some are left for what encryption adds.
 const PIECES_MAX: u64 = 9_000;
 
-/// Of a segment, which has 200,000 records at most.
-const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+/// Of a segment; whoever writes one ends far earlier.
+const SEGMENT_BYTES_MAX: u64 = 256 << 20;
 /// Of a configuration or a lease, which have some hundred.
 const PLAIN_BYTES_MAX: u64 = 1 << 20;
 

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     backup::{
-        Chunk, Cutter, Fault, Head, Manifest, Part,
+        Chunk, Cutter, Fault, Head, Manifest, Part, Signers,
         cutting::{LINES_READ_MAX, PART_BYTES_READ_MAX},
     },
     clock::Clock,
@@ -84,15 +84,17 @@ impl Repository {
     /// which signed earlier ones, and this one it did not sign.
     pub fn strangers(&self, heads: &[(Snapshot, Option<Head>)]) -> Vec<bool> {
         let mut signed = HashSet::new();
-        let mut is_strange = |head: &Head| match head.signer == self.trusted {
-            true => {
+        let mut is_strange = |head: &Head| match self.signers {
+            Signers::Any => false,
+            Signers::Only(key) => head.signer != Some(key),
+            Signers::Own(key) if head.signer == Some(key) => {
                 signed.insert(head.lineage);
                 false
             }
-            false => signed.contains(&head.lineage),
+            Signers::Own(_) => signed.contains(&head.lineage),
         };
         let heads = heads.iter().map(|(_, head)| head.as_ref());
-        heads.map(|head| self.trusted.is_some() && head.is_some_and(&mut is_strange)).collect()
+        heads.map(|head| head.is_some_and(&mut is_strange)).collect()
     }
 
     async fn head(&self, snapshot: Snapshot) -> Result<(Snapshot, Option<Head>)> {

@@ -11,7 +11,7 @@ use super::{
     is_unreachable, objects,
 };
 use crate::{
-    backup::Head,
+    backup::{Head, SignerKey, Signers},
     error::{Error, Result},
     hash::ContentHash,
 };
@@ -21,7 +21,7 @@ const TOGETHER: usize = 4;
 /// More would only hide what is wrong.
 const DAMAGES_MAX: usize = 1_000;
 
-const STRANGE: &str = "is not signed by this portal, although it says to be of it: somebody else has \
+const STRANGE: &str = "is not signed as it should be, although it says to be of this portal: somebody else has \
                        put it there.";
 
 /// What was looked at and what was found.
@@ -100,7 +100,7 @@ impl Repository {
         for segment in self.segments(None).await? {
             match self.changes(&segment).await {
                 Ok(changes) => {
-                    if changes.signer != self.trusted && follows_signed(&heads, &segment, self) {
+                    if self.is_strange_segment(&heads, &segment, changes.signer) {
                         found.damage(format!("{} {STRANGE}", segment.path()));
                     }
                     files.extend(changes.files);
@@ -114,22 +114,38 @@ impl Repository {
     }
 
     fn look_for_strangers(&self, heads: &[(Snapshot, Option<Head>)], found: &mut Verified) {
-        let mut unsigned = 0;
+        let (own, mut unsigned) = (self.signers.key(), 0);
         for ((snapshot, head), is_strange) in heads.iter().zip(self.strangers(heads)) {
             let signer = head.as_ref().and_then(|head| head.signer);
             if is_strange {
                 found.damage(format!("{} {STRANGE}", snapshot.path()));
-            } else if signer.is_none() || (self.trusted.is_some() && signer != self.trusted) {
+            } else if signer.is_none() || own.is_some_and(|own| signer != Some(own)) {
                 unsigned += 1;
             }
         }
         if unsigned > 0 {
-            let whom = if self.trusted.is_some() { " by this portal" } else { "" };
+            let whom = if own.is_some() { " by this portal" } else { "" };
             found.warnings.push(format!(
                 "{unsigned} of the snapshots are not signed{whom}: an earlier version or another \
                  portal made them, or somebody else has put them there."
             ));
         }
+    }
+
+    /// A segment must have the signature of its store from the first signed snapshot on.
+    fn is_strange_segment(
+        &self,
+        heads: &[(Snapshot, Option<Head>)],
+        segment: &Segment,
+        signer: Option<SignerKey>,
+    ) -> bool {
+        let Some(own) = self.signers.key().filter(|own| signer != Some(*own)) else { return false };
+        let goes_on_from = |head: &Head| {
+            let is_before = head.lineage == segment.lineage && head.sequence < segment.to;
+            is_before && head.signer == Some(own)
+        };
+        matches!(self.signers, Signers::Only(_))
+            || heads.iter().filter_map(|(_, head)| head.as_ref()).any(goes_on_from)
     }
 
     async fn verify_files(
@@ -213,18 +229,4 @@ impl Verified {
             self.damages.push(what);
         }
     }
-}
-
-/// Whether a portal that signs had begun to when it shipped this segment.
-fn follows_signed(
-    heads: &[(Snapshot, Option<Head>)],
-    segment: &Segment,
-    repository: &Repository,
-) -> bool {
-    repository.trusted.is_some()
-        && heads.iter().filter_map(|(_, head)| head.as_ref()).any(|head| {
-            head.lineage == segment.lineage
-                && head.sequence < segment.to
-                && head.signer == repository.trusted
-        })
 }
