@@ -2,8 +2,8 @@
 
 use super::{Looking, push_damages, push_warnings, whole};
 use crate::{
-    app::{FoundBackups, ListedBackup},
-    backup::{Retention, Signers},
+    app::{App, FoundBackups, ListedBackup},
+    backup::{Retention, SignerKey, Signers},
     cli::{
         Exit, Failure, Shell,
         ask::unexpected,
@@ -20,7 +20,8 @@ pub fn list(shell: &Shell, looking: &Looking) -> Result<Exit, Failure> {
         other => return Err(unexpected(&other)),
     };
     if looking.json {
-        output::print_json(&serde_json::json!({ "backups": listed }))?;
+        let signer = own_signer(shell)?;
+        output::print_json(&serde_json::json!({ "backups": listed, "signer": signer }))?;
         return Ok(Exit::Done);
     }
     if listed.is_empty() {
@@ -44,6 +45,17 @@ pub fn list(shell: &Shell, looking: &Looking) -> Result<Exit, Failure> {
         &rows,
     ))?;
     Ok(Exit::Done)
+}
+
+/// By which key the backups of the portal are known; `None` without a portal, or before the first.
+fn own_signer(shell: &Shell) -> Result<Option<SignerKey>, Failure> {
+    if !shell.config.data.join(App::DATABASE).exists() {
+        return Ok(None);
+    }
+    match shell.ask(Request::BackupPlan)? {
+        Reply::BackupPlan(view) => Ok(view.signer),
+        other => Err(unexpected(&other)),
+    }
 }
 
 /// By whom, as far as that is known.
