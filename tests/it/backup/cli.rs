@@ -130,7 +130,9 @@ fn a_repository_is_used_at_a_shell() {
     let wrong = other.file("wrong", "wrong horse battery");
     let refused = restore(&other, &[&repository, "--passphrase-file", &wrong]).expect(1);
     assert!(refused.err.contains("The passphrase is wrong."), "{refused:?}");
-    let stranger = other.run(&["backup", "signer"]).expect(0).out;
+    let elsewhere = Shell::new();
+    elsewhere.add_user("bob", &["--admin", "--organization", "Elsewhere"]);
+    let stranger = elsewhere.run(&["backup", "signer"]).expect(0).out;
     let pinned = |key: &str| {
         restore(
             &Shell::new(),
@@ -139,7 +141,7 @@ fn a_repository_is_used_at_a_shell() {
     };
     assert!(pinned(&stranger).expect(10).err.contains("No snapshot here is signed by"));
     assert!(pinned(&signer).expect(0).out.contains(&format!("Signed by {signer}.")));
-    restore(&other, &[&repository, "--passphrase-file", &passphrase, "--replace"]).expect(0);
+    restore(&other, &[&repository, "--passphrase-file", &passphrase]).expect(0);
     other.run(&["check", "--deep"]).expect(0);
 }
 
