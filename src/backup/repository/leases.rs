@@ -58,6 +58,8 @@ enum Others {
 pub struct Lease {
     /// When it was taken, nobody else had one.
     pub(super) is_alone: bool,
+    /// Nothing is left to give up.
+    is_released: bool,
     held: Arc<Held>,
     renewing: JoinHandle<()>,
 }
@@ -96,7 +98,7 @@ impl Repository {
                 }
             })
         };
-        let mut lease = Lease { is_alone: false, held, renewing };
+        let mut lease = Lease { is_alone: false, is_released: false, held, renewing };
         // Looked at after the own one is written: of two at the same time each sees the other.
         match self.others(kind, &lease, clock.now()).await {
             Ok(Others::None) => {
@@ -179,9 +181,11 @@ impl Lease {
         Ok(self.held.objects.read_plain(&self.held.path).await?.is_some())
     }
 
-    pub async fn release(self) -> Result<()> {
+    pub async fn release(mut self) -> Result<()> {
         self.renewing.abort();
-        self.held.objects.remove(&self.held.path).await
+        self.held.objects.remove(&self.held.path).await?;
+        self.is_released = true;
+        Ok(())
     }
 }
 
@@ -189,6 +193,9 @@ impl Drop for Lease {
     /// For work that failed: the others need not wait.
     fn drop(&mut self) {
         self.renewing.abort();
+        if self.is_released {
+            return;
+        }
         let held = self.held.clone();
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
