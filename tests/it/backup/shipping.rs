@@ -4,7 +4,8 @@
 use std::fs;
 
 use appliance::{
-    app::{Shipped, Target},
+    app::{Shipped, Target, prune_backups},
+    backup::Key,
     domain::{
         backups::{self, Plan},
         documents::{self, DocumentEdit},
@@ -158,4 +159,33 @@ async fn many_segments_order_a_snapshot() {
     still.add_link("One more", "");
     assert!(matches!(ship(&still).await, Shipped::Changes(_)));
     assert_eq!(ordered(), 1);
+}
+
+/// Each segment that stays is read by every prune. Those that go on from the newest snapshot stay.
+#[tokio::test]
+async fn changes_between_two_snapshots_are_kept_for_a_week() {
+    let folder = folder();
+    let place = repository::place(folder.path());
+    let still = Still::open();
+    let set = plan(&place);
+    still.write(move |tx, ada| backups::set_plan(tx, ada, set));
+    repository::snapshot(&still, folder.path()).await;
+    upload(&still, "One", b"one".to_vec()).await;
+    assert!(matches!(ship(&still).await, Shipped::Changes(_)));
+    repository::snapshot(&still, folder.path()).await;
+    let left_after = async |days: i64| {
+        still.clock.advance(SignedDuration::from_hours(24 * days));
+        let last = repository::last(9);
+        let pruned = prune_backups(&still.app.config, &place, &Key::None, last, &still.clock).await;
+        assert_eq!(pruned.expect("pruned").snapshots_removed, 0);
+        repository::objects(&folder.path().join("repository/segments")).len()
+    };
+    assert_eq!(left_after(6).await, 1);
+    assert_eq!(left_after(2).await, 0);
+    upload(&still, "Two", b"two".to_vec()).await;
+    assert!(matches!(ship(&still).await, Shipped::Changes(_)));
+    assert_eq!(left_after(30).await, 1);
+    let data = folder.path().join("data");
+    restored(&data, from(repository::source(folder.path()))).await.expect("a restore");
+    assert_eq!(dump(&sound(&data).await.store), dump(&still.app.store));
 }
