@@ -189,7 +189,8 @@ impl Repository {
             let newest = sequences.clone().max();
             let leads_on = newest.is_some_and(|newest| segment.to > newest);
             let is_recent = now.duration_since(segment.at) < SEGMENTS_KEPT_FOR;
-            if !leads_on && !(is_recent && sequences.any(|sequence| segment.to > sequence)) {
+            let is_reached = is_recent && sequences.any(|sequence| segment.to > sequence);
+            if !leads_on && !is_reached {
                 needed.stale_segments.push(segment.path());
                 continue;
             }
