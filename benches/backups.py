@@ -50,14 +50,14 @@ def measure_full(folder, data, size_mib):
         # What is in it: the records, and files by their hash.
         tar = f"tar -C {data} -cf - appliance.redb objects spool | zstd -1 -q -c > /dev/null"
         theirs.append(timed(["sh", "-c", tar]))
-    show("full backup", ours, theirs, size_mib, "tar | zstd -1")
+    show("full backup", ours, theirs, size_mib, "tar, zstd -1")
     checked = [timed(appliance(data, "backup", str(folder / "full.tar.zst")))]
     written = folder / "theirs.tar.zst"
     tar = f"tar -C {data} -cf - appliance.redb objects spool | zstd -1 -q -c > {written}"
     again = f"zstd -q -d -c {written} | sha256sum > /dev/null"
     both = [timed(["sh", "-c", f"{tar} && sync {written} && {again}"])]
     written.unlink()
-    show("to a file and read again", checked, both, size_mib, "tar | zstd -1, zstd -d | sha256sum")
+    show("to a file and read again", checked, both, size_mib, "tar, zstd -1, then zstd -d, sha256sum")
 
 
 def measure_increment(folder, data, size_mib):

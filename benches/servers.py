@@ -12,7 +12,8 @@ from pathlib import Path
 
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", "target"))
 FOLDER = TARGET / "benches"
-APPLIANCE = TARGET / "dist" / "appliance"
+# Another build, to see whether the measures themselves work.
+APPLIANCE = Path(os.environ.get("BENCH_PROGRAM", TARGET / "dist" / "appliance"))
 PASSWORD = "a tall green kettle"
 START_S_MAX = 120
 

@@ -83,12 +83,13 @@
 //! reads session, user, role and groups in one transaction and makes the `Actor` of them.
 //!
 //! **A backup.** `appliance backup`, the plan or the page `/admin/backups` reach `App::back_up`. It
-//! holds a pin, so that no file is removed meanwhile; one read transaction gives the records part by
-//! part and the files that they name (`app::backup::gathering`). They go into an archive or into a
-//! repository, a folder or a bucket ([`backup`]), and are read again. Marks that no user can know stand
-//! in an archive, so that after damage nothing in a file passes for a record. `appliance restore` builds a
-//! portal beside what is there (`staging`), puts every record by its `TableAccess`, and swaps it in
-//! with renames that any later start can finish (`swap`).
+//! holds a pin, so that no file is removed meanwhile; one read transaction gives the records part
+//! by part and the files that they name (`app::backup::gathering`). They go into an archive or into
+//! a repository, a folder or a bucket ([`backup`]), signed with the portal's key, and are read
+//! again. Marks that no user can know stand in an archive, so that after damage nothing in a file
+//! passes for a record. `appliance restore` builds a portal beside what is there (`staging`), puts
+//! every record by its `TableAccess`, and swaps it in with renames that any later start can finish
+//! (`swap`).
 //!
 //! **An update.** `appliance update` (`cli::update`) fetches a release ([`release`]), has the new
 //! program rehearse on a copy of the records, and asks systemd for a restart, in the middle of which

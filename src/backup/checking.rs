@@ -45,7 +45,12 @@ impl Tally {
     pub fn is_foreign(&self, manifest: &Manifest) -> bool {
         let parts = manifest.parts.iter().chain(&manifest.lists);
         let own: HashSet<_> = parts.map(|part| part.sha256).collect();
+        // What a list names is known only when none of them is lost.
+        let has_lists = manifest.lists.iter().all(|list| self.parts.contains(&list.sha256));
+        // In format 1 a user's file may hold what looks like a file of ours.
+        let tells = manifest.head.is_of_marked_archive() && has_lists;
         !self.parts.is_subset(&own)
+            || (tells && self.files.iter().any(|hash| !self.listed.contains(hash)))
     }
 
     /// The tables of which records are lost.

@@ -8,6 +8,12 @@ use crate::hash::{ContentHash, Digest};
 const KEYS_PER_PART: u16 = 1_024;
 /// What holds huge records ends earlier, so that a part fits in memory.
 const PART_BYTES_MAX: usize = 4 << 20;
+/// Keys that nobody chose end a part long before; and so many lines are still short work.
+const LINES_MAX: u64 = 50_000;
+/// What a reader takes: the last line of a part may be as long as a record can be.
+pub(super) const PART_BYTES_READ_MAX: u64 = 16 << 20;
+/// The parts of other versions may have a few more.
+pub const LINES_READ_MAX: usize = 1 << 17;
 
 /// Lines that are whole.
 pub struct Chunk {
@@ -41,7 +47,8 @@ impl Cutter {
         self.lines += 1;
         let ContentHash([high, low, ..]) = Digest::of(key);
         let ends = u16::from_be_bytes([high, low]).is_multiple_of(KEYS_PER_PART);
-        if ends || self.bytes.len() >= PART_BYTES_MAX { self.rest() } else { None }
+        let is_full = self.bytes.len() >= PART_BYTES_MAX || self.lines >= LINES_MAX;
+        if ends || is_full { self.rest() } else { None }
     }
 
     /// What was not cut off yet.

@@ -2,6 +2,7 @@
 
 use std::{fmt, io};
 
+use super::sealing::WORK_LOG2_MAX;
 use crate::{error::Error, version};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,12 @@ pub enum Fault {
     NoManifest,
     /// It is damaged, and something came out of it that its manifest does not name.
     Foreign,
+    /// It has a signature, which is not one of it.
+    Forged,
+    /// It has more of something than any portal writes.
+    Excessive(&'static str),
+    /// Trying its passphrase would cost 2^n rounds of scrypt.
+    ExcessiveWork(u8),
 }
 
 impl Fault {
@@ -67,6 +74,21 @@ impl fmt::Display for Fault {
             Fault::Foreign => f.write_str(
                 "This backup is damaged, and what was read behind the damage is not all of the \
                  backup itself. Save it as a file and restore that, or use another one.",
+            ),
+            Fault::Forged => f.write_str(
+                "The signature of this backup is not one of it: somebody has changed the backup. Use \
+                 another one.",
+            ),
+            Fault::Excessive(what) => write!(
+                f,
+                "This backup was not made by a portal, or somebody has changed it: {what}. Nothing \
+                 was changed. Use another one."
+            ),
+            Fault::ExcessiveWork(log2) => write!(
+                f,
+                "Trying a passphrase on this backup would take 2^{log2} rounds of scrypt, and with \
+                 them this machine's memory; no portal asks for more than 2^{WORK_LOG2_MAX}. Open it \
+                 with “age --decrypt” where there is enough, and restore what comes out."
             ),
         }
     }

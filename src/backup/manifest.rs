@@ -1,10 +1,15 @@
 //! What a backup says of itself.
 
+use anyhow::Context;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::Fault;
+use super::{
+    Fault,
+    signing::{Purpose, Signature, Signer, SignerKey},
+};
 use crate::{error::Result, hash::ContentHash, version};
 
 /// The formats that are written. What is added to one and may be missing does not change it.
@@ -33,6 +38,9 @@ pub struct Head {
     /// The files were left where they are.
     #[serde(default)]
     pub is_records_only: bool,
+    /// Whose signature the manifest with this head has.
+    #[serde(skip)]
+    pub signer: Option<SignerKey>,
 }
 
 impl Head {
@@ -69,6 +77,9 @@ pub struct Manifest {
     /// Files that could not be read when the backup was made.
     #[serde(default)]
     pub missing: Vec<ContentHash>,
+    /// Of all the rest; there was none in the first versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<Signature>,
 }
 
 /// Some lines that belong together.
@@ -101,11 +112,38 @@ impl Manifest {
             lists: Vec::new(),
             files: Totals::default(),
             missing: Vec::new(),
+            signature: None,
         }
     }
 
+    /// Reads one, and looks who has signed it.
+    ///
+    /// # Errors
+    /// [`Fault::Forged`] when its signature is another one's; the outer one when it is none.
+    pub fn read(json: &[u8]) -> serde_json::Result<Result<Self, Fault>> {
+        if is_dense(json) {
+            return Ok(Err(Fault::Excessive("its manifest is no list of parts")));
+        }
+        let value: Value = serde_json::from_slice(json)?;
+        let mut manifest = Manifest::deserialize(&value)?;
+        let Some(signature) = &manifest.signature else { return Ok(Ok(manifest)) };
+        let signer = signature.signer(Purpose::Manifest, &message(value)?);
+        Ok(signer.map(|signer| {
+            manifest.head.signer = Some(signer);
+            manifest
+        }))
+    }
+
+    pub fn sign(&mut self, signer: &Signer) -> Result<()> {
+        let value = serde_json::to_value(&*self).context("signing a manifest")?;
+        let message = message(value).context("signing a manifest")?;
+        self.signature = Some(signer.sign(Purpose::Manifest, &message));
+        self.head.signer = Some(signer.public());
+        Ok(())
+    }
+
     pub fn records(&self) -> u64 {
-        self.parts.iter().map(|part| part.lines).sum()
+        self.parts.iter().fold(0, |sum: u64, part| sum.saturating_add(part.lines))
     }
 
     /// The tables with their numbers of records.
@@ -113,10 +151,24 @@ impl Manifest {
         let mut tables: Vec<(&str, u64)> = Vec::new();
         for part in &self.parts {
             match tables.last_mut().filter(|(name, _)| *name == part.table) {
-                Some((_, records)) => *records += part.lines,
+                Some((_, records)) => *records = records.saturating_add(part.lines),
                 None => tables.push((&part.table, part.lines)),
             }
         }
         tables
     }
+}
+
+/// Whether there are far more values than a list of parts has: each takes many times its text of memory.
+fn is_dense(json: &[u8]) -> bool {
+    let values = json.iter().filter(|byte| b",[{".contains(byte)).count();
+    values > 1_024 + json.len() / 8
+}
+
+/// What is signed: everything, also what this version does not know, in the order of the names.
+fn message(mut manifest: Value) -> serde_json::Result<Vec<u8>> {
+    if let Value::Object(fields) = &mut manifest {
+        fields.remove("signature");
+    }
+    serde_json::to_vec(&manifest)
 }

@@ -7,6 +7,7 @@
 //! - [`Repository`]: the same parts and files as objects in a folder or a bucket, each once, under
 //!   the name of its content. See there for its layout, and why nothing can damage it.
 //! - [`frames`]: compression in pieces that stand alone, so that one flipped byte costs one piece.
+//! - [`Signer`]: who made it.
 //! - [`sealing`]: encryption by age (<https://age-encryption.org/v1>), so that `age` opens it too.
 //!
 //! What is written here can be read by every later version: [`ARCHIVE_FORMAT`] and
@@ -22,17 +23,19 @@ mod payload;
 mod place;
 mod repository;
 pub mod sealing;
+mod signing;
 
 pub use self::{
     archive::{ArchiveReader, ArchiveWriter, Item, Kept, Layout, Survey},
     checking::{Tally, check},
-    cutting::{Chunk, Cutter},
+    cutting::{Chunk, Cutter, LINES_READ_MAX},
     fault::Fault,
     manifest::{ARCHIVE_FORMAT, Head, Manifest, Part, REPOSITORY_FORMAT, Totals},
-    place::{Place, object_store},
+    place::Place,
     repository::{
-        Adding, Kind, Lease, Pruned, Repository, Retention, Segment, SegmentLine, Snapshot,
-        Verified, Written, is_unreachable,
+        Adding, Changes, Kind, Lease, Pruned, Repository, Retention, Segment, SegmentLine,
+        Shipment, Snapshot, Tip, Verified, Written, is_unreachable,
     },
     sealing::{Key, Lock, Passphrase},
+    signing::{Signature, Signer, SignerKey, Signers, Trust},
 };

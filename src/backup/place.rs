@@ -7,10 +7,11 @@ use std::{
 use anyhow::Context;
 use object_store::{ObjectStore, local::LocalFileSystem, prefix::PrefixStore};
 
+use super::repository::Uploads;
 use crate::{
     config::S3Config,
     error::{Error, Result},
-    s3::{self, Patience},
+    s3::{self, Clients, Patience},
 };
 
 /// A folder, or `s3://bucket/prefix`.
@@ -47,12 +48,12 @@ impl fmt::Display for Place {
 }
 
 /// Opens a place; `makes_it` makes a folder that is missing. `settings` say how S3 is reached; the
-/// bucket is that of the place.
-pub fn object_store(
+/// bucket is that of the place, and the second result its own client.
+pub(super) fn object_store(
     place: &Place,
     settings: &S3Config,
     makes_it: bool,
-) -> Result<Arc<dyn ObjectStore>> {
+) -> Result<(Arc<dyn ObjectStore>, Option<Uploads>)> {
     match place {
         Place::Folder(folder) => {
             let doing = || format!("opening the folder {}", folder.display());
@@ -63,7 +64,7 @@ pub fn object_store(
                 return Err(Error::NotFound(format!("There is no folder {}.", folder.display())));
             }
             let local = LocalFileSystem::new_with_prefix(folder).with_context(doing)?;
-            Ok(Arc::new(local.with_fsync(true)))
+            Ok((Arc::new(local.with_fsync(true)), None))
         }
         Place::Bucket { bucket, prefix } => {
             if settings.region().is_none() {
@@ -74,8 +75,9 @@ pub fn object_store(
                 )));
             }
             let settings = S3Config { bucket: bucket.clone(), ..settings.clone() };
-            let store = s3::connect(&settings, Patience::LONG)?.store;
-            Ok(Arc::new(PrefixStore::new(store, prefix.as_str())))
+            let Clients { store, http } = s3::connect(&settings, Patience::LONG)?;
+            let uploads = Uploads { store: store.clone(), http, prefix: prefix.clone() };
+            Ok((Arc::new(PrefixStore::new(store, prefix.as_str())), Some(uploads)))
         }
     }
 }

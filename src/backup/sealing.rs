@@ -22,8 +22,8 @@ use crate::error::{Error, Result};
 const MAGIC: &[u8] = b"age-encryption.org/";
 /// 2^16 rounds of scrypt take 64 MiB and a tenth of a second; a small host has no more to give.
 const WORK_LOG2: u8 = 16;
-/// What others may have chosen.
-const WORK_LOG2_MAX: u8 = 20;
+/// What others may have chosen: 256 MiB, and as much as `age` itself chooses on a fast machine.
+pub(super) const WORK_LOG2_MAX: u8 = 18;
 
 /// Not shown by `Debug`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -199,6 +199,7 @@ fn opened<R: Read + Send + 'static>(
     let opened = opened.map_err(|fault| match fault {
         DecryptError::InvalidHeader | DecryptError::InvalidMac => Fault::NotABackup,
         DecryptError::NoMatchingKeys if is_by_passphrase => Fault::Locked,
+        DecryptError::ExcessiveWork { required, .. } => Fault::ExcessiveWork(required),
         _ if is_by_passphrase => Fault::WrongPassphrase,
         _ => Fault::WrongKey,
     })?;

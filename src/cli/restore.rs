@@ -8,14 +8,14 @@ use jiff::Timestamp;
 use super::{
     Exit, Failure, Shell,
     ask::runtime,
-    backup::push_damages,
+    backup::{push_damages, push_warnings},
     keys::Opening,
     output::{self, counted},
     status,
 };
 use crate::{
     app::{BackupSource, Reporter, Restore, Restored, restore},
-    backup::Place,
+    backup::{Place, SignerKey, Signers},
     clock::Clock,
     host::owner,
     size::Size,
@@ -36,6 +36,10 @@ pub struct Arguments {
     /// A snapshot as “backup list” names it; with --at also what changed after it (repositories only)
     #[arg(long, value_name = "ID")]
     snapshot: Option<String>,
+    /// Whose signature it must have, as “backup signer” of the portal prints it: what somebody else has
+    /// put there is passed over
+    #[arg(long, value_name = "KEY")]
+    signer: Option<SignerKey>,
     /// Let people stay signed in
     #[arg(long)]
     keep_sessions: bool,
@@ -56,6 +60,7 @@ pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
         at: arguments.at,
         snapshot: arguments.snapshot.clone(),
         lineage: None,
+        signers: arguments.signer.map_or(Signers::Any, Signers::Only),
     };
     let restored = runtime()?.block_on(async {
         if let Some(status) = status::of_server(shell).await? {
@@ -111,6 +116,10 @@ fn shown(shell: &Shell, restored: &Restored) -> String {
             replaced.display()
         ));
     }
+    if let Some(signer) = &restored.signer {
+        text.push_str(&format!("Signed by {signer}.\n"));
+    }
+    push_warnings(&mut text, &restored.warnings);
     push_damages(&mut text, &restored.damages);
     if restored.holds_plan {
         text.push_str(

@@ -101,6 +101,8 @@ pub const KEYS: &[Key] = &[
         .when(|config| (1..=1 << 20).contains(&config.store.cache_mb)),
     number("uploads.stall_seconds", "a number of seconds from 1 to 3600")
         .when(|config| (1..=3600).contains(&config.uploads.stall_seconds)),
+    number("backups.stall_seconds", "a number of seconds from 1 to 86400")
+        .when(|config| (1..=86_400).contains(&config.backups.stall_seconds)),
     text("storage.backend", "disk or s3"),
     text("storage.delivery", "redirect or proxy"),
     number("storage.link_minutes", "a number of minutes from 1 to 10080 (seven days)")

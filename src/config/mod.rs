@@ -58,6 +58,7 @@ pub struct Config {
     pub limits: LimitsConfig,
     pub store: StoreConfig,
     pub uploads: UploadsConfig,
+    pub backups: BackupsConfig,
     pub storage: StorageConfig,
     pub worker: WorkerConfig,
     pub audit: AuditConfig,
@@ -86,6 +87,13 @@ pub struct LimitsConfig {
 pub struct StoreConfig {
     /// Memory for the pages of the database file.
     pub cache_mb: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BackupsConfig {
+    /// After so long a backup is ended of which its reader takes nothing.
+    pub stall_seconds: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -164,6 +172,7 @@ impl Default for Config {
             limits: LimitsConfig::default(),
             store: StoreConfig::default(),
             uploads: UploadsConfig::default(),
+            backups: BackupsConfig::default(),
             storage: StorageConfig::default(),
             worker: WorkerConfig::default(),
             audit: AuditConfig::default(),
@@ -189,6 +198,12 @@ impl Default for LimitsConfig {
 impl Default for StoreConfig {
     fn default() -> Self {
         StoreConfig { cache_mb: 64 }
+    }
+}
+
+impl Default for BackupsConfig {
+    fn default() -> Self {
+        BackupsConfig { stall_seconds: 600 }
     }
 }
 

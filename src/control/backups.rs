@@ -6,6 +6,7 @@ use crate::{
         App, PlanView, Reporter, list_backups, place_of_backups, prune_backups, unlock_backups,
         verify_backups,
     },
+    backup::Trust,
     clock::Clock,
     config::Config,
     domain::{
@@ -40,8 +41,9 @@ pub async fn without_portal(
         Request::Backups { place, key } => {
             list_backups(config, &named(place), key).await.map(Reply::Backups)
         }
-        Request::VerifyBackups { place, key, all_data, mends } => {
-            verify_backups(config, &named(place), key, *all_data, *mends, reporter)
+        Request::VerifyBackups { place, key, signers, all_data, mends } => {
+            let trust = Trust { key: key.clone(), signers: *signers };
+            verify_backups(config, &named(place), trust, *all_data, *mends, reporter)
                 .await
                 .map(Reply::VerifiedBackups)
         }

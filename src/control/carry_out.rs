@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Reply, Request, accounts, backups as making, https, storage};
 use crate::{
     app::{App, HttpsStanding, PlanView, Reporter, Step},
+    backup::Trust,
     blocking::blocking,
     config::Backend,
     domain::{
@@ -99,8 +100,10 @@ pub async fn carry_out(
         Request::Probe => Ok(Reply::Findings(app.probe().await)),
         Request::BackUp(wanted) => app.back_up(wanted, reporter).await.map(Reply::BackedUp),
         Request::Backups { place, key } => app.backups(place, key).await.map(Reply::Backups),
-        Request::VerifyBackups { place, key, all_data, mends } => {
-            let found = app.verify_backups(place, key, (all_data, mends), reporter).await;
+        Request::BackupSigner => app.backup_signer_key().await.map(Reply::BackupSigner),
+        Request::VerifyBackups { place, key, signers, all_data, mends } => {
+            let trust = Trust { key, signers };
+            let found = app.verify_backups(place, trust, (all_data, mends), reporter).await;
             found.map(Reply::VerifiedBackups)
         }
         Request::PruneBackups { place, key, retention } => {

@@ -49,7 +49,7 @@ impl App {
             .mode(0o600)
             .open(&unfinished)
             .with_context(|| format!("making {}", unfinished.display()))?;
-        let (written, mut made) = self.archive(out, wanted, reporter).await?;
+        let (written, mut made) = self.archive(out, File::sync_all, wanted, reporter).await?;
         let name = file_name(&made, &wanted.lock);
         let path = folder.join(name);
         reporter.begin("Verifying", Some(made.files_bytes));
@@ -75,15 +75,16 @@ impl App {
     }
 
     /// Writes an archive; the hash of what was written, and what was made.
-    pub(super) async fn archive(
+    pub(super) async fn archive<W: Write + Send + 'static>(
         &self,
-        out: File,
+        out: W,
+        sync: impl FnOnce(&W) -> io::Result<()> + Send + 'static,
         wanted: &BackupWanted,
         reporter: &Reporter,
     ) -> Result<(ContentHash, Made)> {
         let (store, blobs) = (self.store.clone(), self.blobs.clone());
         let (lock, records_only) = (wanted.lock.clone(), wanted.is_records_only);
-        let data = self.config.data.clone();
+        let (data, signer) = (self.config.data.clone(), self.backup_signer().await?);
         let stop = StopOnDrop::default();
         let (stopped, reporter) = (stop.stopped(), reporter.clone());
         blocking(move || {
@@ -91,14 +92,12 @@ impl App {
             let begin = |head| {
                 // One core is left to those who work meanwhile.
                 let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-                ArchiveWriter::begin(hashed, &lock, head, cores / 2, scratch(&data)?)
+                let begun = ArchiveWriter::begin(hashed, &lock, head, cores / 2, scratch(&data)?)?;
+                Ok(begun.signed_by(signer))
             };
             let (hashed, manifest) =
                 write_archive(begin, &store, &blobs, records_only, &reporter, &stopped)?;
-            // A pipe cannot be synced, and need not be.
-            if hashed.out.metadata()?.is_file() {
-                hashed.out.sync_all().context("writing the archive")?;
-            }
+            sync(&hashed.out).context("writing the archive")?;
             let written = Written { objects: 1, bytes: hashed.bytes };
             Ok((hashed.digest.finish(), made(&manifest, written, lock != Lock::Open)))
         })

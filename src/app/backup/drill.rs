@@ -13,22 +13,13 @@ use uuid::Uuid;
 
 use super::{Restore, Source, gathering::files_bytes, restore, staging::Keeping};
 use crate::{
-    app::{App, Find, Reporter, create_private_folder},
-    backup::Key,
+    app::{App, Reporter, create_private_folder},
+    backup::{Key, Signers},
     blocking::blocking,
     config::{Config, S3Config, StorageConfig},
-    domain::{
-        access::Actor,
-        documents::{Document, Status},
-        organizations,
-    },
     error::Result,
     space,
-    store::ReadTx,
 };
-
-/// Documents that are looked for by their titles.
-const SAMPLE: usize = 20;
 
 /// What a drill found.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -37,15 +28,25 @@ pub struct Drilled {
     pub at: Timestamp,
     pub records: u64,
     pub files: u64,
+    /// That were read once more after they came back, and have the hashes that they are named by.
+    #[serde(default)]
+    pub files_read: u64,
     pub searches: u64,
+    /// How many of the searches were for phrases in texts.
+    #[serde(default)]
+    pub phrases: u64,
     pub took_ms: u64,
     /// What was wrong; sentences.
     pub damages: Vec<String>,
+    /// What is no damage, and yet should be known, such as that it is not signed; sentences.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 impl App {
     /// Restores a backup into a scratch folder and looks at it: can every record, file and index
-    /// entry be read, and are documents found?
+    /// entry be read, does every file have the hash that it is named by, and are documents found by
+    /// their titles and by phrases in their texts?
     ///
     /// # Errors
     /// When it cannot be restored at all.
@@ -63,6 +64,7 @@ impl App {
             at: None,
             snapshot: None,
             lineage: self.store.read(|tx| tx.lineage()).await?,
+            signers: self.own_or(Signers::Any).await?,
         };
         // Files come back to this machine, wherever those of the portal are: one that is missing in the
         // backup must not be found there.
@@ -89,18 +91,23 @@ impl App {
         .await?;
         let clock = self.clock.clone();
         let opened = blocking(move || App::open(config, clock)).await?;
-        let report = opened.check(true, reporter).await?;
         let mut damages = restored.damages;
+        reporter.begin("Reading texts", None);
+        let sample = self.sample_of(&opened, has_room, &mut damages).await?;
+        let report = opened.check(true, reporter).await?;
         let found = report.damages.into_iter().filter(|damage| has_room || damage.part != "files");
         damages.extend(found.map(|damage| damage.what));
-        let searches = opened.search_sample(&mut damages).await?;
+        let searched = opened.search_for(sample, &mut damages).await?;
         Ok(Drilled {
             at: restored.at,
             records: report.records,
             files: restored.files,
-            searches,
+            files_read: if has_room { report.files } else { restored.files },
+            searches: searched.searches,
+            phrases: searched.phrases,
             took_ms: begin.elapsed().as_millis() as u64,
             damages,
+            warnings: restored.warnings,
         })
     }
 
@@ -127,41 +134,6 @@ impl App {
         })
         .await
     }
-
-    /// Looks for some documents by their titles.
-    async fn search_sample(&self, damages: &mut Vec<String>) -> Result<u64> {
-        let sample = self.store.read(sample).await?;
-        let mut searches = 0;
-        for (document, actor) in sample {
-            searches += 1;
-            let text = format!("\"{}\"", document.title.replace('"', " "));
-            let find = Find { text, limit: 100, ..Find::default() };
-            let page = self.find(actor, find).await?;
-            if !page.documents.iter().any(|found| found.document.id == document.id)
-                && page.total < 100
-            {
-                damages
-                    .push(format!("The document “{}” is not found by its title.", document.title));
-            }
-        }
-        Ok(searches)
-    }
-}
-
-/// Documents from all over the library, each with somebody who sees it.
-fn sample(tx: &ReadTx) -> Result<Vec<(Document, Actor)>> {
-    let count = tx.records::<Document>().count()?;
-    let step = (count as usize / SAMPLE).max(1);
-    let mut sample = Vec::new();
-    for document in tx.records::<Document>().iter()?.step_by(step).take(SAMPLE) {
-        let document = document?;
-        let is_listed = document.trashed.is_none() && document.status == Status::Published;
-        if is_listed && organizations::get(tx, document.organization).is_ok() {
-            let actor = Actor::system("drill", Some(document.organization));
-            sample.push((document, actor));
-        }
-    }
-    Ok(sample)
 }
 
 /// Removes what drills left behind that were cut off. Another one may be under way, and locks its own.

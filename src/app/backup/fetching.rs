@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     app::Reporter,
-    backup::{Fault, Head, Key, Manifest, Repository, Segment, Snapshot, is_unreachable},
+    backup::{
+        Fault, Head, Key, Manifest, Repository, Segment, SignerKey, Signers, Snapshot,
+        is_unreachable,
+    },
     blocking::blocking,
     domain::blobs::Blob,
     error::{Error, Result},
@@ -33,12 +36,15 @@ pub(super) async fn of_repository(
     if repository.is_encrypted() && repository.own_key() == Key::None {
         return Err(Fault::Locked.into());
     }
-    let snapshot = chosen(&repository, wanted).await?;
+    let (snapshot, passed_over) = chosen(&repository, wanted).await?;
     let manifest = repository.manifest(&snapshot).await?;
+    let signer = manifest.head.signer;
+    let warnings = passed_over.into_iter().chain(wanted.signers.judge(signer)?).collect();
     let is_records_only = manifest.head.is_records_only;
     let head = manifest.head.clone();
     let mut staging = blocking(move || begin(&head)).await?;
-    let mut restored = Restored { at: manifest.head.created_at, ..Restored::default() };
+    let at = manifest.head.created_at;
+    let mut restored = Restored { at, signer, warnings, ..Restored::default() };
 
     reporter.begin("Restoring records", Some(manifest.records()));
     let mut lost = BTreeSet::new();
@@ -66,12 +72,12 @@ pub(super) async fn of_repository(
         let segments = following(&repository, &manifest, wanted.at).await?;
         reporter.begin("Restoring changes", Some(segments.len() as u64));
         for segment in segments {
-            let (came_back, whole) = apply(&repository, &segment, staging).await?;
+            let (came_back, whole) = apply(&repository, &segment, signer, staging).await?;
             staging = came_back;
             if !whole {
                 // Whatever came after builds on it.
                 staging.note(format!(
-                    "The changes until {} are damaged: what was changed after {} is missing.",
+                    "The changes until {} are damaged, or not signed as the snapshot is: what was changed after {} is missing.",
                     moment(segment.at),
                     moment(restored.at),
                 ));
@@ -92,20 +98,21 @@ pub(super) async fn of_repository(
 }
 
 /// The snapshot that was named, or the newest before the moment that is wanted.
-async fn chosen(repository: &Repository, wanted: &Restore) -> Result<Snapshot> {
+async fn chosen(repository: &Repository, wanted: &Restore) -> Result<(Snapshot, Option<String>)> {
     let snapshots = repository.snapshots().await?;
     let Some(oldest) = snapshots.first().map(|snapshot| snapshot.created_at) else {
         return Err(Error::NotFound("There is no snapshot in this repository yet.".into()));
     };
     if let Some(id) = &wanted.snapshot {
         let named = snapshots.into_iter().find(|snapshot| snapshot.id == *id);
-        return named.ok_or_else(|| {
+        return named.map(|named| (named, None)).ok_or_else(|| {
             Error::NotFound(format!(
                 "There is no snapshot {id}. “appliance backup list” shows those there are."
             ))
         });
     }
     let mut heads = repository.heads().await?;
+    let passed_over = pass_over_strangers(repository, wanted.signers, &mut heads);
     heads.retain(|(snapshot, _)| wanted.at.is_none_or(|at| snapshot.created_at <= at));
     if let Some(own) = wanted.lineage
         && heads.iter().any(|(_, head)| head.as_ref().is_some_and(|head| head.lineage == own))
@@ -113,8 +120,48 @@ async fn chosen(repository: &Repository, wanted: &Restore) -> Result<Snapshot> {
         heads.retain(|(_, head)| head.as_ref().is_some_and(|head| head.lineage == own));
     }
     require_one_portal(&heads)?;
-    let newest = heads.pop().map(|(snapshot, _)| snapshot);
-    newest.ok_or_else(|| Error::NotFound(format!("The oldest snapshot is of {}.", moment(oldest))))
+    let newest = heads.pop().map(|(snapshot, _)| (snapshot, passed_over));
+    newest.ok_or_else(|| match wanted.signers {
+        Signers::Only(key) => Error::NotFound(format!(
+            "No snapshot here is signed by {key}; the oldest one is of {}.",
+            moment(oldest)
+        )),
+        Signers::Any | Signers::Own(_) => {
+            Error::NotFound(format!("The oldest snapshot is of {}.", moment(oldest)))
+        }
+    })
+}
+
+/// Leaves those out that somebody else has put there; a sentence about them.
+fn pass_over_strangers(
+    repository: &Repository,
+    signers: Signers,
+    heads: &mut Vec<(Snapshot, Option<Head>)>,
+) -> Option<String> {
+    let before = heads.len();
+    match signers {
+        Signers::Any => {
+            let signer = |head: &Option<Head>| head.as_ref().and_then(|head| head.signer);
+            let is_last_signed = heads.last().is_some_and(|(_, head)| signer(head).is_some());
+            let is_any_signed = heads.iter().any(|(_, head)| signer(head).is_some());
+            return (is_any_signed && !is_last_signed).then(|| {
+                "Earlier snapshots here are signed and the newest is not: somebody else may have put \
+                 it there. Say whose you want with --signer."
+                    .into()
+            });
+        }
+        Signers::Own(_) => {
+            let mut strangers = repository.strangers(heads).into_iter();
+            heads.retain(|_| strangers.next() != Some(true));
+        }
+        Signers::Only(key) => {
+            heads.retain(|(_, head)| head.as_ref().is_some_and(|head| head.signer == Some(key)));
+        }
+    }
+    let count = before - heads.len();
+    (count > 0).then(|| {
+        format!("{count} snapshots were passed over: they do not have the signature they should.")
+    })
 }
 
 /// One portal after the other may have written to a repository, as after a restore. When two did so at
@@ -165,10 +212,15 @@ async fn following(
 async fn apply(
     repository: &Repository,
     segment: &Segment,
+    signer: Option<SignerKey>,
     mut staging: Staging,
 ) -> Result<(Staging, bool)> {
     let lines = match patiently(|| repository.changes(segment)).await? {
-        Ok(lines) => lines,
+        Ok(changes) if signer.is_some() && changes.signer != signer => {
+            tracing::warn!("a segment is not signed as the snapshot is");
+            return Ok((staging, false));
+        }
+        Ok(changes) => changes.lines,
         Err(fault) => {
             tracing::warn!("a segment: {}", fault.chain());
             return Ok((staging, false));

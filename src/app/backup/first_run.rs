@@ -18,7 +18,7 @@ use tokio::{fs::File, io::AsyncWriteExt, sync::watch};
 use super::{Restore, Restored, Source, restore::restore_into, staging::Keeping, swap::Site};
 use crate::{
     app::{App, Reporter, Step},
-    backup::{Key, Passphrase},
+    backup::{Key, Passphrase, Signers},
     blocking::blocking,
     domain::{
         backups::{self, Kind, Run},
@@ -158,6 +158,7 @@ impl App {
             at: None,
             snapshot: None,
             lineage: None,
+            signers: Signers::Any,
         };
         let (begin, portal) = (self.clock.now(), site.portal());
         let (restored, keeps_files) = restore_into(
@@ -177,6 +178,9 @@ impl App {
         .await?;
         // Somebody at a shell may have made one meanwhile.
         self.require_nobody().await?;
+        for warning in &restored.warnings {
+            tracing::warn!("{warning}");
+        }
         for damage in &restored.damages {
             tracing::warn!("the restored backup is not complete: {damage}");
         }
@@ -201,11 +205,13 @@ fn note_restore(
         1 => first.clone(),
         count => format!("{first} And {} more.", count - 1),
     });
+    let warnings = restored.warnings.iter().map(|warning| format!(". {warning}"));
     let summary = format!(
-        "{} records and {} files, the state of {}",
+        "{} records and {} files, the state of {}{}",
         restored.records,
         restored.files,
-        restored.at.strftime("%Y-%m-%d %H:%M:%S UTC")
+        restored.at.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        warnings.collect::<String>()
     );
     let (id, finished_at, kind) = (tx.new_id(), tx.now(), Kind::Restore);
     let size_bytes = restored.files_bytes;

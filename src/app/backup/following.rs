@@ -4,17 +4,22 @@
 
 use std::{
     sync::{self, Arc, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Mutex, MutexGuard, watch};
 use uuid::Uuid;
 
-use super::{plan::lock, snapshotting::add_file, staging::moment, stopping::StopOnDrop};
+use super::{
+    making::{is_missing, reader},
+    plan::lock,
+    staging::moment,
+    stopping::{StopOnDrop, Stopped},
+};
 use crate::{
     app::{App, stops_within},
-    backup::{Key, Repository, Segment, SegmentLine, is_unreachable},
+    backup::{Key, Repository, Segment, SegmentLine, Shipment, Tip, is_unreachable},
     domain::{
         TABLES,
         backups::{self, Plan, Standing},
@@ -28,6 +33,13 @@ use crate::{
 
 /// More changes at once are a new snapshot's work.
 const CHANGES_MAX: usize = 200_000;
+const SEGMENT_BYTES_MAX: usize = 64 << 20;
+/// After so many segments another snapshot is made, which costs little: it shares all files and most
+/// parts with the last. A restore then reads no more segments than that, each of them small; joining
+/// them would cost as many requests, and the moments between them.
+const SEGMENTS_MAX: usize = 500;
+/// A segment may go missing in the middle, of which the last one does not tell.
+const LOOK_ANEW_AFTER: Duration = Duration::from_secs(3_600);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(30);
 
@@ -54,6 +66,11 @@ pub(in crate::app) struct Place {
     name: String,
     lineage: Uuid,
     shipped: u64,
+    /// The object that leads to `shipped`.
+    tip: Tip,
+    /// Since the last snapshot.
+    segments: usize,
+    found_at: Instant,
 }
 
 impl Following {
@@ -144,7 +161,8 @@ impl App {
             return Ok(Shipped::Off);
         };
         let mut place = self.following.place.lock().await;
-        if place.as_ref().is_none_or(|place| place.name != name) {
+        let stays = |at: &Place| at.name == name && at.found_at.elapsed() < LOOK_ANEW_AFTER;
+        if !place.as_ref().is_some_and(stays) {
             *place = self.begin_to_follow(&plan, name).await?;
         }
         let Some(at) = place.as_mut() else { return self.order_snapshot().await };
@@ -158,40 +176,83 @@ impl App {
             return Ok(Shipped::Nothing);
         }
         let shipped = self.ship(at, gathered).await;
-        if shipped.is_err() {
+        if !matches!(shipped, Ok(Some(_))) {
             // Where the repository stands, it must tell anew.
             *place = None;
         }
-        shipped
+        match shipped? {
+            Some(shipped) => Ok(shipped),
+            None => self.find_anew(&plan, &mut place).await,
+        }
     }
 
-    async fn ship(&self, at: &mut Place, gathered: Gathered) -> Result<Shipped> {
-        let adding = at.repository.add(&self.clock).await?;
+    /// The repository is not as it was left: it was pruned, lost or exchanged. From now on what it has
+    /// counts; the changes go there with the next round.
+    async fn find_anew(&self, plan: &Plan, place: &mut Option<Place>) -> Result<Shipped> {
+        let Some(name) = plan.repository.clone() else { return Ok(Shipped::Off) };
+        tracing::warn!("the repository is not as this portal left it, and is looked at anew");
+        *place = self.begin_to_follow(plan, name).await?;
+        match place {
+            Some(_) => Ok(Shipped::Nothing),
+            None => self.order_snapshot().await,
+        }
+    }
+
+    /// `None` when what it goes on from is not there any more.
+    async fn ship(&self, at: &mut Place, gathered: Gathered) -> Result<Option<Shipped>> {
+        let Some(shipment) = at.repository.ship_after(&at.tip, &self.clock).await? else {
+            return Ok(None);
+        };
         let stop = StopOnDrop::default();
         let mut files = Vec::new();
         for (hash, size_bytes) in gathered.files {
-            if add_file(&adding, &self.blobs, hash, stop.stopped()).await?.is_ok() {
+            if self.ship_file(&shipment, hash, stop.stopped()).await? {
                 files.push((hash, size_bytes));
             }
         }
         let Gathered { to, now, lines, .. } = gathered;
         let segment = Segment { lineage: at.lineage, from: at.shipped + 1, to, at: now };
         let count = lines.len() as u64;
-        at.repository.ship(&segment, files, lines).await?;
-        adding.end().await?;
+        at.tip = shipment.finish(&segment, files, lines).await?;
         at.shipped = to;
-        Ok(Shipped::Changes(count))
+        at.segments += 1;
+        if at.segments.is_multiple_of(SEGMENTS_MAX) {
+            self.store.write(|tx| backups::enqueue_once(tx, Task::BackUp)).await?;
+        }
+        Ok(Some(Shipped::Changes(count)))
+    }
+
+    /// `false` for a file that cannot be read; a snapshot names it.
+    async fn ship_file(
+        &self,
+        shipment: &Shipment,
+        hash: ContentHash,
+        stopped: Stopped,
+    ) -> Result<bool> {
+        if shipment.has_file(hash).await? {
+            return Ok(true);
+        }
+        let opened = match self.blobs.open(hash, None).await {
+            Ok(opened) => opened,
+            Err(fault) if is_missing(&fault) => return Ok(false),
+            Err(fault) => return Err(fault),
+        };
+        let size_bytes = opened.size_bytes;
+        let open = move || Ok(stopped.reader(reader(opened)));
+        Ok(shipment.file(hash, size_bytes, open).await?.is_some())
     }
 
     /// Finds out where the repository stands; `None` when it has no snapshot of this store.
     async fn begin_to_follow(&self, plan: &Plan, name: String) -> Result<Option<Place>> {
         let repository = self.open_repository(&name, &lock(plan), &Key::None).await?;
         let Some(lineage) = self.store.read(|tx| tx.lineage()).await? else { return Ok(None) };
-        let mut shipped = None;
+        let own = Some(self.backup_signer_key().await?);
+        let mut found = None;
         for snapshot in repository.snapshots().await?.iter().rev() {
             match repository.manifest(snapshot).await {
-                Ok(manifest) if manifest.head.lineage == lineage => {
-                    shipped = Some(manifest.head.sequence);
+                // What somebody else has put there must not say how far this portal is.
+                Ok(manifest) if manifest.head.lineage == lineage && manifest.head.signer == own => {
+                    found = Some((manifest.head.sequence, Tip::from(snapshot)));
                     break;
                 }
                 Ok(_) => {}
@@ -200,17 +261,20 @@ impl App {
                 Err(fault) => tracing::warn!("passing over a snapshot: {}", fault.chain()),
             }
         }
-        let Some(mut shipped) = shipped else { return Ok(None) };
+        let Some((mut shipped, mut tip)) = found else { return Ok(None) };
+        let mut segments = 0;
         for segment in repository.segments(Some(lineage)).await? {
-            if segment.from <= shipped + 1 {
-                shipped = shipped.max(segment.to);
+            if segment.from <= shipped.saturating_add(1) && segment.to > shipped {
+                (shipped, tip) = (segment.to, Tip::from(&segment));
+                segments += 1;
             }
         }
         if self.store.read(|tx| tx.latest_change()).await? < shipped {
             self.leave_timeline().await?;
             return Ok(None);
         }
-        Ok(Some(Place { repository, name, lineage, shipped }))
+        let found_at = Instant::now();
+        Ok(Some(Place { repository, name, lineage, shipped, tip, segments, found_at }))
     }
 
     /// Before a snapshot: looks whether changes were shipped that this store does not know.
@@ -246,7 +310,8 @@ struct Gathered {
     files: Vec<(ContentHash, u64)>,
 }
 
-/// Everything that changed after `from`, as it is now. `None` when the log does not reach back.
+/// Everything that changed after `from`, as it is now. `None` when the log does not reach back, or when
+/// it is too much.
 fn gather(tx: &ReadTx, from: u64) -> Result<Option<Gathered>> {
     let Changes::Next(changes) = tx.changes(from, CHANGES_MAX)? else { return Ok(None) };
     let to = tx.latest_change()?;
@@ -256,6 +321,7 @@ fn gather(tx: &ReadTx, from: u64) -> Result<Option<Gathered>> {
     let mut gathered = Gathered { to, now: tx.now(), lines: Vec::new(), files: Vec::new() };
     // Each record once, in the order of its last change.
     let mut seen = std::collections::HashSet::new();
+    let mut bytes = 0;
     for change in changes.into_iter().rev() {
         let Some(table) = table(&change) else { continue };
         if !seen.insert((change.table, change.key.clone())) {
@@ -267,6 +333,10 @@ fn gather(tx: &ReadTx, from: u64) -> Result<Option<Gathered>> {
             gathered.files.push((hash, blob.size_bytes));
         }
         let record = tx.stored_at(table, &change.key)?;
+        bytes += record.as_ref().map_or(0, |json| json.len());
+        if bytes > SEGMENT_BYTES_MAX {
+            return Ok(None);
+        }
         let record = record.map(|json| serde_json::from_slice(&json)).transpose();
         let record = record.map_err(|fault| Error::Internal(fault.into()))?;
         let key = change.key.iter().map(|byte| format!("{byte:02x}")).collect();

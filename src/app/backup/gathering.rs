@@ -51,6 +51,7 @@ pub(super) fn head(tx: &ReadTx, is_records_only: bool) -> Result<Head> {
         lineage,
         sequence: tx.latest_change()?,
         is_records_only,
+        signer: None,
     })
 }
 

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     app::{App, Reporter},
-    backup::{Key, Passphrase, Pruned, Retention},
+    backup::{Key, Passphrase, Pruned, Retention, Signer, SignerKey, Signers, Trust},
     config::Config,
     domain::{
         access::{Action, Actor, decide},
@@ -32,6 +32,9 @@ pub struct PlanView {
     pub plan: Plan,
     pub place: String,
     pub standing: Standing,
+    /// By which key the backups of this portal are known; none before the first.
+    #[serde(default)]
+    pub signer: Option<SignerKey>,
 }
 
 impl PlanView {
@@ -41,6 +44,7 @@ impl PlanView {
             self.plan.passphrase = "(set)".into();
         }
         self.plan.keys.clear();
+        self.plan.signer.clear();
         self.plan.seals.clear();
         self
     }
@@ -51,24 +55,30 @@ impl App {
         let plan = self.store.read(backups::plan).await?;
         let standing = self.backup_standing().await?;
         let place = place_of(&self.config, plan.repository.as_deref());
-        Ok(PlanView { plan, place, standing })
+        let signer = match plan.signer.as_str() {
+            "" => None,
+            text => Some(Signer::from_text(text)?.public()),
+        };
+        Ok(PlanView { plan, place, standing, signer })
     }
 
     /// The backups at a place, or where the plan puts them.
     pub async fn backups(&self, place: Option<String>, key: Key) -> Result<Vec<Listed>> {
         let (place, key) = self.known_backups(place, key).await?;
-        list(&self.config, &place, &key).await
+        let signers = self.own_or(Signers::Any).await?;
+        list(&self.config, &place, Trust { key, signers }).await
     }
 
     pub async fn verify_backups(
         &self,
         place: Option<String>,
-        key: Key,
+        Trust { key, signers }: Trust,
         (all_data, mends): (bool, bool),
         reporter: &Reporter,
     ) -> Result<Found> {
         let (place, key) = self.known_backups(place, key).await?;
-        verify(&self.config, &place, &key, all_data, mends, reporter).await
+        let signers = self.own_or(signers).await?;
+        verify(&self.config, &place, Trust { key, signers }, all_data, mends, reporter).await
     }
 
     pub async fn prune_backups(
@@ -78,7 +88,8 @@ impl App {
         retention: Retention,
     ) -> Result<Pruned> {
         let (place, key) = self.known_backups(place, key).await?;
-        prune(&self.config, &place, &key, retention, &self.clock).await
+        let signers = self.own_or(Signers::Any).await?;
+        prune(&self.config, &place, Trust { key, signers }, retention, &self.clock).await
     }
 
     pub async fn unlock_backups(&self, place: Option<String>) -> Result<u64> {
@@ -103,6 +114,36 @@ impl App {
     ) -> Result<Drilled> {
         let (place, key) = self.known_backups(place, key).await?;
         self.drill(Source::named(&place)?, key, reporter).await
+    }
+
+    /// What signs the backups of this portal: made once, and in every backup, so that a portal that was
+    /// restored goes on with it.
+    pub(super) async fn backup_signer(&self) -> Result<Signer> {
+        let known = self.store.read(backups::plan).await?.signer;
+        let text = match known.is_empty() {
+            false => known,
+            true => {
+                let new = Signer::generate()?.to_text()?;
+                self.store.write(move |tx| backups::found_signer(tx, new)).await?
+            }
+        };
+        Signer::from_text(&text)
+    }
+
+    /// The key by which the backups of this portal are known.
+    pub async fn backup_signer_key(&self) -> Result<SignerKey> {
+        Ok(self.backup_signer().await?.public())
+    }
+
+    /// Whom somebody names, or else this portal itself, when it has signed anything yet.
+    pub(super) async fn own_or(&self, named: Signers) -> Result<Signers> {
+        let known = self.store.read(backups::plan).await?.signer;
+        match named {
+            Signers::Any if !known.is_empty() => {
+                Ok(Signers::Own(Signer::from_text(&known)?.public()))
+            }
+            named => Ok(named),
+        }
     }
 
     /// The backups where the plan puts them.

@@ -13,7 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::{Source, source};
 use crate::{
     app::Reporter,
-    backup::{self, ArchiveReader, Fault, Key, Place, Pruned, Repository, Retention, Snapshot},
+    backup::{
+        self, ArchiveReader, Fault, Key, Place, Pruned, Repository, Retention, SignerKey, Snapshot,
+        Trust,
+    },
     blocking::blocking,
     clock::Clock,
     config::Config,
@@ -34,6 +37,13 @@ pub struct Listed {
     pub files: Option<u64>,
     /// Of an archive as it is; of a snapshot the size of its files.
     pub size_bytes: Option<u64>,
+    /// Whose signature it has.
+    #[serde(default)]
+    pub signer: Option<SignerKey>,
+    /// Whether that is the expected one; unknown of archives, which are not read to be listed, without
+    /// the key, and where no signer is expected.
+    #[serde(default)]
+    pub is_own: Option<bool>,
 }
 
 /// What verifying found.
@@ -50,32 +60,44 @@ pub struct Found {
     pub locked: u64,
     /// Sentences.
     pub damages: Vec<String>,
+    /// What is no damage, and yet should be known, such as that a backup is not signed; sentences.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// The backups at a place, the oldest first.
-pub async fn list(config: &Config, place: &str, key: &Key) -> Result<Vec<Listed>> {
+pub async fn list(config: &Config, place: &str, trust: impl Into<Trust>) -> Result<Vec<Listed>> {
+    let Trust { key, signers } = trust.into();
     let place = source::place(place)?;
     if let Place::Folder(folder) = &place
         && !Repository::is_in(folder)
     {
         return archives(folder);
     }
-    let repository = Repository::open(&place, &config.storage.s3, key).await?;
+    let repository = Repository::open(&place, &config.storage.s3, &key).await?;
     let can_look = !repository.is_encrypted() || repository.own_key() != Key::None;
     let snapshots = repository.snapshots().await?;
     let listed = stream::iter(snapshots)
-        .map(|snapshot| look(&repository, snapshot, can_look).boxed())
+        .map(|snapshot| look(&repository, snapshot, can_look, signers.key()).boxed())
         .buffered(LOOKED_AT_TOGETHER);
     Ok(listed.collect().await)
 }
 
 /// One that is damaged is shown without what it holds; verifying tells.
-async fn look(repository: &Repository, snapshot: Snapshot, can_look: bool) -> Listed {
+async fn look(
+    repository: &Repository,
+    snapshot: Snapshot,
+    can_look: bool,
+    wanted: Option<SignerKey>,
+) -> Listed {
     let manifest = match can_look {
         true => repository.manifest(&snapshot).await.ok(),
         false => None,
     };
+    let signer = manifest.as_ref().and_then(|manifest| manifest.head.signer);
     Listed {
+        signer,
+        is_own: wanted.filter(|_| can_look).map(|wanted| signer == Some(wanted)),
         id: snapshot.id,
         created_at: snapshot.created_at,
         records: manifest.as_ref().map(|manifest| manifest.records()),
@@ -96,6 +118,8 @@ pub(super) fn archives(folder: &Path) -> Result<Vec<Listed>> {
             records: None,
             files: None,
             size_bytes: Some(size_bytes),
+            signer: None,
+            is_own: None,
         });
     }
     Ok(listed)
@@ -107,27 +131,29 @@ pub(super) fn archives(folder: &Path) -> Result<Vec<Listed>> {
 pub async fn verify(
     config: &Config,
     named: &str,
-    key: &Key,
+    trust: impl Into<Trust>,
     all_data: bool,
     mends: bool,
     reporter: &Reporter,
 ) -> Result<Found> {
+    let trust = trust.into();
     let place = source::place(named)?;
     if let Place::Folder(folder) = &place
         && folder.is_dir()
         && !Repository::is_in(folder)
     {
-        return verify_folder(folder.clone(), key.clone(), reporter.clone()).await;
+        return verify_folder(folder.clone(), trust, reporter.clone()).await;
     }
     match Source::named(named)? {
         Source::Input | Source::Opened(_) => Err(Error::invalid("Name a file or a repository.")),
         Source::Archive(path) => {
-            let (key, reporter) = (key.clone(), reporter.clone());
+            let reporter = reporter.clone();
             reporter.begin("Verifying", None);
-            blocking(move || verify_archive(&path, &key, &reporter)).await
+            blocking(move || verify_archive(&path, &trust, &reporter)).await
         }
         Source::Repository(place) => {
-            let repository = Repository::open(&place, &config.storage.s3, key).await?;
+            let repository = Repository::open(&place, &config.storage.s3, &trust.key).await?;
+            let repository = repository.trusting(trust.signers);
             if repository.is_encrypted() && repository.own_key() == Key::None {
                 return Err(Fault::Locked.into());
             }
@@ -148,26 +174,28 @@ pub async fn verify(
                 is_deep: all_data,
                 locked: 0,
                 damages: verified.damages,
+                warnings: verified.warnings,
             })
         }
     }
 }
 
 /// All archives in a folder. One that is locked does not hide what is wrong with the others.
-async fn verify_folder(folder: PathBuf, key: Key, reporter: Reporter) -> Result<Found> {
+async fn verify_folder(folder: PathBuf, trust: Trust, reporter: Reporter) -> Result<Found> {
     reporter.begin("Verifying", None);
     blocking(move || {
         let mut all =
             Found { place: folder.display().to_string(), is_deep: true, ..Found::default() };
         for path in source::archives(&folder)? {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            match verify_archive(&path, &key, &reporter) {
+            let named = |text: String| format!("{name}: {text}");
+            match verify_archive(&path, &trust, &reporter) {
                 Ok(found) => {
                     all.snapshots += 1;
                     all.records_parts += found.records_parts;
                     all.files += found.files;
-                    let damages = found.damages.into_iter();
-                    all.damages.extend(damages.map(|damage| format!("{name}: {damage}")));
+                    all.damages.extend(found.damages.into_iter().map(named));
+                    all.warnings.extend(found.warnings.into_iter().map(named));
                 }
                 Err(Error::Invalid { message, .. }) if message == Fault::Locked.to_string() => {
                     all.locked += 1;
@@ -188,10 +216,11 @@ async fn verify_folder(folder: PathBuf, key: Key, reporter: Reporter) -> Result<
     .await
 }
 
-fn verify_archive(path: &Path, key: &Key, reporter: &Reporter) -> Result<Found> {
+fn verify_archive(path: &Path, trust: &Trust, reporter: &Reporter) -> Result<Found> {
     let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
-    let archive = ArchiveReader::open(file, key)?;
+    let archive = ArchiveReader::open(file, &trust.key)?;
     let (manifest, damages) = backup::check(archive, |_| reporter.advance(1))?;
+    let warnings = trust.signers.judge(manifest.head.signer)?.into_iter().collect();
     Ok(Found {
         place: path.display().to_string(),
         snapshots: 1,
@@ -200,6 +229,7 @@ fn verify_archive(path: &Path, key: &Key, reporter: &Reporter) -> Result<Found> 
         is_deep: true,
         locked: 0,
         damages,
+        warnings,
     })
 }
 
@@ -228,10 +258,11 @@ pub(super) async fn remove(
 pub async fn prune(
     config: &Config,
     named: &str,
-    key: &Key,
+    trust: impl Into<Trust>,
     retention: Retention,
     clock: &Clock,
 ) -> Result<Pruned> {
+    let Trust { key, signers } = trust.into();
     if retention.is_empty() {
         return Err(Error::invalid(
             "Say what to keep: --keep-last, --keep-daily, --keep-weekly or --keep-monthly.",
@@ -243,7 +274,8 @@ pub async fn prune(
     {
         return prune_archives(folder, retention);
     }
-    let repository = Repository::open(&place, &config.storage.s3, key).await?;
+    let repository = Repository::open(&place, &config.storage.s3, &key).await?;
+    let repository = repository.trusting(signers);
     if repository.is_encrypted() && repository.own_key() == Key::None {
         return Err(Fault::Locked.into());
     }

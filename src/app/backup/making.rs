@@ -1,13 +1,18 @@
 //! Making a backup: records from one transaction, then the files that they name. What is written is
 //! an archive ([`archiving`](super::archiving)) or a snapshot ([`snapshotting`](super::snapshotting)).
 
-use std::{fs::OpenOptions, io::Read, time::Instant};
+use std::{
+    io::Read,
+    time::{Duration, Instant},
+};
 
-use anyhow::Context;
 use futures_util::FutureExt;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
-use super::{BackupWanted, Made, Target};
+use super::{
+    BackupWanted, Made, Target,
+    piping::{self, PatientPipe},
+};
 use crate::{
     app::{App, Reporter},
     backup::{Manifest, Written},
@@ -31,13 +36,12 @@ impl App {
             Target::Folder => self.archive_to_folder(&wanted, reporter).await?,
             Target::Pipe(path) => {
                 let path = path.clone();
-                // Until somebody reads, it does not open.
-                let open = move || {
-                    let opened = OpenOptions::new().write(true).open(&path);
-                    Ok(opened.context("opening a pipe")?)
-                };
-                let pipe = blocking(open).await?;
-                let (_, made) = self.archive(pipe, &wanted, reporter).await?;
+                let seconds = self.config.backups.stall_seconds;
+                let patience = Duration::from_secs(seconds.into());
+                let pipe = blocking(move || PatientPipe::open(&path, patience)).await?;
+                // A pipe cannot be synced, and need not be.
+                let made = self.archive(pipe, |_| Ok(()), &wanted, reporter).await;
+                let (_, made) = made.map_err(|fault| piping::told(fault, patience))?;
                 Made { place: "-".into(), ..made }
             }
             Target::Repository(place) => self.snapshot(place, &wanted, reporter).boxed().await?,

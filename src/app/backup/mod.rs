@@ -6,8 +6,8 @@
 //!
 //! `making` one: `gathering` what goes into it, `archiving` or `snapshotting` · `restore`: `unpacking`
 //! an archive or `fetching` from a repository, `staging` what comes, and the `swap` at the end ·
-//! `first_run`: into a fresh portal that runs · `drill` · `looking` after what is there · `following` the changes between two snapshots · `plan`:
-//! what happens by itself.
+//! `first_run`: into a fresh portal that runs · `drill` and what it is `sampling` · `looking` after what is there · `following` the changes between two snapshots · `plan`:
+//! what happens by itself · `piping` an archive to somebody who may not take it.
 
 mod archiving;
 mod drill;
@@ -19,8 +19,10 @@ mod known;
 mod looking;
 mod making;
 mod pins;
+mod piping;
 mod plan;
 mod restore;
+mod sampling;
 mod snapshotting;
 mod source;
 mod staging;

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::{BackupWanted, Target, looking, restore};
 use crate::{
     app::{App, Reporter, Step},
-    backup::{Key, Lock, Passphrase, Retention},
+    backup::{Key, Lock, Passphrase, Retention, Signers, Trust},
     domain::{
         backups::{self, Kind, Plan, Run},
         jobs::{self, Job, Progress},
@@ -88,7 +88,8 @@ impl App {
         let key = self.repository_keys().await?;
         let _turn = self.following.pause().await;
         let place = place(self, plan);
-        let pruned = looking::prune(&self.config, &place, &key, retention, &self.clock);
+        let trust = Trust { key, signers: self.own_or(Signers::Any).await? };
+        let pruned = looking::prune(&self.config, &place, trust, retention, &self.clock);
         let pruned = pruned.boxed().await?;
         let summary =
             format!("{} removed, {} kept", pruned.snapshots_removed, pruned.snapshots_kept);
@@ -121,8 +122,14 @@ impl App {
         let drilled = self.drill(source, key, &reporter).await.map_err(for_good)?;
         Ok(Outcome {
             summary: format!(
-                "{} records and {} files came back, {} searches",
-                drilled.records, drilled.files, drilled.searches
+                "{} records and {} files came back; {} files read, {} searches, {} of them for phrases \
+                 in texts{}",
+                drilled.records,
+                drilled.files,
+                drilled.files_read,
+                drilled.searches,
+                drilled.phrases,
+                drilled.warnings.first().map_or(String::new(), |warning| format!(". {warning}")),
             ),
             size_bytes: 0,
             damages: drilled.damages,
@@ -149,9 +156,15 @@ impl App {
 
     async fn planned_look(&self, place: String, reporter: Reporter) -> Result<Outcome> {
         let found =
-            self.verify_backups(Some(place), Key::None, (true, false), &reporter).boxed().await?;
+            self.verify_backups(Some(place), Trust::default(), (true, false), &reporter).boxed();
+        let found = found.await?;
         Ok(Outcome {
-            summary: format!("backups read: {}, with files: {}", found.snapshots, found.files),
+            summary: format!(
+                "backups read: {}, with files: {}{}",
+                found.snapshots,
+                found.files,
+                found.warnings.first().map_or(String::new(), |warning| format!(". {warning}")),
+            ),
             size_bytes: 0,
             damages: found.damages,
         })

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     app::{App, Reporter},
-    backup::{Head, Key, Repository},
+    backup::{Head, Key, Repository, SignerKey, Signers},
     blobs::Blobs,
     blocking::blocking,
     clock::Clock,
@@ -51,6 +51,8 @@ pub struct Restore {
     pub snapshot: Option<String>,
     /// The store whose backup is meant, when several write to the repository.
     pub lineage: Option<Uuid>,
+    /// Who must have signed it.
+    pub signers: Signers,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -65,8 +67,14 @@ pub struct Restored {
     /// Its plan of backups is off until somebody decides.
     #[serde(default)]
     pub holds_plan: bool,
+    /// Whose signature the backup has.
+    #[serde(default)]
+    pub signer: Option<SignerKey>,
     /// What could not be restored; sentences.
     pub damages: Vec<String>,
+    /// What is no damage, and yet should be known, such as that it is not signed; sentences.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// Restores a backup into the data folder of `config`.
@@ -137,6 +145,7 @@ pub(super) async fn restore_into(
         Source::Input => of_archive(|| Ok(io::stdin()), false, begin, wanted, reporter).await?,
         Source::Repository(place) => {
             let repository = Repository::open(place, &config.storage.s3, &wanted.key).await?;
+            let repository = repository.trusting(wanted.signers);
             of_repository(repository, begin, wanted, reporter).await?
         }
     };

@@ -53,6 +53,8 @@ impl App {
         let mut total = written;
         total.add(last);
         let mut made = made(&manifest, total, repository.is_encrypted());
+        // What is shipped from now on goes on from this one.
+        *self.following.pause().await = None;
         made.place = place.into();
         made.snapshot = Some(snapshot.id.clone());
         // What cannot be read without a key was written, and no more is known of it.
@@ -101,7 +103,8 @@ impl App {
             }
         };
         self.remember(&place, &plan, &repository).await?;
-        Ok(repository.leaving(self.reserve.bytes()))
+        let signer = self.backup_signer().await?;
+        Ok(repository.leaving(self.reserve.bytes()).signed_by(signer))
     }
 
     async fn open_known(&self, place: &Place, key: &Key, known: &Seal) -> Result<Repository> {

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use super::Restored;
 use crate::{
     app::Reporter,
-    backup::{SegmentLine, is_unreachable},
+    backup::{Fault, LINES_READ_MAX, SegmentLine, is_unreachable},
     blobs::{Blobs, Folders, Incoming, Limits},
     clock::Clock,
     config::StorageConfig,
@@ -30,6 +30,8 @@ const PIECE_BYTES: usize = 256 << 10;
 const TRIES_MAX: u32 = 10;
 /// More would only hide what is wrong.
 const DAMAGES_MAX: usize = 1_000;
+/// Of records in parts that are whole. A portal cannot write so many, and each costs time.
+const UNREADABLE_MAX: usize = 10_000;
 
 /// What of a backup is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,7 @@ pub(super) struct Staging {
     pub files: Files,
     pub damages: Vec<String>,
     rules: Rules,
+    unreadable: usize,
 }
 
 impl Staging {
@@ -77,7 +80,7 @@ impl Staging {
         let owner = crate::app::storage::owner(&store, storage)?;
         let blobs = Blobs::at(Folders::below(files_at), storage, owner, limits, clock)?;
         let files = Files { blobs, keeping };
-        Ok(Staging { store, files, damages: Vec::new(), rules })
+        Ok(Staging { store, files, damages: Vec::new(), rules, unreadable: 0 })
     }
 
     /// Says whose records these are, so that opening them converts them. Blocks.
@@ -97,6 +100,10 @@ impl Staging {
             self.note(format!("This version knows no table {table}: its records were left out."));
             return Ok(0);
         };
+        let is_too_many = bytes.split(|&byte| byte == b'\n').nth(LINES_READ_MAX + 1).is_some();
+        if is_too_many {
+            return Err(Fault::Excessive("a part of it has more records than any part").into());
+        }
         let lines = Bytes::from(bytes);
         let mut lines: Vec<Bytes> = lines
             .split(|&byte| byte == b'\n')
@@ -119,6 +126,10 @@ impl Staging {
                 Ok((count, damages))
             })?;
             loaded += count;
+            self.unreadable += damages.len();
+            if self.unreadable > UNREADABLE_MAX {
+                return Err(Fault::Excessive("hardly any of its records can be read").into());
+            }
             damages.into_iter().for_each(|damage| self.note(damage));
         }
         Ok(loaded)
@@ -199,6 +210,7 @@ impl Files {
         };
         let mut digest = Digest::new();
         let mut buffer = vec![0; PIECE_BYTES];
+        let mut read_bytes = 0;
         loop {
             let read = match bytes.read(&mut buffer).map_err(Error::from) {
                 Ok(0) => break,
@@ -209,6 +221,11 @@ impl Files {
                     return Ok(None);
                 }
             };
+            read_bytes += read as u64;
+            if read_bytes > size_bytes {
+                tracing::warn!(%hash, "a file of the backup is larger than it was");
+                return Ok(None);
+            }
             digest.update(&buffer[..read]);
             if let Some(incoming) = &mut incoming {
                 let piece = Bytes::copy_from_slice(&buffer[..read]);

@@ -25,7 +25,7 @@ pub(super) async fn of_archive<R: io::Read + Send + 'static>(
     wanted: &Restore,
     reporter: &Reporter,
 ) -> Result<(Restored, bool)> {
-    let (key, reporter) = (wanted.key.clone(), reporter.clone());
+    let (key, signers, reporter) = (wanted.key.clone(), wanted.signers, reporter.clone());
     blocking(move || {
         let mut archive = ArchiveReader::open(open()?, &key)?;
         let (head, listed) = match archive.head_if_whole()? {
@@ -40,7 +40,16 @@ pub(super) async fn of_archive<R: io::Read + Send + 'static>(
             }
         };
         let mut staging = begin(&head)?;
-        let restored = read_archive(&mut archive, listed, &mut staging, &reporter)?;
+        let judged = |manifest: &Manifest| {
+            // Its beginning said how to read the rest.
+            let is_same = manifest.head.signer.is_none()
+                || Head { signer: manifest.head.signer, ..head.clone() } == manifest.head;
+            if !is_same {
+                return Err(Fault::Forged.into());
+            }
+            signers.judge(manifest.head.signer)
+        };
+        let restored = read_archive(&mut archive, listed, &mut staging, judged, &reporter)?;
         Ok((restored, head.is_records_only))
     })
     .await
@@ -51,6 +60,7 @@ fn read_archive(
     archive: &mut ArchiveReader,
     listed: Option<HashSet<ContentHash>>,
     staging: &mut Staging,
+    judged: impl FnOnce(&Manifest) -> Result<Option<String>>,
     reporter: &Reporter,
 ) -> Result<Restored> {
     let runtime = Handle::current();
@@ -106,6 +116,8 @@ fn read_archive(
     }
     let missing = if was_damaged { Fault::NoManifest } else { Fault::CutOff };
     let manifest = manifest.ok_or(missing)?;
+    restored.warnings.extend(judged(&manifest)?);
+    restored.signer = manifest.head.signer;
     if manifest.head.is_records_only {
         runtime.block_on(look_for_files(staging, &mut restored))?;
     }

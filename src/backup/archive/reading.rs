@@ -10,6 +10,7 @@ use super::{BLOCK_BYTES, HEAD, MANIFEST, padding};
 use crate::{
     backup::{
         Fault, Head, Key, Manifest,
+        cutting::PART_BYTES_READ_MAX,
         frames::{self, ArchiveId, Begins, FrameReader, MarkedReader, Piece, Window},
         sealing,
     },
@@ -17,8 +18,13 @@ use crate::{
     hash::ContentHash,
 };
 
-/// A part has a few mebibytes, and so has the manifest of a huge portal.
-const PART_BYTES_MAX: u64 = 256 << 20;
+/// The one of a portal with a hundred million records is smaller.
+const MANIFEST_BYTES_MAX: u64 = 64 << 20;
+const HEAD_BYTES_MAX: u64 = 64 << 10;
+/// Records and lists get smaller by a factor of ten or twenty, files by any. More than this of what is
+/// not in a file, and beyond a beginning, was made to keep a reader busy.
+const FACTOR_MAX: u64 = 1_000;
+const BEGINNING_BYTES: u64 = 64 << 20;
 
 /// What comes next in an archive.
 #[derive(Debug)]
@@ -76,6 +82,11 @@ pub struct ArchiveReader {
     manifest: Option<Manifest>,
     /// Why nothing can be read any more.
     broken: Option<io::Error>,
+    /// What no portal writes was found.
+    fault: Option<Fault>,
+    /// Unpacked so far, without the contents of files.
+    unpacked_bytes: u64,
+    is_in_file: bool,
 }
 
 /// Some bytes cannot be read.
@@ -114,6 +125,9 @@ impl ArchiveReader {
             is_lost: false,
             manifest: None,
             broken: None,
+            fault: None,
+            unpacked_bytes: 0,
+            is_in_file: false,
         }
     }
 
@@ -142,8 +156,11 @@ impl ArchiveReader {
     /// The next item. Passes over what was not read of the one before.
     pub fn next_item(&mut self) -> Result<Item> {
         let item = self.passed_on();
-        match self.broken.take() {
-            Some(fault) => Err(fault).context("reading the archive")?,
+        if let Some(fault) = self.broken.take() {
+            Err(fault).context("reading the archive")?;
+        }
+        match self.fault {
+            Some(fault) => Err(fault.into()),
             None => Ok(item),
         }
     }
@@ -152,6 +169,7 @@ impl ArchiveReader {
         if self.skip_rest().is_err() {
             return Item::Damage;
         }
+        self.is_in_file = false;
         loop {
             let Ok(block) = self.block() else { return Item::Damage };
             let Some(block) = block else {
@@ -204,17 +222,27 @@ impl ArchiveReader {
     fn item(&mut self, path: &str, size_bytes: u64) -> Result<Option<Item>, Gap> {
         if let Some(name) = path.strip_prefix("files/") {
             let hash = name.get(3..).and_then(|name| name.parse().ok());
+            self.is_in_file = hash.is_some();
             return Ok(hash.map(|hash| Item::File { hash, size_bytes }));
         }
-        if size_bytes > PART_BYTES_MAX {
-            return Ok(None);
+        let size_bytes_max = match path {
+            HEAD => HEAD_BYTES_MAX,
+            MANIFEST => MANIFEST_BYTES_MAX,
+            _ => PART_BYTES_READ_MAX,
+        };
+        if size_bytes > size_bytes_max {
+            // In format 1 this may be a piece of somebody's file.
+            return match self.is_marked() {
+                true => Err(self.excess("one of its parts is far larger than any part is")),
+                false => Ok(None),
+            };
         }
         let table = path.strip_prefix("records/").and_then(|name| name.rsplit_once('-'));
         Ok(Some(match table {
             Some((table, _)) => Item::Records { table: table.into(), bytes: self.content()? },
             None if path.starts_with("lists/") => Item::List { bytes: self.content()? },
             None if path == HEAD => Item::Head(self.json()?),
-            None if path == MANIFEST => Item::Manifest(self.json()?),
+            None if path == MANIFEST => Item::Manifest(self.read_manifest()?),
             None => return Ok(None),
         }))
     }
@@ -229,6 +257,18 @@ impl ArchiveReader {
 
     fn json<T: DeserializeOwned>(&mut self) -> Result<T, Gap> {
         serde_json::from_slice(&self.content()?).map_err(|_| Gap)
+    }
+
+    fn read_manifest(&mut self) -> Result<Manifest, Gap> {
+        match Manifest::read(&self.content()?) {
+            Ok(Ok(manifest)) => Ok(manifest),
+            // In format 1 this may be a piece of somebody's file.
+            Ok(Err(fault)) if self.is_marked() => {
+                self.fault = Some(fault);
+                Err(Gap)
+            }
+            Ok(Err(_)) | Err(_) => Err(Gap),
+        }
     }
 
     fn skip_rest(&mut self) -> Result<(), Gap> {
@@ -254,6 +294,12 @@ impl ArchiveReader {
     fn block(&mut self) -> Result<Option<[u8; BLOCK_BYTES]>, Gap> {
         let taken = self.take(BLOCK_BYTES)?;
         Ok(taken.try_into().ok())
+    }
+
+    fn excess(&mut self, what: &'static str) -> Gap {
+        self.fault = Some(Fault::Excessive(what));
+        (self.left, self.padding) = (0, 0);
+        Gap
     }
 
     /// Up to `wanted` bytes; none at the end.
@@ -285,6 +331,17 @@ impl ArchiveReader {
         }
         let begin = self.at;
         self.at = (begin + wanted).min(self.piece.len());
+        if !self.is_in_file {
+            self.unpacked_bytes += (self.at - begin) as u64;
+            let packed_bytes = match &self.frames {
+                Frames::Plain(frames) => frames.packed_bytes(),
+                Frames::Marked(frames) => frames.packed_bytes(),
+                Frames::Unknown => 0,
+            };
+            if self.unpacked_bytes > BEGINNING_BYTES + FACTOR_MAX.saturating_mul(packed_bytes) {
+                return Err(self.excess("it unpacks to far more than records ever do"));
+            }
+        }
         Ok(&self.piece[begin..self.at])
     }
 }

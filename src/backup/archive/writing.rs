@@ -12,7 +12,7 @@ use tar::{Builder, EntryType, Header};
 use super::{HEAD, MANIFEST, padding};
 use crate::{
     backup::{
-        ARCHIVE_FORMAT, Chunk, Cutter, Head, Lock, Manifest,
+        ARCHIVE_FORMAT, Chunk, Cutter, Head, Lock, Manifest, Signer,
         frames::MarkedWriter,
         sealing::{self, Sealed},
     },
@@ -26,6 +26,7 @@ pub struct ArchiveWriter<W: Write> {
     numbers: BTreeMap<String, u32>,
     manifest: Manifest,
     list: Cutter,
+    signer: Option<Signer>,
 }
 
 /// What became of a file.
@@ -54,10 +55,16 @@ impl<W: Write> ArchiveWriter<W> {
             numbers: BTreeMap::new(),
             manifest: Manifest::new(head),
             list: Cutter::default(),
+            signer: None,
         };
         // Without it nobody knows what follows.
         archive.put(HEAD, &json)?;
         Ok(archive)
+    }
+
+    /// The same, with a manifest that will be signed.
+    pub fn signed_by(self, signer: Signer) -> Self {
+        ArchiveWriter { signer: Some(signer), ..self }
     }
 
     /// Adds records of a table; the parts of one table come one after the other.
@@ -97,6 +104,9 @@ impl<W: Write> ArchiveWriter<W> {
     pub fn finish(mut self) -> Result<(W, Manifest)> {
         if let Some(chunk) = self.list.rest() {
             self.put_list(&chunk)?;
+        }
+        if let Some(signer) = &self.signer {
+            self.manifest.sign(signer)?;
         }
         let manifest = serde_json::to_vec_pretty(&self.manifest).context("writing the manifest")?;
         self.put(MANIFEST, &manifest)?;

@@ -252,6 +252,11 @@ impl<R: Read> MarkedReader<R> {
         self.is_whole
     }
 
+    /// How much of the input was read so far.
+    pub fn packed_bytes(&self) -> u64 {
+        self.window.passed_bytes()
+    }
+
     pub fn next_piece(&mut self) -> Piece {
         self.looked_for().unwrap_or_else(Piece::Broken)
     }
@@ -291,7 +296,8 @@ impl<R: Read> MarkedReader<R> {
                         self.number = number;
                         return Ok(Piece::Gap);
                     }
-                    self.number += 1;
+                    // What it says may be anything.
+                    self.number = number.wrapping_add(1);
                     return Ok(self.frame(length, begins));
                 }
                 None => {

@@ -59,7 +59,8 @@ fn compress(piece: &[u8]) -> io::Result<Vec<u8>> {
     compressor.compress(piece)
 }
 
-/// The first frame: its length and its content.
+/// The first frame: its length and its content. It is unpacked in one go into memory for one frame, so
+/// neither a window nor a content of any other size, whatever it says of itself, costs more.
 fn decompress(raw: &[u8]) -> Option<(usize, Vec<u8>)> {
     if !raw.starts_with(&MAGIC) {
         return None;

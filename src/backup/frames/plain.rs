@@ -81,6 +81,11 @@ impl<R: Read> FrameReader<R> {
         self.is_whole
     }
 
+    /// How much of the input was read so far.
+    pub fn packed_bytes(&self) -> u64 {
+        self.window.passed_bytes()
+    }
+
     pub fn next_piece(&mut self) -> Piece {
         self.looked_for().unwrap_or_else(Piece::Broken)
     }

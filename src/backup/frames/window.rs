@@ -20,6 +20,7 @@ pub struct Window<R> {
     broken: Option<io::Error>,
     /// Of everything that was passed.
     digest: Digest,
+    passed_bytes: u64,
 }
 
 impl<R: Read> Window<R> {
@@ -31,6 +32,7 @@ impl<R: Read> Window<R> {
             has_ended: false,
             broken: None,
             digest: Digest::new(),
+            passed_bytes: 0,
         }
     }
 
@@ -66,6 +68,7 @@ impl<R: Read> Window<R> {
 
     pub fn pass(&mut self, length: usize) {
         self.digest.update(&self.raw[self.at..self.at + length]);
+        self.passed_bytes += length as u64;
         self.at += length;
     }
 
@@ -95,6 +98,10 @@ impl<R: Read> Window<R> {
             }
             skip = 0;
         }
+    }
+
+    pub fn passed_bytes(&self) -> u64 {
+        self.passed_bytes
     }
 
     /// The hash of everything that was passed.

@@ -2,7 +2,7 @@
 //! records that changed to exactly the state of one moment, so whoever applies them in order to a
 //! snapshot has the state of that moment.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 
 use anyhow::{Context, anyhow};
 use jiff::Timestamp;
@@ -10,11 +10,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Repository, Written, objects::bounded};
+use super::{Repository, Written, objects::bounded_segment};
 use crate::{
+    backup::{Signature, SignerKey, signing::Purpose},
     error::{Error, Result},
-    hash::ContentHash,
+    hash::{ContentHash, Digest},
 };
+
+/// More changes than a portal puts into one.
+const LINES_MAX: usize = 1_000_000;
+/// The first line names all new files, a record has some kilobytes.
+const LINE_BYTES_MAX: u64 = 64 << 20;
 
 /// A segment as its name tells it: the changes `from` to `to` of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +37,17 @@ pub struct Segment {
 struct Opening {
     /// New files, which are in the repository before the segment is.
     files: Vec<(ContentHash, u64)>,
+    /// Of these, of the lines that follow, and of the segment's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signature: Option<Signature>,
+}
+
+/// What a segment holds.
+#[derive(Debug)]
+pub struct Changes {
+    pub files: Vec<(ContentHash, u64)>,
+    pub lines: Vec<SegmentLine>,
+    pub signer: Option<SignerKey>,
 }
 
 /// What a record is at the moment of the segment.
@@ -61,22 +78,27 @@ impl Segment {
 
 impl Repository {
     /// Writes a segment; its files are there already.
-    pub async fn ship(
+    pub(super) async fn ship(
         &self,
         segment: &Segment,
         files: Vec<(ContentHash, u64)>,
         lines: Vec<SegmentLine>,
     ) -> Result<Written> {
+        let (signer, path) = (self.signer.clone(), segment.path());
         let fill = move |out: &mut dyn Write| {
-            let mut put = |json: serde_json::Result<Vec<u8>>| -> Result<()> {
-                let mut line = json.context("writing a change")?;
-                line.push(b'\n');
-                Ok(out.write_all(&line)?)
-            };
-            put(serde_json::to_vec(&Opening { files }))?;
-            lines.iter().try_for_each(|line| put(serde_json::to_vec(line)))
+            let mut body = Vec::new();
+            for line in &lines {
+                serde_json::to_writer(&mut body, line).context("writing a change")?;
+                body.push(b'\n');
+            }
+            let message = message(&path, &files, &Digest::of(&body))?;
+            let signature = signer.map(|signer| signer.sign(Purpose::Segment, &message));
+            let opening = serde_json::to_vec(&Opening { files, signature });
+            out.write_all(&opening.context("writing a segment")?)?;
+            out.write_all(b"\n")?;
+            Ok(out.write_all(&body)?)
         };
-        self.objects.write(&segment.path(), fill).await
+        self.objects.write(&segment.path(), None, fill).await
     }
 
     /// The segments of one store or of all, in their order.
@@ -90,37 +112,50 @@ impl Repository {
         Ok(paths.filter_map(Segment::of_path).collect())
     }
 
-    /// The changes of a segment.
-    pub async fn changes(&self, segment: &Segment) -> Result<Vec<SegmentLine>> {
-        let read = |input: &mut dyn Read| {
-            let mut lines = BufReader::new(bounded(input)).lines();
-            opening(&mut lines)?;
-            let parse = |line: io::Result<String>| -> Result<SegmentLine> {
-                Ok(serde_json::from_str(&line?).context("reading a change")?)
-            };
-            lines.map(parse).collect()
-        };
-        self.objects.read(&segment.path(), read).await?.ok_or_else(|| missing(segment))
-    }
-
-    pub async fn segment_files(&self, segment: &Segment) -> Result<Vec<(ContentHash, u64)>> {
-        let read = |input: &mut dyn Read| {
-            let mut lines = BufReader::new(bounded(input)).lines();
-            let files = opening(&mut lines)?;
-            // To the end, where the checksum is.
-            lines.try_for_each(|line| line.map(drop))?;
-            Ok(files)
-        };
+    /// What a segment holds, read to its end, where the checksum is.
+    ///
+    /// # Errors
+    /// [`Fault::Forged`] when its signature is not one of it.
+    pub async fn changes(&self, segment: &Segment) -> Result<Changes> {
+        let path = segment.path();
+        let read = move |input: &mut dyn Read| read_segment(&path, &mut BufReader::new(input));
         self.objects.read(&segment.path(), read).await?.ok_or_else(|| missing(segment))
     }
 }
 
-fn opening(
-    lines: &mut impl Iterator<Item = io::Result<String>>,
-) -> Result<Vec<(ContentHash, u64)>> {
-    let line = lines.next().ok_or_else(|| Error::Internal(anyhow!("a segment is empty")))??;
-    let opening: Opening = serde_json::from_str(&line).context("reading a segment")?;
-    Ok(opening.files)
+fn read_segment(path: &str, input: &mut impl BufRead) -> Result<Changes> {
+    let input = &mut bounded_segment(input);
+    let damaged = |what: &'static str| Error::Internal(anyhow!(what));
+    let line = next_line(input)?.ok_or_else(|| damaged("a segment is empty"))?;
+    let Opening { files, signature } =
+        serde_json::from_slice(&line).context("reading a segment")?;
+    let (mut lines, mut digest) = (Vec::new(), Digest::new());
+    while let Some(line) = next_line(input)? {
+        digest.update(&line);
+        lines.push(serde_json::from_slice(&line).context("reading a change")?);
+        if lines.len() > LINES_MAX {
+            return Err(damaged("a segment has more changes than any portal writes"));
+        }
+    }
+    let message = message(path, &files, &digest.finish())?;
+    let signer = signature.map(|one| one.signer(Purpose::Segment, &message)).transpose()?;
+    Ok(Changes { files, lines, signer })
+}
+
+/// With the byte that ends it.
+fn next_line(input: &mut impl BufRead) -> Result<Option<Vec<u8>>> {
+    let mut line = Vec::new();
+    input.take(LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
+    match line.last() {
+        None => Ok(None),
+        Some(b'\n') => Ok(Some(line)),
+        Some(_) => Err(Error::Internal(anyhow!("a line of a segment has no end"))),
+    }
+}
+
+fn message(path: &str, files: &[(ContentHash, u64)], body: &ContentHash) -> Result<Vec<u8>> {
+    let files = serde_json::to_vec(files).context("reading a segment")?;
+    Ok(format!("{path}\n{}\n{body}\n", Digest::of(&files)).into_bytes())
 }
 
 fn missing(segment: &Segment) -> Error {

@@ -9,7 +9,7 @@ use std::{
 use super::objects::Listed;
 
 /// Where objects are.
-const FOLDERS: [&str; 5] = ["files", "parts", "snapshots", "segments", "locks"];
+pub(super) const FOLDERS: [&str; 5] = ["files", "parts", "snapshots", "segments", "locks"];
 /// Nobody writes one object for longer.
 const UNFINISHED_FOR: Duration = Duration::from_secs(24 * 3_600);
 

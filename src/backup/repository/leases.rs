@@ -46,8 +46,20 @@ struct Owner {
     pid: u32,
 }
 
+/// Who else is at work.
+enum Others {
+    None,
+    GoTogether,
+    /// A sentence.
+    AtWork(String),
+}
+
 /// Ends when it is released or dropped.
 pub struct Lease {
+    /// When it was taken, nobody else had one.
+    pub(super) is_alone: bool,
+    /// Nothing is left to give up.
+    is_released: bool,
     held: Arc<Held>,
     renewing: JoinHandle<()>,
 }
@@ -86,11 +98,15 @@ impl Repository {
                 }
             })
         };
-        let lease = Lease { held, renewing };
+        let mut lease = Lease { is_alone: false, is_released: false, held, renewing };
         // Looked at after the own one is written: of two at the same time each sees the other.
         match self.others(kind, &lease, clock.now()).await {
-            Ok(None) => Ok(lease),
-            Ok(Some(message)) => {
+            Ok(Others::None) => {
+                lease.is_alone = true;
+                Ok(lease)
+            }
+            Ok(Others::GoTogether) => Ok(lease),
+            Ok(Others::AtWork(message)) => {
                 lease.release().await?;
                 Err(Error::Busy { message, retry_after_s: 60 })
             }
@@ -98,7 +114,8 @@ impl Repository {
         }
     }
 
-    async fn others(&self, kind: Kind, own: &Lease, now: Timestamp) -> Result<Option<String>> {
+    async fn others(&self, kind: Kind, own: &Lease, now: Timestamp) -> Result<Others> {
+        let mut found = Others::None;
         for meta in self.objects.list("locks").await? {
             let path = meta.path;
             if path == own.held.path {
@@ -115,16 +132,19 @@ impl Repository {
                 continue;
             }
             let work = match (kind, note.kind) {
-                (Kind::Backup, Kind::Backup) => continue,
+                (Kind::Backup, Kind::Backup) => {
+                    found = Others::GoTogether;
+                    continue;
+                }
                 (_, Kind::Backup) => "A backup is being written to this repository",
                 (_, Kind::Prune) => "Old backups are being removed from this repository",
             };
-            return Ok(Some(format!(
+            return Ok(Others::AtWork(format!(
                 "{work} (last sign of life {}). Try again when it is done.",
                 note.renewed_at.strftime("%Y-%m-%d %H:%M:%S UTC")
             )));
         }
-        Ok(None)
+        Ok(found)
     }
 }
 
@@ -161,9 +181,11 @@ impl Lease {
         Ok(self.held.objects.read_plain(&self.held.path).await?.is_some())
     }
 
-    pub async fn release(self) -> Result<()> {
+    pub async fn release(mut self) -> Result<()> {
         self.renewing.abort();
-        self.held.objects.remove(&self.held.path).await
+        self.held.objects.remove(&self.held.path).await?;
+        self.is_released = true;
+        Ok(())
     }
 }
 
@@ -171,6 +193,9 @@ impl Drop for Lease {
     /// For work that failed: the others need not wait.
     fn drop(&mut self) {
         self.renewing.abort();
+        if self.is_released {
+            return;
+        }
         let held = self.held.clone();
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {

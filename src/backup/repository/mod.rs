@@ -20,6 +20,12 @@
 //!   does while a backup is at work, and the other way round ([`Lease`]). A backup whose lease is
 //!   gone by its end writes no snapshot.
 //!
+//! # Signatures
+//!
+//! Manifests and segments are signed by the portal that wrote them ([`Signer`]). Whoever may write to
+//! the place can remove what is there, and bring back what was there before; but what he adds or
+//! changes, nobody takes for the portal's who knows its key.
+//!
 //! # Encryption
 //!
 //! An encrypted repository has a pair of keys of its own; every object is encrypted to the public one,
@@ -27,11 +33,15 @@
 //! were named when it was begun. Whoever owns the place sees how many objects there are, how large
 //! they are and when they came, and the hashes that are their names.
 
+mod abandoned;
 mod changes;
 mod folder;
+mod hashing;
 mod leases;
 mod objects;
 mod prune;
+mod reaching;
+mod shipping;
 mod snapshots;
 mod verify;
 
@@ -45,16 +55,21 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::objects::Objects;
-pub(super) use self::snapshots::listed;
+pub(super) use self::{abandoned::Uploads, snapshots::listed};
 pub use self::{
-    changes::{Segment, SegmentLine},
+    changes::{Changes, Segment, SegmentLine},
     leases::{Kind, Lease},
-    objects::{Written, is_unreachable},
+    objects::Written,
     prune::{Pruned, Retention},
+    reaching::is_unreachable,
+    shipping::{Shipment, Tip},
     snapshots::{Adding, Snapshot},
     verify::Verified,
 };
-use super::{Fault, Key, Lock, Passphrase, Place, REPOSITORY_FORMAT, object_store, sealing};
+use super::{
+    Fault, Key, Lock, Passphrase, Place, REPOSITORY_FORMAT, Signer, Signers, place::object_store,
+    sealing,
+};
 use crate::{
     config::S3Config,
     error::{Error, Result},
@@ -68,6 +83,10 @@ const CONFIG: &str = "config.json";
 pub struct Repository {
     objects: Objects,
     id: Uuid,
+    /// Signs what is written.
+    signer: Option<Signer>,
+    /// Whose signature is looked for in what is read.
+    signers: Signers,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -172,12 +191,25 @@ impl Repository {
             objects.lock = Lock::Recipients(vec![sealed.public.clone()]);
             objects.key = secret(sealed, key)?;
         }
-        Ok(Repository { objects, id: config.id })
+        Ok(Repository { objects, id: config.id, signer: None, signers: Signers::Any })
     }
 
     /// The same repository; in a folder, so many bytes stay free on its disk.
     pub fn leaving(mut self, reserve_bytes: u64) -> Self {
         self.objects.reserve_bytes = reserve_bytes;
+        self
+    }
+
+    /// The same repository; what is written is signed, and what is read is held against that key.
+    pub fn signed_by(mut self, signer: Signer) -> Self {
+        self.signers = Signers::Own(signer.public());
+        self.signer = Some(signer);
+        self
+    }
+
+    /// The same repository; who should have signed it is known.
+    pub fn trusting(mut self, signers: Signers) -> Self {
+        self.signers = signers;
         self
     }
 

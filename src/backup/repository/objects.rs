@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    io::{self, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     path::Path as FilePath,
     sync::Arc,
 };
@@ -15,16 +15,19 @@ use object_store::{
 use tokio::runtime::Handle;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
-use super::folder;
+use super::{
+    Uploads, folder,
+    reaching::{Unreachable, is_unreachable, way},
+};
 use crate::backup::{
     Key, Lock, Place,
-    frames::{self, FrameReader, FrameWriter},
+    frames::{FrameReader, FrameWriter},
     sealing,
 };
 use crate::{
     blocking::blocking,
     error::{Error, Result},
-    hash::{ContentHash, Digest},
+    hash::ContentHash,
     s3,
     space::require,
 };
@@ -32,13 +35,18 @@ use crate::{
 /// What is larger goes to a bucket in pieces of this size, so many of them at a time.
 const UPLOAD_BYTES: usize = 8 << 20;
 const UPLOADS_MAX: usize = 2;
+/// Some are left for what encryption adds.
+const PIECES_MAX: u64 = 9_000;
 
-/// A part has 4 MiB, a segment 200,000 records at most.
-const IN_MEMORY_MAX: u64 = 1 << 30;
+/// Of a segment; whoever writes one ends far earlier.
+const SEGMENT_BYTES_MAX: u64 = 256 << 20;
+/// Of a configuration or a lease, which have some hundred.
+const PLAIN_BYTES_MAX: u64 = 1 << 20;
 
 #[derive(Clone)]
 pub(super) struct Objects {
     store: Arc<dyn ObjectStore>,
+    pub uploads: Option<Uploads>,
     /// The bucket, when it is one.
     bucket: Option<Arc<str>>,
     /// The folder, when it is one.
@@ -80,12 +88,13 @@ impl Written {
 }
 
 impl Objects {
-    pub fn at(place: &Place, store: Arc<dyn ObjectStore>) -> Self {
+    pub fn at(place: &Place, (store, uploads): (Arc<dyn ObjectStore>, Option<Uploads>)) -> Self {
         let (root, bucket) = match place {
             Place::Folder(folder) => (Some(folder.as_path().into()), None),
             Place::Bucket { .. } => (None, Some(place.to_string().into())),
         };
-        Objects { store, bucket, root, reserve_bytes: 0, lock: Lock::Open, key: Key::None }
+        let (lock, key) = (Lock::Open, Key::None);
+        Objects { store, uploads, bucket, root, reserve_bytes: 0, lock, key }
     }
 
     /// Makes sure that so many bytes more fit into a folder and leave its reserve free.
@@ -98,15 +107,18 @@ impl Objects {
         blocking(move || require(&root, bytes, reserve_bytes)).await
     }
 
-    /// Writes an object; `fill` brings its content, and an error of it leaves no object.
+    /// Writes an object; `fill` brings its content, about so many bytes, and an error of it leaves no
+    /// object.
     pub async fn write(
         &self,
         path: &str,
+        size_bytes: Option<u64>,
         fill: impl FnOnce(&mut dyn Write) -> Result<()> + Send + 'static,
     ) -> Result<Written> {
+        let piece_bytes = piece_bytes(size_bytes.unwrap_or(0));
         let (store, lock, address) = (self.store.clone(), self.lock.clone(), Address::from(path));
         let written = blocking(move || {
-            let upload = BufWriter::with_capacity(store, address, UPLOAD_BYTES)
+            let upload = BufWriter::with_capacity(store, address, piece_bytes)
                 .with_max_concurrency(UPLOADS_MAX);
             let mut counted = Counted { out: SyncIoBridge::new(upload), bytes: 0 };
             if let Err(fault) = write_sealed(&mut counted, &lock, fill) {
@@ -148,20 +160,38 @@ impl Objects {
     }
 
     /// The whole content of a small object.
-    pub async fn read_all(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        self.read(path, |input| {
+    pub async fn read_all(&self, path: &str, bytes_max: u64) -> Result<Option<Vec<u8>>> {
+        self.read(path, move |input| {
             let mut bytes = Vec::new();
-            bounded(input).read_to_end(&mut bytes)?;
+            bounded(input, bytes_max).read_to_end(&mut bytes)?;
             Ok(bytes)
         })
         .await
     }
 
+    pub async fn is_there(&self, path: &str) -> Result<bool> {
+        match self.store.head(&Address::from(path)).await {
+            Ok(_) => Ok(true),
+            Err(fault) if is_missing(&fault) => Ok(false),
+            Err(fault) => Err(self.failed(fault, "looking for", path)),
+        }
+    }
+
     /// What is neither compressed nor encrypted.
     pub async fn read_plain(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        let bytes = async { self.store.get(&Address::from(path)).await?.bytes().await };
+        let bytes = async {
+            let found = self.store.get(&Address::from(path)).await?;
+            match found.meta.size > PLAIN_BYTES_MAX {
+                true => Ok(None),
+                false => found.bytes().await.map(Some),
+            }
+        };
         match bytes.await {
-            Ok(bytes) => Ok(Some(bytes.to_vec())),
+            Ok(Some(bytes)) => Ok(Some(bytes.to_vec())),
+            Ok(None) => Err(Error::invalid(format!(
+                "{path} of this repository is far larger than anything we write there: somebody else \
+                 has written it."
+            ))),
             Err(fault) if is_missing(&fault) => Ok(None),
             Err(fault) => Err(self.failed(fault, "reading", path)),
         }
@@ -211,7 +241,7 @@ impl Objects {
         listed.try_collect().await.map_err(|fault| self.failed(fault, "listing", folder))
     }
 
-    /// Removes what writers left behind that were killed; a bucket does that by its own rules.
+    /// Removes what writers left behind in a folder that were killed.
     pub async fn remove_unfinished(&self) -> Result<()> {
         let Some(root) = self.root.clone() else { return Ok(()) };
         let doing = format!("removing unfinished objects in {}", root.display());
@@ -256,6 +286,13 @@ impl Objects {
     }
 }
 
+/// A bucket takes ten thousand pieces of one object, so those of a huge one are larger; of these, and of
+/// no more, a few are in memory at a time.
+fn piece_bytes(size_bytes: u64) -> usize {
+    let needed = size_bytes.div_ceil(PIECES_MAX);
+    UPLOAD_BYTES.max(usize::try_from(needed).unwrap_or(usize::MAX))
+}
+
 fn write_sealed(
     out: impl Write,
     lock: &Lock,
@@ -268,8 +305,13 @@ fn write_sealed(
 }
 
 /// What is read into memory: whoever owns the place may have put there what has no end.
-pub(super) fn bounded<R: Read>(input: R) -> impl Read {
-    Bounded { input, left: IN_MEMORY_MAX }
+fn bounded<R: Read>(input: R, bytes_max: u64) -> impl Read {
+    Bounded { input, left: bytes_max }
+}
+
+/// As [`bounded`], for a segment.
+pub(super) fn bounded_segment<R: BufRead>(input: R) -> impl BufRead {
+    BufReader::new(bounded(input, SEGMENT_BYTES_MAX))
 }
 
 struct Bounded<R> {
@@ -298,48 +340,6 @@ pub(super) fn path(folder: &str, hash: ContentHash) -> String {
     format!("{folder}/{:02x}/{hash}", hash.0[0])
 }
 
-/// Passes bytes on as long as they come, then says whether they were those of the hash.
-///
-/// # Errors
-/// [`Altered`] when they were not, or lie on a bad place of a disk.
-pub(super) fn copy_hashed(
-    input: &mut dyn Read,
-    out: &mut dyn Write,
-    hash: ContentHash,
-) -> Result<u64> {
-    let (mut digest, mut size_bytes) = (Digest::new(), 0);
-    let mut buffer = vec![0; 256 << 10];
-    loop {
-        let read = match input.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(read) => read,
-            Err(fault) if frames::is_of_content(&fault) => {
-                return Err(Error::Internal(anyhow!(Altered).context(fault.to_string())));
-            }
-            Err(fault) => return Err(fault.into()),
-        };
-        digest.update(&buffer[..read]);
-        out.write_all(&buffer[..read])?;
-        size_bytes += read as u64;
-    }
-    match digest.finish() == hash {
-        true => Ok(size_bytes),
-        false => Err(Error::Internal(anyhow!(Altered))),
-    }
-}
-
-/// The content is not what the name says.
-#[derive(Debug)]
-pub(super) struct Altered;
-
-impl std::fmt::Display for Altered {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the content has another hash than its name says")
-    }
-}
-
-impl std::error::Error for Altered {}
-
 struct Counted<W> {
     out: W,
     bytes: u64,
@@ -355,47 +355,4 @@ impl<W: Write> Write for Counted<W> {
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
-}
-
-/// A bucket does not do what it is asked for; a sentence says what may help.
-#[derive(Debug)]
-struct Unreachable(String);
-
-impl std::fmt::Display for Unreachable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Unreachable {}
-
-/// True for what the way to an object is to blame for: nothing is known of the object.
-pub fn is_unreachable(fault: &Error) -> bool {
-    let Error::Internal(chain) = fault else { return false };
-    let is_bad_place = |cause: &(dyn std::error::Error + 'static)| {
-        cause.downcast_ref::<io::Error>().is_some_and(frames::is_bad_place)
-    };
-    chain.chain().any(|cause| cause.is::<Unreachable>() || way(cause).is_some())
-        && !chain.chain().any(is_bad_place)
-}
-
-/// The error of the way, also inside one of a reader.
-fn way<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a object_store::Error> {
-    let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    cause
-        .downcast_ref::<object_store::Error>()
-        .or_else(|| inner.and_then(|inner| inner.downcast_ref()))
-}
-
-/// The text of a small object that must be there.
-pub(super) async fn json<T: serde::de::DeserializeOwned>(
-    objects: &Objects,
-    path: &str,
-) -> Result<T> {
-    let bytes = objects
-        .read_all(path)
-        .await?
-        .ok_or_else(|| Error::NotFound(format!("There is no {path} in the repository.")))?;
-    let value = serde_json::from_slice(&bytes);
-    Ok(value.with_context(|| format!("reading {path} in the repository"))?)
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::{Kind, Lease, Repository, Snapshot};
@@ -18,6 +18,8 @@ use crate::{
 
 /// Between two looks whether nobody else has begun.
 const REMOVED_AT_A_TIME: usize = 100;
+/// Any moment of so long can be restored; of what is older, the moments of the snapshots.
+const SEGMENTS_KEPT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Which snapshots of a store stay: those that any of these rules keeps, and always the newest. Days, weeks
 /// (ISO 8601) and months are those of UTC, and each keeps its newest.
@@ -79,11 +81,14 @@ impl Repository {
         let keeps = |snapshots: &[(Snapshot, Option<Head>)]| {
             // Of each store by itself: that a copy of the portal writes here too, or that it was once
             // restored, costs the others nothing.
+            // So does what a stranger has put there with our name on it.
             let mut kept = vec![false; snapshots.len()];
-            let lineage = |head: &Option<Head>| head.as_ref().map(|head| head.lineage);
-            let lineages: HashSet<_> = snapshots.iter().map(|(_, head)| lineage(head)).collect();
-            for own in lineages {
-                let places = snapshots.iter().enumerate().filter(|(_, one)| lineage(&one.1) == own);
+            let strangers = self.strangers(snapshots).into_iter();
+            let lineages = snapshots.iter().map(|(_, head)| head.as_ref().map(|head| head.lineage));
+            let stores: Vec<_> = lineages.zip(strangers).collect();
+            for own in stores.iter().collect::<HashSet<_>>() {
+                let places =
+                    snapshots.iter().enumerate().filter(|(place, _)| stores[*place] == *own);
                 let (places, moments): (Vec<_>, Vec<_>) =
                     places.map(|(place, (snapshot, _))| (place, snapshot.created_at)).unzip();
                 for (place, is_kept) in places.into_iter().zip(retention.keeps(&moments)) {
@@ -115,7 +120,7 @@ impl Repository {
         clock: &Clock,
     ) -> Result<Pruned> {
         let lease = self.lease(Kind::Prune, clock).await?;
-        let pruned = self.prune_alone(keeps, &lease).await;
+        let pruned = self.prune_alone(keeps, &lease, clock.now()).await;
         lease.release().await?;
         pruned
     }
@@ -124,8 +129,11 @@ impl Repository {
         &self,
         keeps: impl FnOnce(&[(Snapshot, Option<Head>)]) -> Result<Vec<bool>>,
         lease: &Lease,
+        now: Timestamp,
     ) -> Result<Pruned> {
         self.objects.remove_unfinished().await?;
+        // Whoever had a lease before counts as dead.
+        self.end_abandoned_uploads(true, now).await;
         let snapshots = self.heads().await?;
         let kept = keeps(&snapshots)?;
         let (kept, gone): (Vec<_>, Vec<_>) =
@@ -133,7 +141,7 @@ impl Repository {
         let kept: Vec<Snapshot> = kept.into_iter().map(|((snapshot, _), _)| snapshot).collect();
         let mut pruned = Pruned { snapshots_kept: kept.len() as u64, ..Pruned::default() };
         // Read before anything goes: what cannot be read stops it here.
-        let needed = self.needed_by(&kept).await?;
+        let needed = self.needed_by(&kept, now).await?;
         for ((snapshot, _), _) in gone {
             self.forget(&snapshot).await?;
             pruned.snapshots_removed += 1;
@@ -159,7 +167,7 @@ impl Repository {
         Ok(pruned)
     }
 
-    async fn needed_by(&self, snapshots: &[Snapshot]) -> Result<Needed> {
+    async fn needed_by(&self, snapshots: &[Snapshot], now: Timestamp) -> Result<Needed> {
         let mut needed = Needed::default();
         let mut begins = Vec::new();
         for snapshot in snapshots {
@@ -173,16 +181,20 @@ impl Repository {
                 }
             }
         }
-        // Segments go on from a snapshot; those from before the oldest of their store lead nowhere.
+        // Segments go on from a snapshot; those from before the oldest of their store lead nowhere. Each
+        // is read here, so that of between two snapshots only the last days can be reached.
         for segment in self.segments(None).await? {
-            let is_needed = begins
-                .iter()
-                .any(|(lineage, sequence)| segment.lineage == *lineage && segment.to > *sequence);
-            if !is_needed {
+            let own = begins.iter().filter(|(lineage, _)| segment.lineage == *lineage);
+            let mut sequences = own.map(|(_, sequence)| *sequence);
+            let newest = sequences.clone().max();
+            let leads_on = newest.is_some_and(|newest| segment.to > newest);
+            let is_recent = now.duration_since(segment.at) < SEGMENTS_KEPT_FOR;
+            let is_reached = is_recent && sequences.any(|sequence| segment.to > sequence);
+            if !leads_on && !is_reached {
                 needed.stale_segments.push(segment.path());
                 continue;
             }
-            let files = self.segment_files(&segment).await?;
+            let files = self.changes(&segment).await?.files;
             needed.files.extend(files.into_iter().map(|(hash, _)| hash));
         }
         Ok(needed)

@@ -12,11 +12,15 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{
-    Kind, Lease, Repository, Written, is_unreachable,
-    objects::{self, copy_hashed},
+    Kind, Lease, Repository, Written,
+    hashing::{Altered, copy_hashed},
+    is_unreachable, objects,
 };
 use crate::{
-    backup::{Chunk, Cutter, Head, Manifest, Part},
+    backup::{
+        Chunk, Cutter, Fault, Head, Manifest, Part, Signers,
+        cutting::{LINES_READ_MAX, PART_BYTES_READ_MAX},
+    },
     clock::Clock,
     error::{Error, Result},
     hash::{ContentHash, Digest},
@@ -25,6 +29,8 @@ use crate::{
 /// Manifests read at a time.
 const TOGETHER: usize = 8;
 const ID_DIGITS: usize = 8;
+/// The one of a portal with a hundred million records is smaller.
+const MANIFEST_BYTES_MAX: u64 = 64 << 20;
 const TIME: &str = "%Y%m%dT%H%M%S%.3fZ";
 
 /// A snapshot as its name tells it.
@@ -74,6 +80,23 @@ impl Repository {
         snapshots.map(|one| self.head(one).boxed()).buffered(TOGETHER).try_collect().await
     }
 
+    /// Which of these, the oldest first, somebody else has put there: it says that it is of a portal
+    /// which signed earlier ones, and this one it did not sign.
+    pub fn strangers(&self, heads: &[(Snapshot, Option<Head>)]) -> Vec<bool> {
+        let mut signed = HashSet::new();
+        let mut is_strange = |head: &Head| match self.signers {
+            Signers::Any => false,
+            Signers::Only(key) => head.signer != Some(key),
+            Signers::Own(key) if head.signer == Some(key) => {
+                signed.insert(head.lineage);
+                false
+            }
+            Signers::Own(_) => signed.contains(&head.lineage),
+        };
+        let heads = heads.iter().map(|(_, head)| head.as_ref());
+        heads.map(|head| head.is_some_and(&mut is_strange)).collect()
+    }
+
     async fn head(&self, snapshot: Snapshot) -> Result<(Snapshot, Option<Head>)> {
         match self.manifest(&snapshot).await {
             Ok(manifest) => Ok((snapshot, Some(manifest.head))),
@@ -86,9 +109,20 @@ impl Repository {
     }
 
     pub async fn manifest(&self, snapshot: &Snapshot) -> Result<Manifest> {
-        let manifest: Manifest = objects::json(&self.objects, &snapshot.path()).await?;
+        let path = snapshot.path();
+        let json = self.objects.read_all(&path, MANIFEST_BYTES_MAX).await?;
+        let json =
+            json.ok_or_else(|| Error::NotFound(format!("There is no {path} in the repository.")))?;
+        let manifest = Manifest::read(&json);
+        let manifest = manifest.with_context(|| format!("reading {path} in the repository"))??;
         manifest.head.check()?;
-        Ok(manifest)
+        // What was signed for one moment must not pass for another.
+        let is_named_well =
+            manifest.head.created_at.as_millisecond() == snapshot.created_at.as_millisecond();
+        match manifest.head.signer.is_none() || is_named_well {
+            true => Ok(manifest),
+            false => Err(Fault::Forged.into()),
+        }
     }
 
     pub(super) async fn forget(&self, snapshot: &Snapshot) -> Result<()> {
@@ -98,7 +132,7 @@ impl Repository {
     /// The lines of a part, when they are what they were.
     pub async fn part(&self, part: &Part) -> Result<Vec<u8>> {
         let path = objects::path("parts", part.sha256);
-        let bytes = self.objects.read_all(&path).await?;
+        let bytes = self.objects.read_all(&path, PART_BYTES_READ_MAX).await?;
         let bytes = bytes.ok_or_else(|| Error::NotFound(format!("{path} is missing.")))?;
         match Digest::of(&bytes) == part.sha256 {
             true => Ok(bytes),
@@ -115,18 +149,10 @@ impl Repository {
         self.objects.read(&objects::path("files", hash), read).await
     }
 
-    /// The files that a snapshot names, with their sizes.
-    pub async fn files_of(&self, manifest: &Manifest) -> Result<Vec<(ContentHash, u64)>> {
-        let mut files = Vec::with_capacity(manifest.files.count as usize);
-        for list in &manifest.lists {
-            files.extend(listed(&self.part(list).await?)?);
-        }
-        Ok(files)
-    }
-
     /// Begins to add: looks at what is there already.
     pub async fn add(&self, clock: &Clock) -> Result<Adding> {
         let lease = self.lease(Kind::Backup, clock).await?;
+        self.end_abandoned_uploads(lease.is_alone, clock.now()).await;
         Ok(Adding {
             known_parts: self.objects.hashes("parts").await?,
             known_files: Arc::new(Mutex::new(self.objects.hashes("files").await?)),
@@ -146,7 +172,7 @@ impl Adding {
         self.repository.objects.require_room(chunk.bytes.len() as u64).await?;
         let path = objects::path("parts", part.sha256);
         let fill = move |out: &mut dyn io::Write| Ok(out.write_all(&chunk.bytes)?);
-        let written = self.repository.objects.write(&path, fill).await?;
+        let written = self.repository.objects.write(&path, None, fill).await?;
         Ok((part, written))
     }
 
@@ -167,13 +193,14 @@ impl Adding {
     ) -> Result<Option<Written>> {
         self.repository.objects.require_room(size_bytes).await?;
         let path = objects::path("files", hash);
-        let fill = move |out: &mut dyn io::Write| copy_hashed(&mut open()?, out, hash).map(drop);
-        match self.repository.objects.write(&path, fill).await {
+        let fill =
+            move |out: &mut dyn io::Write| copy_hashed(&mut open()?, out, hash, u64::MAX).map(drop);
+        match self.repository.objects.write(&path, Some(size_bytes), fill).await {
             Ok(written) => {
                 self.known_files.lock().unwrap_or_else(PoisonError::into_inner).insert(hash);
                 Ok(Some(written))
             }
-            Err(Error::Internal(chain)) if chain.is::<objects::Altered>() => Ok(None),
+            Err(Error::Internal(chain)) if chain.is::<Altered>() => Ok(None),
             Err(fault) => Err(fault),
         }
     }
@@ -206,9 +233,12 @@ impl Adding {
         }
         let id = Uuid::new_v4().simple().to_string()[..ID_DIGITS].to_owned();
         let snapshot = Snapshot { created_at: manifest.head.created_at, id };
+        if let Some(signer) = &self.repository.signer {
+            manifest.sign(signer)?;
+        }
         let json = serde_json::to_vec(&manifest).context("writing a manifest")?;
         let fill = move |out: &mut dyn io::Write| Ok(out.write_all(&json)?);
-        written.add(self.repository.objects.write(&snapshot.path(), fill).await?);
+        written.add(self.repository.objects.write(&snapshot.path(), None, fill).await?);
         self.lease.release().await?;
         Ok((snapshot, manifest, written))
     }
@@ -238,6 +268,7 @@ pub(in crate::backup) fn listed(bytes: &[u8]) -> Result<Vec<(ContentHash, u64)>>
         let (hash, size) = line.split_once(' ')?;
         Some((hash.parse().ok()?, size.parse().ok()?))
     };
-    let files: Option<Vec<_>> = text.lines().map(parse).collect();
+    let files: Option<Vec<_>> = text.lines().take(LINES_READ_MAX + 1).map(parse).collect();
+    let files = files.filter(|files| files.len() <= LINES_READ_MAX);
     files.ok_or_else(|| Error::Internal(anyhow!("a list of files is damaged")))
 }

@@ -6,10 +6,12 @@ use anyhow::anyhow;
 use futures_util::{FutureExt, StreamExt, stream};
 
 use super::{
-    Repository,
-    objects::{self, copy_hashed, is_unreachable},
+    Repository, Segment, Snapshot,
+    hashing::{Altered, copy_hashed},
+    is_unreachable, objects,
 };
 use crate::{
+    backup::{Head, SignerKey, Signers},
     error::{Error, Result},
     hash::ContentHash,
 };
@@ -19,6 +21,9 @@ const TOGETHER: usize = 4;
 /// More would only hide what is wrong.
 const DAMAGES_MAX: usize = 1_000;
 
+const STRANGE: &str = "is not signed as it should be, although it says to be of this portal: somebody else has \
+                       put it there.";
+
 /// What was looked at and what was found.
 #[derive(Debug, Default)]
 pub struct Verified {
@@ -27,6 +32,8 @@ pub struct Verified {
     pub files: u64,
     /// Sentences.
     pub damages: Vec<String>,
+    /// What is no damage, and yet should be known; sentences.
+    pub warnings: Vec<String>,
     /// What lies there and is damaged: without it, the next backup writes it anew.
     pub damaged_objects: Vec<String>,
 }
@@ -43,6 +50,7 @@ impl Repository {
         let mut files = BTreeMap::new();
         // Lists of which every file is needed.
         let mut wanted_whole = HashSet::new();
+        let mut heads = Vec::new();
         for snapshot in self.snapshots().await? {
             found.snapshots += 1;
             let name = snapshot.path();
@@ -53,6 +61,7 @@ impl Repository {
                     continue;
                 }
             };
+            heads.push((snapshot, Some(manifest.head.clone())));
             for part in &manifest.parts {
                 if parts.insert(part.sha256) {
                     found.parts += 1;
@@ -89,13 +98,54 @@ impl Repository {
             }
         }
         for segment in self.segments(None).await? {
-            match self.segment_files(&segment).await {
-                Ok(listed) => files.extend(listed),
+            match self.changes(&segment).await {
+                Ok(changes) => {
+                    if self.is_strange_segment(&heads, &segment, changes.signer) {
+                        found.damage(format!("{} {STRANGE}", segment.path()));
+                    }
+                    files.extend(changes.files);
+                }
                 Err(fault) => found.note(&segment.path(), fault)?,
             }
         }
+        self.look_for_strangers(&heads, &mut found);
         self.verify_files(files, all_data, &mut found, advance).await?;
         Ok(found)
+    }
+
+    fn look_for_strangers(&self, heads: &[(Snapshot, Option<Head>)], found: &mut Verified) {
+        let (own, mut unsigned) = (self.signers.key(), 0);
+        for ((snapshot, head), is_strange) in heads.iter().zip(self.strangers(heads)) {
+            let signer = head.as_ref().and_then(|head| head.signer);
+            if is_strange {
+                found.damage(format!("{} {STRANGE}", snapshot.path()));
+            } else if signer.is_none() || own.is_some_and(|own| signer != Some(own)) {
+                unsigned += 1;
+            }
+        }
+        if unsigned > 0 {
+            let whom = if own.is_some() { " by this portal" } else { "" };
+            found.warnings.push(format!(
+                "{unsigned} of the snapshots are not signed{whom}: an earlier version or another \
+                 portal made them, or somebody else has put them there."
+            ));
+        }
+    }
+
+    /// A segment must have the signature of its store from the first signed snapshot on.
+    fn is_strange_segment(
+        &self,
+        heads: &[(Snapshot, Option<Head>)],
+        segment: &Segment,
+        signer: Option<SignerKey>,
+    ) -> bool {
+        let Some(own) = self.signers.key().filter(|own| signer != Some(*own)) else { return false };
+        let goes_on_from = |head: &Head| {
+            let is_before = head.lineage == segment.lineage && head.sequence < segment.to;
+            is_before && head.signer == Some(own)
+        };
+        matches!(self.signers, Signers::Only(_))
+            || heads.iter().filter_map(|(_, head)| head.as_ref()).any(goes_on_from)
     }
 
     async fn verify_files(
@@ -131,11 +181,12 @@ impl Repository {
     }
 
     async fn verify_file(&self, hash: ContentHash, size_bytes: u64) -> Result<()> {
-        let read =
-            move |input: &mut dyn std::io::Read| copy_hashed(input, &mut std::io::sink(), hash);
+        let read = move |input: &mut dyn std::io::Read| {
+            copy_hashed(input, &mut std::io::sink(), hash, size_bytes)
+        };
         match self.file(hash, read).await? {
             Some(found) if found == size_bytes => Ok(()),
-            Some(_) => Err(Error::Internal(anyhow!(objects::Altered))),
+            Some(_) => Err(Error::Internal(anyhow!(Altered))),
             None => Err(Error::NotFound("It has gone meanwhile.".into())),
         }
     }
@@ -161,14 +212,21 @@ impl Verified {
             Error::Invalid { message, .. } if *message == super::Fault::NotABackup.to_string() => {
                 format!("{path} is damaged.")
             }
+            Error::Invalid { message, .. } if *message == super::Fault::Forged.to_string() => {
+                format!("{path} is not what its signature says: somebody has changed it.")
+            }
             _ => return Err(fault),
         };
         if !what.ends_with("missing.") && path.starts_with("files/") || path.starts_with("parts/") {
             self.damaged_objects.push(path.into());
         }
+        self.damage(what);
+        Ok(())
+    }
+
+    fn damage(&mut self, what: String) {
         if self.damages.len() < DAMAGES_MAX {
             self.damages.push(what);
         }
-        Ok(())
     }
 }

@@ -1,9 +1,9 @@
 //! `appliance backup list`, `verify`, `prune`, `drill`: looking after what is there.
 
-use super::{Looking, push_damages, whole};
+use super::{Looking, push_damages, push_warnings, whole};
 use crate::{
-    app::{FoundBackups, ListedBackup},
-    backup::Retention,
+    app::{App, FoundBackups, ListedBackup},
+    backup::{Retention, SignerKey, Signers},
     cli::{
         Exit, Failure, Shell,
         ask::unexpected,
@@ -20,7 +20,8 @@ pub fn list(shell: &Shell, looking: &Looking) -> Result<Exit, Failure> {
         other => return Err(unexpected(&other)),
     };
     if looking.json {
-        output::print_json(&serde_json::json!({ "backups": listed }))?;
+        let signer = own_signer(shell)?;
+        output::print_json(&serde_json::json!({ "backups": listed, "signer": signer }))?;
         return Ok(Exit::Done);
     }
     if listed.is_empty() {
@@ -35,21 +36,59 @@ pub fn list(shell: &Shell, looking: &Looking) -> Result<Exit, Failure> {
             known(one.records),
             known(one.files),
             one.size_bytes.map_or("?".into(), |bytes| Size(bytes).to_string()),
+            signed(one),
         ]
     };
     let rows: Vec<_> = listed.iter().map(row).collect();
-    output::print(&output::table(["BACKUP", "TIME (UTC)", "RECORDS", "FILES", "SIZE"], &rows))?;
+    output::print(&output::table(
+        ["BACKUP", "TIME (UTC)", "RECORDS", "FILES", "SIZE", "SIGNED"],
+        &rows,
+    ))?;
+    Ok(Exit::Done)
+}
+
+/// By which key the backups of the portal are known; `None` without a portal, or before the first.
+fn own_signer(shell: &Shell) -> Result<Option<SignerKey>, Failure> {
+    if !shell.config.data.join(App::DATABASE).exists() {
+        return Ok(None);
+    }
+    match shell.ask(Request::BackupPlan)? {
+        Reply::BackupPlan(view) => Ok(view.signer),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// By whom, as far as that is known.
+fn signed(one: &ListedBackup) -> String {
+    match (one.is_own, one.signer) {
+        (Some(true), _) => "by this portal".into(),
+        (Some(false), None) => "not signed by this portal".into(),
+        (Some(false), Some(other)) => format!("not by this portal, but by {other}"),
+        (None, Some(signer)) => format!("by {signer}"),
+        (None, None) => "?".into(),
+    }
+}
+
+pub fn signer(shell: &Shell, json: bool) -> Result<Exit, Failure> {
+    let key = match shell.ask(Request::BackupSigner)? {
+        Reply::BackupSigner(key) => key,
+        other => return Err(unexpected(&other)),
+    };
+    match json {
+        true => output::print_json(&serde_json::json!({ "signer": key }))?,
+        false => output::print(&format!("{key}\n"))?,
+    }
     Ok(Exit::Done)
 }
 
 pub fn verify(
     shell: &Shell,
     looking: &Looking,
-    all_data: bool,
-    mends: bool,
+    signers: Signers,
+    (all_data, mends): (bool, bool),
 ) -> Result<Exit, Failure> {
     let (place, key) = (looking.place()?, looking.opening.key()?);
-    let request = Request::VerifyBackups { place, key, all_data, mends };
+    let request = Request::VerifyBackups { place, key, signers, all_data, mends };
     let found = match shell.ask_even_without_portal(request)? {
         Reply::VerifiedBackups(found) => found,
         other => return Err(unexpected(&other)),
@@ -75,6 +114,7 @@ fn verified(found: &FoundBackups) -> String {
             counted(found.locked, "backup was", "backups were"),
         ));
     }
+    push_warnings(&mut text, &found.warnings);
     push_damages(&mut text, &found.damages);
     match (found.damages.is_empty(), found.is_deep) {
         (true, true) => {
@@ -149,6 +189,12 @@ pub fn drill(shell: &Shell, looking: &Looking) -> Result<Exit, Failure> {
             counted(drilled.files, "file", "files"),
             counted(drilled.searches, "search", "searches"),
         );
+        text.push_str(&format!(
+            "{} read once more, with the hashes that they should have; {} for phrases in texts.\n",
+            counted(drilled.files_read, "file", "files"),
+            counted(drilled.phrases, "search", "searches"),
+        ));
+        push_warnings(&mut text, &drilled.warnings);
         push_damages(&mut text, &drilled.damages);
         if drilled.damages.is_empty() {
             text.push_str(&format!("{}\n", colored("This backup can be relied on.", Color::Green)));

@@ -18,7 +18,10 @@ use super::{
     keys::{Locking, Opening},
     output::{Color, colored},
 };
-use crate::{backup::Retention, error::Result};
+use crate::{
+    backup::{Retention, SignerKey, Signers},
+    error::Result,
+};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -53,6 +56,10 @@ enum Verb {
         /// Also read every file of a repository
         #[arg(long)]
         all_data: bool,
+        /// Whose signature they must have, as “backup signer” prints it [default: that of this portal,
+        /// and older ones have none]
+        #[arg(long, value_name = "KEY")]
+        signer: Option<SignerKey>,
         /// Remove what is damaged, so that the next backup writes it anew
         #[arg(long)]
         mend: bool,
@@ -76,6 +83,13 @@ enum Verb {
     },
     /// Rehearse: restore the newest backup into a scratch folder and look whether it is whole
     Drill(Looking),
+    /// Print the key by which the backups of this portal are known: keep it where the backups are not,
+    /// for “restore --signer”
+    Signer {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Take away the leases of runs that died on other machines, when none is at work any more
     Unlock(Looking),
     /// Take the repository at a place for the right one, although it is another one than before
@@ -112,9 +126,11 @@ pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
     match &arguments.verb {
         None => making::make(shell, arguments),
         Some(Verb::List(looking)) => looking::list(shell, looking),
-        Some(Verb::Verify { looking, all_data, mend }) => {
-            looking::verify(shell, looking, *all_data, *mend)
+        Some(Verb::Verify { looking, all_data, signer, mend }) => {
+            let signers = signer.map_or(Signers::Any, Signers::Only);
+            looking::verify(shell, looking, signers, (*all_data, *mend))
         }
+        Some(Verb::Signer { json }) => looking::signer(shell, *json),
         Some(Verb::Prune { looking, keep_last, keep_daily, keep_weekly, keep_monthly }) => {
             let retention = Retention {
                 last: *keep_last,
@@ -137,6 +153,12 @@ pub(super) fn push_damages(text: &mut String, damages: &[String]) {
     }
     if damages.len() > 100 {
         text.push_str(&format!("… and {} more.\n", damages.len() - 100));
+    }
+}
+
+pub(super) fn push_warnings(text: &mut String, warnings: &[String]) {
+    for warning in warnings {
+        text.push_str(&format!("{} {warning}\n", colored("warning:", Color::Yellow)));
     }
 }
 

@@ -63,6 +63,9 @@ pub struct Plan {
     pub keys: BTreeMap<Uuid, String>,
     /// The repositories that this portal writes to, by their places.
     pub seals: BTreeMap<String, Seal>,
+    /// The secret key that signs the backups of this portal, and of what is restored from them; empty
+    /// before the first one.
+    pub signer: String,
 }
 
 /// What a repository is known by.
@@ -106,6 +109,7 @@ impl Default for Plan {
             next_drill: None,
             keys: BTreeMap::new(),
             seals: BTreeMap::new(),
+            signer: String::new(),
         }
     }
 }
@@ -178,7 +182,8 @@ pub fn set_plan(tx: &mut WriteTx, actor: &Actor, new: Plan) -> Result<Plan> {
     makes_sense(&new, tx.now())?;
     let old = plan(tx)?;
     let now = tx.now();
-    let mut plan = Plan { keys: old.keys, seals: old.seals, is_held: false, ..new };
+    let mut plan =
+        Plan { keys: old.keys, seals: old.seals, signer: old.signer, is_held: false, ..new };
     plan.on_since = plan.is_on.then(|| old.on_since.unwrap_or(now));
     plan.next_run = plan.is_on.then(|| plan.next_after(now));
     // What only the owner of a secret key opens, the portal cannot rehearse.
@@ -256,6 +261,16 @@ pub fn remember(tx: &mut WriteTx, place: String, seal: Seal, secret: Option<Stri
     }
     plan.seals.insert(place, seal);
     tx.put(&plan)
+}
+
+/// Keeps the key that signs backups, unless there is one; the one that counts.
+pub fn found_signer(tx: &mut WriteTx, new: String) -> Result<String> {
+    let mut plan = plan(tx)?;
+    if plan.signer.is_empty() {
+        plan.signer = new;
+        tx.put(&plan)?;
+    }
+    Ok(plan.signer)
 }
 
 /// Takes whatever repository is at a place from now on for the right one.

@@ -49,6 +49,9 @@ pub struct BackupView {
     files: Option<u64>,
     /// Of an archive as it is; of a snapshot the size of its files.
     size_bytes: Option<u64>,
+    /// Whether this portal has signed it; `null` of archives, which are not read to be listed, and
+    /// without the key.
+    is_own: Option<bool>,
 }
 
 impl From<ListedBackup> for BackupView {
@@ -59,6 +62,7 @@ impl From<ListedBackup> for BackupView {
             records: listed.records,
             files: listed.files,
             size_bytes: listed.size_bytes,
+            is_own: listed.is_own,
         }
     }
 }

@@ -380,3 +380,42 @@ async fn a_drill_looks_at_the_backup_and_not_at_the_portal() {
         left.filter(|entry| entry.file_name().to_string_lossy().starts_with("drill-")).collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+/// Parts of an upload that a killed run began are paid for until somebody ends it: the next backup does, and
+/// so does a prune.
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_that_a_killed_run_left_behind_are_ended() {
+    let s3 = S3Server::start();
+    let proxy = FaultProxy::start(&s3);
+    let storage = s3.for_backups(Some(&proxy));
+    let still = portal(storage.clone());
+    snapshot(&still).await;
+    let upload = |key: &str, id: &str, age: SignedDuration| {
+        let at = still.clock.now() - age;
+        format!(
+            "<Upload><Key>{key}</Key><UploadId>{id}</UploadId><Initiated>{at}</Initiated></Upload>"
+        )
+    };
+    let hour = SignedDuration::from_hours(1);
+    let page = [
+        upload("backups/portal/files/ab/abcd", "old", hour),
+        upload("backups/portal/files/ab/abce", "new", SignedDuration::from_secs(1)),
+        upload("backups/portal-2/files/ab/abcd", "other", hour),
+        upload("portal/files/ab/abcd", "foreign", hour),
+    ];
+    let page = format!("<R><IsTruncated>false</IsTruncated>{}</R>", page.concat());
+    proxy.can("?uploads=&", page);
+    let ended = || {
+        let log = proxy.take_log();
+        let ended = log.into_iter().filter(|line| line.contains("uploadId="));
+        ended.collect::<Vec<_>>()
+    };
+    ended();
+    snapshot(&still).await;
+    let log = ended();
+    assert!(log.len() == 1 && log[0].ends_with("uploadId=old"), "{log:?}");
+    let last = Retention { last: 1, ..Retention::default() };
+    prune_backups(&config(&storage), PLACE, &Key::None, last, &still.clock).await.expect("pruned");
+    let log = ended();
+    assert!(log.len() == 1 && log[0].ends_with("uploadId=old"), "{log:?}");
+}

@@ -96,6 +96,13 @@ fn a_repository_is_used_at_a_shell() {
     let listed = shell.run(&["backup", "list", "repository", "--json"]).expect(0).json();
     assert_eq!(listed["backups"].as_array().map(Vec::len), Some(2), "{listed}");
     assert_eq!(listed["backups"][0]["files"], 5);
+    let signer = shell.run(&["backup", "signer"]).expect(0).out.trim().to_owned();
+    assert_eq!(
+        (&listed["signer"], &listed["backups"][1]["signer"]),
+        (&signer.clone().into(), &signer.clone().into())
+    );
+    let shown = shell.run(&["backup", "list", "repository"]).expect(0).out;
+    assert!(shown.contains("by this portal"), "{shown}");
     shell.run(&["backup", "verify", "repository", "--all-data"]).expect(0);
     shell.run(&["backup", "prune", "repository"]).expect(1);
     let pruned = shell.run(&["backup", "prune", "repository", "--keep-last", "1"]).expect(0).out;
@@ -123,6 +130,17 @@ fn a_repository_is_used_at_a_shell() {
     let wrong = other.file("wrong", "wrong horse battery");
     let refused = restore(&other, &[&repository, "--passphrase-file", &wrong]).expect(1);
     assert!(refused.err.contains("The passphrase is wrong."), "{refused:?}");
+    let elsewhere = Shell::new();
+    elsewhere.add_user("bob", &["--admin", "--organization", "Elsewhere"]);
+    let stranger = elsewhere.run(&["backup", "signer"]).expect(0).out;
+    let pinned = |key: &str| {
+        restore(
+            &Shell::new(),
+            &[&repository, "--passphrase-file", &passphrase, "--signer", key.trim()],
+        )
+    };
+    assert!(pinned(&stranger).expect(10).err.contains("No snapshot here is signed by"));
+    assert!(pinned(&signer).expect(0).out.contains(&format!("Signed by {signer}.")));
     restore(&other, &[&repository, "--passphrase-file", &passphrase]).expect(0);
     other.run(&["check", "--deep"]).expect(0);
 }

@@ -1,6 +1,7 @@
 //! Backups: what is backed up comes back, and whatever is wrong with one is found.
 
 mod archives;
+mod bombs;
 mod bucket;
 mod cli;
 mod continuous;
@@ -8,11 +9,15 @@ mod damage;
 mod encrypted;
 mod first_run;
 mod foreign;
+mod killed;
 mod leases;
 mod pages;
+mod piping;
 mod plan;
 mod repository;
 mod restoring;
+mod shipping;
+mod signed;
 
 use std::{
     collections::BTreeMap,
@@ -23,7 +28,7 @@ use std::{
 
 use appliance::{
     app::{App, BackupSource, BackupWanted, Made, Reporter, Restore, Restored, Target, restore},
-    backup::{Key, Lock},
+    backup::{Key, Lock, Signers},
     clock::Clock,
     config::{Config, StorageConfig},
     domain::{
@@ -53,6 +58,7 @@ pub fn from(source: BackupSource) -> Restore {
         at: None,
         snapshot: None,
         lineage: None,
+        signers: Signers::Any,
     }
 }
 

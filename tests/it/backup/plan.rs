@@ -48,6 +48,30 @@ async fn a_drill_finds_a_good_backup_good_and_a_bad_one_bad() {
     assert!(left.iter().all(|name| !name.to_string_lossy().starts_with("drill-")), "{left:?}");
 }
 
+/// The texts are read anew from the files that came back, and searched for what this portal knows of them.
+#[tokio::test]
+async fn a_drill_searches_for_phrases_in_texts() {
+    let still = Still::open();
+    let text = "The green kettle stands on the second shelf beside the window of the kitchen";
+    upload(&still, "Kitchen", text.into()).await;
+    still.add_text(Digest::of(text.as_bytes()), text.into()).await;
+    let drill = |path: std::path::PathBuf| {
+        let source = BackupSource::Archive(path);
+        let app = still.app.clone();
+        async move { app.drill(source, Key::None, &Reporter::unheard()).await.expect("a drill") }
+    };
+    let path = archive(&still.app).await;
+    let drilled = drill(path.clone()).await;
+    assert_eq!((drilled.damages, drilled.warnings), (Vec::new(), Vec::new()));
+    assert_eq!((drilled.searches, drilled.phrases, drilled.files_read), (2, 1, 1));
+    // What came back is not what people have read here.
+    let other = "Nobody has ever written these words into any file that was uploaded";
+    still.add_text(Digest::of(text.as_bytes()), other.into()).await;
+    let drilled = drill(path).await;
+    assert!(drilled.damages.len() == 1, "{drilled:?}");
+    assert!(drilled.damages[0].contains("is not found by what is in it"), "{drilled:?}");
+}
+
 /// Where there is no room for the files, they are read and not kept; without room for the records, it is
 /// not begun.
 #[tokio::test]

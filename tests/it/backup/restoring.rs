@@ -7,7 +7,7 @@ use std::{
 
 use appliance::{
     app::{BackupSource, BackupWanted, Restore, Target},
-    backup::{Key, Passphrase, Place},
+    backup::{Key, Passphrase, Place, Signers},
     domain::{
         documents::Document,
         jobs::{self, Task},
@@ -153,7 +153,30 @@ async fn archives_of_every_format_are_restored() {
         let restored = restored(folder.path(), restoring).await.expect("a restore");
         assert_eq!(restored.damages, Vec::<String>::new(), "{name}");
         assert_eq!((restored.records, restored.files), (records, 2), "{name}");
+        let is_warned = restored.warnings.iter().any(|one| one.contains("is not signed"));
+        assert!(is_warned, "{name}: they are from before signatures");
         assert_eq!(titles(folder.path()).await, library, "{name}");
+    }
+}
+
+/// Signed by a portal whose key was noted then: that stays checkable for ever, too.
+#[tokio::test]
+async fn what_was_signed_once_is_known_by_its_signature() {
+    let key = "GFTTpaz40v5/pSMnYpdyujRyUBiOzGevIWRQ55yeBIs=".parse().expect("a key");
+    let folder = folder();
+    let repository = folder.path().join("repository");
+    let file = fs::File::open(fixtures().join("repository-1-signed.tar")).expect("the repository");
+    tar::Archive::new(file).unpack(&repository).expect("its objects");
+    for (name, source) in [
+        ("archive", BackupSource::Archive(fixtures().join("format-2-signed.tar.zst"))),
+        ("repository", BackupSource::Repository(Place::Folder(repository))),
+    ] {
+        let data = folder.path().join(name);
+        let restoring = Restore { signers: Signers::Only(key), ..from(source) };
+        let restored = restored(&data, restoring).await.expect("a restore");
+        assert_eq!((restored.damages, restored.warnings), (Vec::new(), Vec::new()), "{name}");
+        assert_eq!((restored.signer, restored.files), (Some(key), 2), "{name}");
+        assert_eq!(titles(&data).await, ["Budget", "Report"], "{name}");
     }
 }
 

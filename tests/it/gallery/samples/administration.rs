@@ -86,7 +86,8 @@ fn backups(state: BackupsState) -> BackupsPage {
 }
 
 fn backups_state() -> BackupsState {
-    let row = |id: &str, is_archive| BackupRow {
+    let row = |id: &str, is_archive: bool| BackupRow {
+        is_strange: !is_archive,
         id: id.to_owned(),
         created: minutes_ago(60 * 9),
         holds: "1,204,311 records, 88,120 files".to_owned(),
@@ -104,6 +105,7 @@ fn backups_state() -> BackupsState {
         took_ms: 754_000,
     };
     BackupsState {
+        signer: "q8mGeYBNcDL2Y6mA3QGrBzFUOCO2pMCYPL5hXW0OPyM=".into(),
         is_on: true,
         is_encrypted: false,
         place: "s3://halden-backups/portal".to_owned(),

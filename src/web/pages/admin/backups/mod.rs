@@ -61,6 +61,8 @@ pub struct BackupsState {
     pub is_encrypted: bool,
     /// A folder or `s3://bucket/prefix`.
     pub place: String,
+    /// By which key the backups are known; empty before the first.
+    pub signer: String,
     pub last_success: Option<Moment>,
     pub next_run: Option<Moment>,
     pub last_drill: Option<Moment>,
@@ -92,6 +94,8 @@ pub struct BackupRow {
     pub is_encrypted: bool,
     /// An archive, which can be downloaded.
     pub is_archive: bool,
+    /// It is not signed by this portal.
+    pub is_strange: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -174,6 +178,7 @@ async fn look(app: &App, member: &Member) -> Result<BackupsState> {
         is_on: view.standing.is_on,
         is_encrypted: view.standing.is_encrypted,
         place: view.place,
+        signer: view.signer.map(|key| key.to_string()).unwrap_or_default(),
         last_success: moment(view.standing.last_success),
         next_run: moment(view.standing.next_run),
         last_drill: moment(view.standing.last_drill),
@@ -219,6 +224,7 @@ fn backup_row(listed: ListedBackup, is_archive: bool, now: Timestamp) -> BackupR
         holds: holds.unwrap_or_default(),
         size_bytes: listed.size_bytes,
         is_archive,
+        is_strange: listed.is_own == Some(false),
     }
 }
 
