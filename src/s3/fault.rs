@@ -95,6 +95,11 @@ impl Fault {
         self.status == Some(404) && self.code != "NoSuchBucket"
     }
 
+    /// It is not as the request supposed.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self.status, Some(409 | 412))
+    }
+
     pub fn is_unsatisfiable_range(&self) -> bool {
         self.status == Some(416)
     }

@@ -86,7 +86,7 @@ impl Remote {
     /// two for the same hash at the same time.
     ///
     /// # Errors
-    /// `Busy` while S3 is away; `Internal` when the bytes are not those that the hash names: then
+    /// `Busy` while S3 is away or the files there are not ours; `Internal` when the bytes are not those that the hash names: then
     /// there is no object.
     pub async fn put(
         self: &Arc<Self>,
@@ -95,7 +95,7 @@ impl Remote {
         size_bytes: u64,
     ) -> Result<()> {
         // Before the first file is there: a place without files becomes ours.
-        self.is_ours().await?;
+        self.may_bring().await?;
         self.abort_noted(hash).await?;
         match size_bytes <= u64::from(PART_MIB_MIN) * MIB {
             true => self.put_at_once(hash, file, size_bytes).await?,
