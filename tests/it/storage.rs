@@ -3,6 +3,7 @@
 mod cache;
 mod checking;
 mod copies;
+mod credentials;
 mod kills;
 mod links;
 mod migrating;
@@ -11,6 +12,7 @@ mod operating;
 mod outages;
 mod owners;
 mod portal;
+mod reach;
 mod scrubbing;
 mod unfinished;
 

@@ -12,6 +12,7 @@ mod guarding;
 mod inscription;
 mod owner;
 mod reading;
+mod resuming;
 mod upload;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};

@@ -255,7 +255,7 @@ impl Remote {
     /// `Busy` while S3 is away, and when they may not: with the reason.
     pub async fn may_bring(self: &Arc<Self>) -> Result<()> {
         let known = match self.ownership() {
-            Ownership::Unknown => self.look_at_owner().await?,
+            Ownership::Unknown | Ownership::Unreadable(_) => self.look_at_owner().await?,
             known => known,
         };
         self.allow_bringing(&known)

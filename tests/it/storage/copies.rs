@@ -15,10 +15,10 @@ use crate::support::{TestApp, s3::S3Server, until};
 const PROBATION: SignedDuration = SignedDuration::from_mins(6);
 const MONTH: SignedDuration = SignedDuration::from_hours(24 * 31);
 
-fn open(data: &Path, storage: &StorageConfig, clock: Clock) -> Arc<App> {
+async fn open(data: &Path, storage: &StorageConfig, clock: Clock) -> Arc<App> {
     let mut config = Config { data: data.to_owned(), ..Config::default() };
     config.storage = storage.clone();
-    App::open(config, clock).unwrap()
+    tokio::task::spawn_blocking(move || App::open(config, clock).unwrap()).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -35,7 +35,7 @@ async fn a_copy_of_the_data_folder_on_the_same_machine_takes_nothing_from_the_or
     let copied = folder.path().join("other");
     let cp = Command::new("cp").arg("-a").arg(&original.app.config.data).arg(&copied).status();
     assert!(cp.unwrap().success());
-    let copy = open(&copied, &storage, original.clock.clone());
+    let copy = open(&copied, &storage, original.clock.clone()).await;
     copy.look_at_bucket().await;
     let findings = copy.doctor(false).await.unwrap();
     let finding = findings.iter().find(|finding| finding.about == "file storage").unwrap();
@@ -81,7 +81,6 @@ async fn what_another_portal_is_brought_survives_the_sweep_of_the_owner_and_drai
     let eve = new.signed_in("ada").await;
     let made = eve.upload("own.txt", b"a file of the new one", &[]).await;
     let path = format!("/api/documents/{}/download", made["id"].as_str().unwrap());
-    let read = async || eve.send("GET", &path, None).await.text().await.unwrap();
     until(async || new.app.blobs.is_disowned()).await;
     new.settle().await;
     for app in [&old, &new] {
@@ -93,9 +92,8 @@ async fn what_another_portal_is_brought_survives_the_sweep_of_the_owner_and_drai
     assert_eq!(s3.objects(), 1, "each has left the files of the other alone");
     // Signing in runs out in a month.
     let eve = new.signed_in("ada").await;
-    let read_again = async || eve.send("GET", &path, None).await.text().await.unwrap();
-    drop(read);
-    assert_eq!(read_again().await, "a file of the new one");
+    let read = async || eve.send("GET", &path, None).await.text().await.unwrap();
+    assert_eq!(read().await, "a file of the new one");
 
     let shown = eve.get("/api/admin/storage").await;
     assert_eq!((&shown["is_ours"], &shown["waiting"]["files"]), (&false.into(), &1.into()));
@@ -109,7 +107,7 @@ async fn what_another_portal_is_brought_survives_the_sweep_of_the_owner_and_drai
     until(async || new.app.blobs.status().await.unwrap().spooled.files == 0).await;
     new.settle().await;
     assert_eq!(s3.objects(), 2);
-    assert_eq!(read_again().await, "a file of the new one");
+    assert_eq!(read().await, "a file of the new one");
     assert_eq!(new.app.sweep_orphans().await.unwrap(), 0, "not before the probation is over");
     new.clock.advance(PROBATION);
     assert_eq!(new.app.sweep_orphans().await.unwrap(), 1);
