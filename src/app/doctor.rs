@@ -84,6 +84,8 @@ impl App {
                 "Look at the log. Uploads still work; their text is not found.",
             ),
         });
+        // Without a server nobody has looked.
+        self.look_at_bucket().await;
         findings.push(storage_finding(&self.blobs.status().await?));
         findings.extend(damage_finding(&self.scrub_report().await?.faulty));
         findings.extend(self.s3_finding().await);

@@ -199,13 +199,7 @@ impl Blobs {
         let doing = || format!("opening the spool in {}", spool.display());
         let opened = Spool::open(&spool).with_context(doing)?;
         let remote = match config.s3.is_configured() {
-            true => Some(Remote::open(
-                config,
-                owner,
-                opened.uploads(),
-                clock.clone(),
-                limits,
-            )?),
+            true => Some(Remote::open(config, owner, opened.uploads(), clock.clone(), limits)?),
             false => None,
         };
         let cache_bytes = u64::from(config.cache_mb) << 20;

@@ -11,7 +11,6 @@ use super::{
     disk::{self, TemporaryFile},
     layout::FileName,
     moving::copy_verified,
-    remote::Ownership,
     verify::judge,
 };
 use crate::{error::Result, hash::ContentHash};
@@ -132,9 +131,11 @@ impl Blobs {
         }
         let Some(&from) = intact.first() else { return Ok(false) };
         match (place, &self.shared.remote) {
-            // The owner of the bucket heals it.
-            (Place::S3, Some(remote)) if remote.ownership() != Ownership::Ours => return Ok(false),
             (Place::S3, Some(remote)) => {
+                // The owner of the bucket heals it.
+                if remote.may_bring().await.is_err() {
+                    return Ok(false);
+                }
                 let Some(file) = self.open_at(hash, from).await? else { return Ok(false) };
                 let size_bytes = file.metadata()?.len();
                 remote.put(hash, &Arc::new(file), size_bytes).await?;

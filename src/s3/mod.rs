@@ -13,8 +13,8 @@ use object_store::{
     aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, Checksum},
 };
 
-use self::{credentials::Found, renewing::Renewing};
 pub use self::fault::{Fault, tag};
+use self::{credentials::Found, renewing::Renewing};
 use crate::{
     config::{Encryption, S3Config},
     error::{Error, Result},

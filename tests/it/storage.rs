@@ -194,11 +194,8 @@ fn open_with(
         objects: folder.path().join("objects"),
         cache: folder.path().join("cache"),
     };
-    let limits = Limits {
-        reserve_bytes: 0,
-        outage_pause_max: Duration::from_millis(200),
-        probation,
-    };
+    let limits =
+        Limits { reserve_bytes: 0, outage_pause_max: Duration::from_millis(200), probation };
     Blobs::at(folders, storage, owner, limits, clock.clone()).unwrap()
 }
 

@@ -30,12 +30,7 @@ struct Resuming {
 
 impl Remote {
     /// So many bytes as were announced, and no others; a body that cannot be had to its end is an error.
-    pub(super) fn resuming(
-        self: &Arc<Self>,
-        key: Key,
-        found: GetResult,
-        pass: Pass,
-    ) -> Pieces {
+    pub(super) fn resuming(self: &Arc<Self>, key: Key, found: GetResult, pass: Pass) -> Pieces {
         let resuming = Resuming {
             remote: Arc::clone(self),
             key,
@@ -92,7 +87,9 @@ impl Resuming {
             self.resumptions += 1;
             self.bytes_since = 0;
             // Others have found out that it is away.
-            let Ok(pass) = self.remote.admit(Direction::Read) else { return Err(broke_off(&fault)) };
+            let Ok(pass) = self.remote.admit(Direction::Read) else {
+                return Err(broke_off(&fault));
+            };
             self.pass = pass;
             let options = GetOptions {
                 range: Some(GetRange::Bounded(self.left.clone())),

@@ -237,7 +237,7 @@ pub fn put_off(tx: &mut WriteTx, id: Id<Job>, error: &str, delay: SignedDuration
     tx.put(&job)
 }
 
-/// Lets moves of bytes that were put off begin now, at most `limit`; says how many. Until it is 0.
+/// Lets moves of bytes that were put off begin now, at most `limit`; says how many.
 pub fn hurry_moves(tx: &mut WriteTx, limit: usize) -> Result<usize> {
     tx.draw_on_reserve();
     let now = tx.now();

@@ -207,8 +207,7 @@ async fn of_many_who_come_at_once_one_becomes_the_owner() {
     assert_eq!(owners, 1, "{looks:?}");
     assert!(looks.iter().all(|known| matches!(known, Ownership::Ours | Ownership::Others)));
 
-    let claims =
-        future::join_all(sites.iter().map(|site| site.blobs.claim(Uuid::new_v4()))).await;
+    let claims = future::join_all(sites.iter().map(|site| site.blobs.claim(Uuid::new_v4()))).await;
     let mut owners = 0;
     for (site, claimed) in sites.iter().zip(&claims) {
         let is_ours = site.look().await == Ownership::Ours;
