@@ -139,15 +139,16 @@ impl Site {
 
     /// What the job does: again and again until it is there.
     async fn store_at_last(&self, hash: ContentHash) {
-        for _ in 0..2_000 {
+        let mut last = String::new();
+        for _ in 0..5_000 {
             match self.blobs.store(hash).await {
                 Ok(()) => return,
-                Err(Error::Busy { .. } | Error::Internal(_)) => {}
+                Err(fault @ (Error::Busy { .. } | Error::Internal(_))) => last = fault.chain(),
                 Err(other) => panic!("{other:?}"),
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("blob {hash} never got there");
+        panic!("blob {hash} never got there: {last}");
     }
 
     async fn wait_until_it_works(&self) {

@@ -114,12 +114,14 @@ struct State {
     ours_since: Option<Timestamp>,
     /// When the last look that succeeded began.
     looked: Option<(Timestamp, Instant)>,
+    /// When the last one that failed began.
+    failed: Option<Instant>,
 }
 
 impl Owning {
     pub fn new(name: Uuid, probation: SignedDuration, clock: Clock) -> Self {
-        let state =
-            State { name, known: Ownership::Unknown, seen: None, ours_since: None, looked: None };
+        let known = Ownership::Unknown;
+        let state = State { name, known, seen: None, ours_since: None, looked: None, failed: None };
         let (turn, state) = (Mutex::default(), SyncMutex::new(state));
         Owning { clock, process: Uuid::new_v4(), probation, turn, state }
     }
@@ -158,10 +160,18 @@ impl Remote {
                 return Ok(state.known.clone());
             }
         }
+        // Who has waited for one that failed need not find out once more, one after the other.
+        if self.owning.state().failed.is_some_and(|began| began >= moment) {
+            let message = format!("{} does not say whose files it has.", self.name());
+            return Err(Error::Busy { message, retry_after_s: 1 });
+        }
         let began = (self.owning.clock.now(), Instant::now());
-        let known = self.look().await?;
-        self.note(known.clone(), began);
-        Ok(known)
+        let looked = self.look().await;
+        match &looked {
+            Ok(known) => self.note(known.clone(), began),
+            Err(_) => self.owning.state().failed = Some(began.1),
+        }
+        looked
     }
 
     async fn look(self: &Arc<Self>) -> Result<Ownership> {

@@ -126,7 +126,7 @@ async fn encryption_and_storage_class_go_with_every_kind_of_write() {
     ] {
         let site = Site::with(|storage| {
             storage.s3.encryption = encryption;
-            storage.s3.storage_class = "STANDARD_IA".into();
+            storage.s3.storage_class = "STANDARD".into();
             if encryption == Encryption::Kms {
                 storage.s3.kms_key = "arn:aws:kms:key".into();
             }
@@ -156,7 +156,7 @@ async fn encryption_and_storage_class_go_with_every_kind_of_write() {
             assert!(writes.iter().any(|head| head.contains(kind)), "{kind}");
         }
         for head in writes {
-            for header in wanted.iter().copied().chain(["x-amz-storage-class: STANDARD_IA"]) {
+            for header in wanted.iter().copied().chain(["x-amz-storage-class: STANDARD"]) {
                 let has = head.lines().any(|line| line.eq_ignore_ascii_case(header));
                 assert!(has, "{header}: {head}");
             }
