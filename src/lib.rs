@@ -41,8 +41,9 @@
 //! - **Bytes before records.** A record names a file only after the file is on the disk. A crash
 //!   between the two leaves bytes without a record, which the keeper removes; never a record
 //!   without its bytes.
-//! - **A bucket has one owner.** Only the portal that it names removes files from it, so a copy of a
-//!   portal, or one that was restored, cannot take the files of the other.
+//! - **A bucket has one owner.** Only the portal that it names brings files there and removes them, and
+//!   that one not in its first minutes; so a copy of a portal, or one that was restored, can neither take
+//!   the files of the other nor lose its own to it.
 //! - **HTTPS never stops the portal.** What is wrong with a certificate is told, and the best one
 //!   there is goes on being shown; `app::https` exchanges it while connections are open.
 //! - **The last of the disk is for making room.** When the reserve is touched nothing large begins;

@@ -84,6 +84,8 @@ impl App {
                 "Look at the log. Uploads still work; their text is not found.",
             ),
         });
+        // Without a server nobody has looked.
+        self.look_at_bucket().await;
         findings.push(storage_finding(&self.blobs.status().await?));
         findings.extend(damage_finding(&self.scrub_report().await?.faulty));
         findings.extend(self.s3_finding().await);
@@ -136,22 +138,26 @@ impl App {
 
 fn storage_finding(status: &Status) -> Finding {
     let about = "file storage";
-    match (status.degraded(), &status.remote) {
+    if let Some((sentence, remedy)) = status.disowned().filter(|_| status.outage().is_none()) {
+        return match status.degraded() {
+            Some(_) => Finding::problem(
+                about,
+                format!("{sentence} New files stay on this machine, and nothing is removed there."),
+                remedy,
+            ),
+            None => Finding::warning(
+                about,
+                format!("{sentence} It reads them, and removes nothing there."),
+                remedy,
+            ),
+        };
+    }
+    match (status.outage(), &status.remote) {
         (Some(sentence), _) => Finding::problem(
             about,
             sentence,
             "Uploads go on as long as there is room for them here, and files move by themselves when \
              it works again. Look at the provider, the network and the [storage] settings.",
-        ),
-        (None, Some(remote)) if status.is_of_others() => Finding::warning(
-            about,
-            format!(
-                "The files in {} belong to another portal, or were there before this one, so nothing \
-                 is removed there.",
-                remote.name
-            ),
-            "Give this portal a prefix of its own. Or, if no other one uses this one: appliance \
-             storage claim.",
         ),
         (None, Some(remote)) if status.backend == Backend::S3 => {
             Finding::fine(about, format!("Files are kept on {}.", remote.name))

@@ -39,6 +39,7 @@ pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
 }
 
 async fn tidy(app: &App, round: u64) -> Result<()> {
+    app.look_at_bucket().await;
     app.keep_tidy().await?;
     app.move_strays().await?;
     app.queue_backups().await?;
@@ -52,6 +53,15 @@ async fn tidy(app: &App, round: u64) -> Result<()> {
 }
 
 impl App {
+    /// Looks whose the files in the bucket are, so that a portal that is no longer their owner stops
+    /// within a minute.
+    pub async fn look_at_bucket(&self) {
+        if let Err(fault) = self.blobs.look_at_owner().await {
+            // An outage is in the log already, once.
+            tracing::debug!("the owner of the bucket cannot be looked at: {}", fault.chain());
+        }
+    }
+
     /// One round of what needs no look at the files; tests call it after moving the clock.
     pub async fn keep_tidy(&self) -> Result<()> {
         for _ in 0..STEPS_MAX {

@@ -191,7 +191,7 @@ impl App {
             settings::prepare(tx)
         })?;
         let limits = Limits { reserve_bytes: reserve.bytes(), ..Limits::default() };
-        let owner = storage::owner(&store, &config.storage)?;
+        let owner = storage::owner(&store, &config.storage, data)?;
         let folders = Folders::below(data);
         let blobs = Blobs::at(folders, &config.storage, owner, limits, clock.clone())?;
         // The store has the data folder for this process alone, so nobody is uploading.

@@ -11,7 +11,7 @@ use super::{
     cache::Cache,
     disk::{self, FoundFile},
     layout::FileName,
-    remote::{Ownership, Remote},
+    remote::Remote,
 };
 use crate::{error::Result, hash::ContentHash};
 
@@ -60,7 +60,7 @@ impl Blobs {
     }
 
     /// Those of [`list`](Self::list) that this portal may remove: without what is in a bucket of
-    /// another one.
+    /// another one, or in its own during the probation.
     ///
     /// # Errors
     /// `Busy` while S3 is away.
@@ -68,7 +68,7 @@ impl Blobs {
         &self,
     ) -> Result<impl Stream<Item = Result<Listed>> + Send + 'static + use<>> {
         let remote = match &self.shared.remote {
-            Some(remote) if remote.look_at_owner().await? == Ownership::Ours => Some(remote),
+            Some(remote) if remote.may_remove().await? => Some(remote),
             _ => None,
         };
         Ok(self.list_with(remote.cloned(), None))
@@ -135,13 +135,18 @@ impl Blobs {
         .await
     }
 
-    /// Aborts uploads to S3 in parts that nobody will complete: those noted here whose file is gone,
-    /// and, in a bucket of ours, those that S3 knows and that were begun before the cutoff. Returns how many of the latter.
+    /// Aborts uploads to S3 in parts that nobody will complete, in a bucket of ours: those noted here
+    /// whose file is gone, and those that S3 knows and that were begun before the cutoff. Returns how
+    /// many of the latter.
     ///
     /// # Errors
     /// `Busy` while S3 is away.
     pub async fn sweep_uploads(&self, cutoff: Timestamp) -> Result<u64> {
         let Some(remote) = &self.shared.remote else { return Ok(0) };
+        // A copy of a data folder has the notes of its original.
+        if !remote.may_remove().await? {
+            return Ok(0);
+        }
         for hash in remote.noted().await? {
             let _traffic = self.traffic(hash).await;
             let path = self.shared.spool.path(&FileName::source(hash));
@@ -149,10 +154,7 @@ impl Blobs {
                 remote.abort_noted(hash).await?;
             }
         }
-        match remote.is_ours().await? {
-            true => remote.abort_abandoned(cutoff).await,
-            false => Ok(0),
-        }
+        remote.abort_abandoned(cutoff).await
     }
 
     /// Removes unfinished files that nobody has written to since the cutoff. At the start, before

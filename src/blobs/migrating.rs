@@ -54,8 +54,8 @@ impl Blobs {
     /// home by its own job.
     ///
     /// # Errors
-    /// `Invalid` when no S3 is configured; `Busy` while it is away and `Full` when the
-    /// disk is: do the same step again later.
+    /// `Invalid` when no S3 is configured, `Conflict` when the bucket is not ours to fill; `Busy` while
+    /// it is away and `Full` when the disk is: do the same step again later.
     pub async fn migrate(
         &self,
         to: Backend,
@@ -63,6 +63,9 @@ impl Blobs {
         limit: usize,
     ) -> Result<Migrated> {
         let remote = self.required_remote()?;
+        if to == Backend::S3 {
+            remote.must_be_ours().await?;
+        }
         let page = self.page(after, limit).await?;
         let (last, count) = (next(&page, limit), page.len());
         let (mut done, mut migrated) = (0, Migrated::default());
@@ -98,11 +101,13 @@ impl Blobs {
     /// after its new one was read and has the right hash.
     ///
     /// # Errors
-    /// As [`Blobs::migrate`], and `Conflict` when the old copies are in a bucket of another portal.
+    /// As [`Blobs::migrate`], and `Conflict` when either copy is in a bucket of another portal.
     pub async fn clear_old(&self, after: Option<ContentHash>, limit: usize) -> Result<Cleared> {
         let remote = self.required_remote()?;
-        if self.shared.backend == Backend::Disk {
-            remote.must_be_ours().await?;
+        match self.shared.backend {
+            // In a bucket of others a new copy is not safe.
+            Backend::S3 => remote.must_be_ours().await?,
+            Backend::Disk => remote.must_be_free_to_remove().await?,
         }
         let page = self.page(after, limit).await?;
         let (last, count, began) = (next(&page, limit), page.len() as u64, Instant::now());

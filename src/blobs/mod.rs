@@ -15,7 +15,7 @@
 //! objects/incoming/<uuid>           a copy in the making, when the two are on different disks
 //! cache/<hash>                      a copy of a source that was read from S3
 //! s3://bucket/<prefix>/<2 hex>/<hash>
-//! s3://bucket/<prefix>/appliance-owner   the portal that may remove files there
+//! s3://bucket/<prefix>/appliance-owner   the portal that brings files there and removes them
 //! ```
 //!
 //! # When S3 is out of order
@@ -44,8 +44,8 @@
 //!
 //! # Several portals and one bucket
 //!
-//! A bucket says whose it is ([`remote`]'s `owner`), and only the owner removes from it. To every
-//! other portal each object is somebody's: it adds its own and leaves the rest.
+//! A bucket says whose it is ([`remote`]'s `owner`), and only the owner brings files there and removes
+//! them. Every other portal reads there, and what it is brought waits in its spool.
 //!
 //! # What is deliberately absent
 //!
@@ -84,6 +84,7 @@ use std::{
 };
 
 use anyhow::Context;
+use jiff::SignedDuration;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 use uuid::Uuid;
 
@@ -134,11 +135,17 @@ pub struct Limits {
     pub reserve_bytes: u64,
     /// The longest pause between two probes of an S3 that is out of order.
     pub outage_pause_max: Duration,
+    /// How long an owner of a bucket removes nothing there after a start or a claim.
+    pub probation: SignedDuration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { reserve_bytes: 0, outage_pause_max: Duration::from_secs(30) }
+        Limits {
+            reserve_bytes: 0,
+            outage_pause_max: Duration::from_secs(30),
+            probation: SignedDuration::from_mins(5),
+        }
     }
 }
 
@@ -174,7 +181,7 @@ struct Shared {
 impl Blobs {
     /// Opens the folders, making what is missing (files 0600, folders 0700). Blocks shortly. S3 is
     /// not asked for anything, so it may be away. `owner` is what this portal is called where several
-    /// may come to the same bucket: only the owner of what is there removes anything.
+    /// may come to the same bucket: only the owner of what is there brings and removes anything.
     ///
     /// Follow with [`Blobs::sweep_incoming`] up to now, before the first upload: whatever lies
     /// there then was left by a process that is gone.
@@ -192,13 +199,7 @@ impl Blobs {
         let doing = || format!("opening the spool in {}", spool.display());
         let opened = Spool::open(&spool).with_context(doing)?;
         let remote = match config.s3.is_configured() {
-            true => Some(Remote::open(
-                config,
-                owner,
-                opened.uploads(),
-                clock.clone(),
-                limits.outage_pause_max,
-            )?),
+            true => Some(Remote::open(config, owner, opened.uploads(), clock.clone(), limits)?),
             false => None,
         };
         let cache_bytes = u64::from(config.cache_mb) << 20;

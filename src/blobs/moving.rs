@@ -7,6 +7,7 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Instant,
 };
 
 use anyhow::{Context, anyhow};
@@ -60,8 +61,8 @@ impl Blobs {
     ///
     /// # Errors
     /// `Internal` with [`Missing`] when the blob is nowhere; `Internal` when the bytes are not
-    /// those that the hash names (looked at only when they must be copied); `Busy` while S3 is away:
-    /// the blob stays where it is then.
+    /// those that the hash names (looked at only when they must be copied); `Busy` while S3 is away, or
+    /// while the bucket is not ours: the blob stays where it is then.
     pub async fn store(&self, hash: ContentHash) -> Result<()> {
         match (self.shared.backend, &self.shared.remote) {
             (Backend::S3, Some(remote)) => self.store_on_s3(hash, remote).await,
@@ -80,7 +81,10 @@ impl Blobs {
                     false => Err(Missing(hash).into()),
                 };
             };
+            // To a bucket of others nothing is brought, and what is there may go without us.
+            remote.may_bring().await?;
             self.bring_to_s3(hash, remote, &spooled).await?;
+            remote.was_ours_until(Instant::now()).await?;
             match self.empty_spool(hash, spooled).await? {
                 Emptied::Done => return Ok(()),
                 Emptied::Replaced => {}

@@ -22,8 +22,9 @@ pub enum Removal {
 
 impl Blobs {
     /// Removes a blob that nothing refers to, if it has not arrived since the cutoff, with all that
-    /// was derived from it. A copy in a bucket of another portal stays. May be repeated. See the rules at the head of this module for where the
-    /// cutoff comes from; `Timestamp::MAX` removes in any case.
+    /// was derived from it. A copy in a bucket of another portal stays, and so does one in our own during
+    /// the probation, until the sweep. May be repeated. See the rules at the head of this module for
+    /// where the cutoff comes from; `Timestamp::MAX` removes in any case.
     ///
     /// A removal is not synced: after a power cut it may have to be done again.
     ///
@@ -53,9 +54,11 @@ impl Blobs {
         // Last: while it is there, a listing names what is left of the blob. An upload that finishes
         // from now on has a file of its own, which cannot travel before this is over.
         if let Some(remote) = &self.shared.remote {
-            remote.abort_noted(hash).await?;
-            if is_on_s3 && remote.is_ours().await? {
-                remote.delete(hash).await?;
+            if remote.may_remove().await? {
+                remote.abort_noted(hash).await?;
+                if is_on_s3 {
+                    remote.delete(hash).await?;
+                }
             }
         }
         Ok(Removal::Removed)

@@ -132,6 +132,10 @@ impl Blobs {
         let Some(&from) = intact.first() else { return Ok(false) };
         match (place, &self.shared.remote) {
             (Place::S3, Some(remote)) => {
+                // The owner of the bucket heals it.
+                if remote.may_bring().await.is_err() {
+                    return Ok(false);
+                }
                 let Some(file) = self.open_at(hash, from).await? else { return Ok(false) };
                 let size_bytes = file.metadata()?.len();
                 remote.put(hash, &Arc::new(file), size_bytes).await?;

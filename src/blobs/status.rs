@@ -7,6 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::{
     Backend, Blobs, BreakerStatus, CacheStatus, CheckStep, Ownership, S3Requests, Tally,
@@ -49,30 +50,49 @@ pub(super) struct Waiting {
 }
 
 impl Status {
-    /// Whether the files in the bucket are not this portal's to remove.
-    pub fn is_of_others(&self) -> bool {
-        self.remote.as_ref().is_some_and(|remote| remote.ownership == Ownership::Others)
+    /// Why the files in the bucket are not this portal's to bring or remove, and what to do.
+    pub fn disowned(&self) -> Option<(String, &'static str)> {
+        let remote = self.remote.as_ref()?;
+        remote.ownership.trouble(&remote.name)
     }
 
-    /// A sentence when something does not work, for the operator.
+    /// A sentence when something does not work, for the operator: S3 is away, or new files may not be
+    /// brought there.
     pub fn degraded(&self) -> Option<String> {
+        self.outage().or_else(|| {
+            let (sentence, remedy) = self.disowned().filter(|_| self.backend == Backend::S3)?;
+            Some(format!(
+                "{sentence} New files stay on this machine ({}, {}), and nothing is removed there. \
+                 {remedy}",
+                self.waiting(),
+                Size(self.spooled.bytes),
+            ))
+        })
+    }
+
+    /// A sentence while S3 does not work.
+    pub fn outage(&self) -> Option<String> {
         let remote = self.remote.as_ref()?;
         let since = [remote.reads.open_since, remote.writes.open_since];
         let since: Timestamp = since.into_iter().flatten().min()?;
         let errors = [&remote.reads.last_error, &remote.writes.last_error];
         let last = errors.into_iter().flatten().max_by_key(|error| error.at);
-        let waiting = match (self.spooled.files, self.spooled_since) {
-            (1, Some(_)) => "1 file waits".to_owned(),
-            (files, Some(first)) => format!("{files} files wait, the first since {}", at(first)),
-            (_, None) => "no file waits".to_owned(),
-        };
         Some(format!(
-            "{} does not work since {}; {waiting} on this machine ({}). The last error: {}",
+            "{} does not work since {}; {} on this machine ({}). The last error: {}",
             remote.name,
             at(since),
+            self.waiting(),
             Size(self.spooled.bytes),
             last.map_or("none", |error| error.message.as_str())
         ))
+    }
+
+    fn waiting(&self) -> String {
+        match (self.spooled.files, self.spooled_since) {
+            (1, Some(_)) => "1 file waits".to_owned(),
+            (files, Some(first)) => format!("{files} files wait, the first since {}", at(first)),
+            (_, None) => "no file waits".to_owned(),
+        }
     }
 }
 
@@ -86,17 +106,38 @@ fn is_away(remote: &Remote) -> bool {
 }
 
 impl Blobs {
-    /// Makes this portal the owner of what is in the bucket, whoever was it before.
+    /// Makes this portal the owner of what is in the bucket, whoever was it before. `name` is what it
+    /// is called from now on: one that nobody has had.
     ///
     /// # Errors
-    /// `Invalid` when no S3 is configured; `Busy` while it is away.
-    pub async fn claim(&self) -> Result<()> {
-        self.required_remote()?.claim().await
+    /// `Invalid` when no S3 is configured; `Conflict` when another one does the same in this moment;
+    /// `Busy` while S3 is away.
+    pub async fn claim(&self, name: Uuid) -> Result<()> {
+        self.required_remote()?.claim(name).await
+    }
+
+    /// Looks to whom the files in the bucket belong; to be done every minute. `None` without S3.
+    ///
+    /// # Errors
+    /// `Busy` while S3 is away.
+    pub async fn look_at_owner(&self) -> Result<Option<Ownership>> {
+        match &self.shared.remote {
+            Some(remote) => remote.look_at_owner().await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Whether something does not work. Costs nothing: no file is counted.
     pub fn is_degraded(&self) -> bool {
-        self.shared.remote.as_ref().is_some_and(|remote| is_away(remote))
+        self.shared.remote.as_ref().is_some_and(|remote| is_away(remote)) || self.is_disowned()
+    }
+
+    /// Whether new files stay here because the bucket is not ours.
+    pub fn is_disowned(&self) -> bool {
+        self.shared.backend == Backend::S3
+            && self.shared.remote.as_ref().is_some_and(|remote| {
+                !matches!(remote.ownership(), Ownership::Unknown | Ownership::Ours)
+            })
     }
 
     /// Asks nobody but this machine.

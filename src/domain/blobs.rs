@@ -91,9 +91,14 @@ pub struct NewBlob {
 }
 
 /// Notes that `new` is in use from now on. The first time it also sends the bytes on their way and
-/// has them read.
+/// has them read, and so when nothing was read of them and nothing used them meanwhile.
 pub fn adopt(tx: &mut WriteTx, new: NewBlob) -> Result<Blob> {
-    if let Some(known) = tx.get::<Blob>(&new.hash)? {
+    if let Some(mut known) = tx.get::<Blob>(&new.hash)? {
+        if wants_another_reading(tx, &known)? {
+            known.extraction = Extraction::Pending;
+            tx.put(&known)?;
+            jobs::enqueue(tx, Task::ExtractBlob { blob: known.hash })?;
+        }
         return Ok(known);
     }
     let blob = Blob {
@@ -108,6 +113,16 @@ pub fn adopt(tx: &mut WriteTx, new: NewBlob) -> Result<Blob> {
     jobs::enqueue(tx, Task::StoreBlob { blob: blob.hash })?;
     jobs::enqueue(tx, Task::ExtractBlob { blob: blob.hash })?;
     Ok(blob)
+}
+
+/// Whether the bytes come back after nothing referred to them, and nothing came of reading them: the job
+/// passes over what nobody refers to, and the name that they had then may have said something else.
+fn wants_another_reading(tx: &ReadTx, known: &Blob) -> Result<bool> {
+    let is_read = match &known.extraction {
+        Extraction::Done(facts) => facts.has_text || facts.has_thumbnail,
+        Extraction::Pending | Extraction::Failed { .. } => false,
+    };
+    Ok(!is_read && !versions::refers_to(tx, known.hash)?)
 }
 
 pub fn get(tx: &ReadTx, hash: ContentHash) -> Result<Blob> {

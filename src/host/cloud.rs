@@ -36,6 +36,22 @@ pub fn public_address() -> Option<IpAddr> {
     if status == 200 { body.trim().parse().ok() } else { None }
 }
 
+/// What Amazon calls this machine, such as `i-0abc…`: a copy of its disk on another machine has another
+/// one. Empty when it is not on EC2, `None` when it cannot be learned now. Newer machines have it in
+/// their firmware, where nobody has to answer.
+pub fn instance_id() -> Option<String> {
+    if !is_ec2() {
+        return Some(String::new());
+    }
+    let tag = fs::read_to_string("/sys/devices/virtual/dmi/id/board_asset_tag").unwrap_or_default();
+    if tag.starts_with("i-") {
+        return Some(tag.trim().to_owned());
+    }
+    let header = format!("X-aws-ec2-metadata-token: {}\r\n", token()?);
+    let (status, body) = ask("GET", "/latest/meta-data/instance-id", &header)?;
+    (status == 200 && body.starts_with("i-")).then(|| body.trim().to_owned())
+}
+
 /// Whether the metadata service answers without a token, as it did before version 2; then whatever
 /// can make this machine fetch an address can read the credentials of its role. `None` when it does
 /// not answer at all.

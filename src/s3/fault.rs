@@ -41,6 +41,11 @@ impl Fault {
         Fault { status: Some(status), code: tag(body, "Code"), connection: None, text }
     }
 
+    /// Of an answer that broke off.
+    pub fn of_silence(text: String) -> Self {
+        Fault { status: None, code: String::new(), connection: None, text }
+    }
+
     pub fn of_connection(error: &reqwest::Error) -> Self {
         let mut text = error.to_string();
         let mut next = std::error::Error::source(error);
@@ -93,6 +98,11 @@ impl Fault {
 
     pub fn is_missing_object(&self) -> bool {
         self.status == Some(404) && self.code != "NoSuchBucket"
+    }
+
+    /// It is not as the request supposed.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self.status, Some(409 | 412))
     }
 
     pub fn is_unsatisfiable_range(&self) -> bool {
@@ -165,10 +175,8 @@ impl Fault {
                 .to_owned(),
             (Some(501), _) => "This S3 does not know this kind of request.".to_owned(),
             (Some(500..), _) => "S3 is out of order. Try again later.".to_owned(),
-            (None, _) if text.contains("certificate") || text.contains("tls") => {
-                "The certificate of the server is not trusted. Name the authority that signed it \
-                 with storage.s3.ca_file."
-                    .to_owned()
+            (None, _) if advice_about_tls(&text).is_some() => {
+                advice_about_tls(&text).unwrap_or_default().to_owned()
             }
             (None, _)
                 if text.contains("dns") || text.contains("resolve") || text.contains("lookup") =>
@@ -192,6 +200,32 @@ impl Fault {
             _ => "Look at the answer for the reason.".to_owned(),
         }
     }
+}
+
+/// As rustls and hyper put it; in small letters.
+fn advice_about_tls(text: &str) -> Option<&'static str> {
+    let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    Some(if says(&["not valid for name", "notvalidforname"]) {
+        "The certificate of the server is for another name. Check storage.s3.endpoint, and \
+         storage.s3.path_style: without it the name of the bucket stands before that of the server."
+    } else if says(&["certificate expired", "expired: verification time"]) {
+        "The certificate of the server has run out. Renew it there, behind storage.s3.endpoint; or set \
+         the clock of this machine if it is wrong."
+    } else if says(&["not valid yet", "notvalidyet"]) {
+        "The certificate of the server is not valid yet. Set the clock of this machine, or look at the \
+         server behind storage.s3.endpoint."
+    } else if says(&["invalidcontenttype", "corrupt message", "wrong version number"]) {
+        "The server does not speak https there. Set storage.s3.endpoint to its https address; http:// \
+         needs storage.s3.allow_http."
+    } else if says(&["invalid http version", "http version parsed", "http/0.9"]) {
+        "The server does not speak http there, but perhaps https. Begin storage.s3.endpoint with \
+         https://."
+    } else if says(&["unknownissuer", "unknown issuer", "badsignature", "certificate", "tls"]) {
+        "The certificate of the server is not trusted. Name the authority that signed it with \
+         storage.s3.ca_file."
+    } else {
+        return None;
+    })
 }
 
 /// The type that knows the status cannot be named outside `object_store`, but it says it.

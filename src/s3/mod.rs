@@ -3,8 +3,9 @@
 
 mod credentials;
 mod fault;
+mod renewing;
 
-use std::{env, fs, str::FromStr, time::Duration};
+use std::{env, fs, str::FromStr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use object_store::{
@@ -12,8 +13,8 @@ use object_store::{
     aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, Checksum},
 };
 
-use self::credentials::Found;
 pub use self::fault::{Fault, tag};
+use self::{credentials::Found, renewing::Renewing};
 use crate::{
     config::{Encryption, S3Config},
     error::{Error, Result},
@@ -61,9 +62,18 @@ pub struct Clients {
 /// # Errors
 /// `Invalid` with a sentence that names the setting.
 pub fn connect(config: &S3Config, patience: Patience) -> Result<Clients> {
+    connect_in(config, patience, &|name| env::var(name).ok())
+}
+
+/// [`connect`] in another environment, which tells the value of a variable.
+pub fn connect_in(
+    config: &S3Config,
+    patience: Patience,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Clients> {
     let certificates = read_certificates(config)?;
-    let found = credentials::find(config, |name| env::var(name).ok())?;
-    let store = store(config, found, &certificates, patience)
+    let found = credentials::find(config, environment)?;
+    let store = store(config, found, &certificates, patience, environment)
         .with_context(|| format!("opening the bucket {}", config.bucket))?;
     let mut http = reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -101,6 +111,7 @@ fn store(
     found: Found,
     certificates: &[(Certificate, reqwest::Certificate)],
     patience: Patience,
+    environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<AmazonS3> {
     let mut options = ClientOptions::new()
         .with_allow_http(config.allow_http)
@@ -151,10 +162,13 @@ fn store(
         Found::Role => {
             for name in ROLE_VARIABLES {
                 let key = AmazonS3ConfigKey::from_str(&name.to_ascii_lowercase());
-                if let (Ok(value), Ok(key)) = (env::var(name), key) {
+                if let (Some(value), Ok(key)) = (environment(name), key) {
                     builder = builder.with_config(key, value);
                 }
             }
+            let source = builder.clone().build().context("making a client for credentials")?;
+            let renewing = Renewing::new(Arc::clone(source.credentials()));
+            builder = builder.with_credentials(Arc::new(renewing));
         }
     }
     Ok(builder.build().context("making a client for S3")?)

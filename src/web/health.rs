@@ -18,7 +18,7 @@ struct Readiness {
     /// How many changes the search index has yet to follow.
     index_behind: u64,
     /// `ok` or `degraded`: the portal works, and files wait. Who asks on this machine itself is told
-    /// what and since when.
+    /// what and since when: `degraded: …`.
     storage: String,
     /// `ok`, `nearly full` (uploads and backups wait), `full` (only what makes room is written) or
     /// `unknown`: reading goes on.
@@ -70,5 +70,8 @@ async fn storage(app: &App, is_local: bool) -> String {
         return "ok".into();
     }
     let status = if is_local { app.blobs.status().await.ok() } else { None };
-    status.and_then(|status| status.degraded()).unwrap_or_else(|| "degraded".into())
+    match status.and_then(|status| status.degraded()) {
+        Some(sentence) => format!("degraded: {sentence}"),
+        None => "degraded".into(),
+    }
 }

@@ -17,7 +17,7 @@ use appliance::{
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -94,7 +94,8 @@ impl Room {
             objects: objects.to_owned(),
             cache: folder.join("cache"),
         };
-        let limits = Limits { reserve_bytes, ..Limits::default() };
+        let probation = SignedDuration::ZERO;
+        let limits = Limits { reserve_bytes, probation, ..Limits::default() };
         let blobs = Blobs::at(folders, &storage, Uuid::nil(), limits, clock.clone()).unwrap();
         let (folder, objects) = (folder.to_owned(), objects.to_owned());
         Room { folder, objects, clock, blobs, storage, s3: None, _temporary: None }

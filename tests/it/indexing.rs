@@ -9,7 +9,7 @@ use appliance::{
         blobs::Blob,
         categories,
         documents::{self, Document, Visibility},
-        jobs::{self, State},
+        jobs::{self, Job, State, Task},
     },
     error::Result,
     extract,
@@ -174,4 +174,49 @@ async fn the_log_keeps_what_a_running_rebuild_needs() {
     still.app.keep_tidy().await.expect("tidying up");
     let changes = still.app.store.read_blocking(look).expect("a look");
     assert!(matches!(changes, Changes::StartOver { .. }), "nobody needs it any more");
+}
+
+#[tokio::test]
+async fn content_that_comes_back_after_it_was_passed_over_is_read() {
+    let still = Still::open();
+    let hash = ContentHash([7; 32]);
+    let reading = |still: &Still| {
+        let look = move |tx: &ReadTx| {
+            let jobs: Vec<Job> = tx.records::<Job>().iter()?.collect::<Result<_, _>>()?;
+            let wanted = |job: &&Job| {
+                job.task == Task::ExtractBlob { blob: hash } && job.state == State::Queued
+            };
+            Ok(jobs.iter().filter(wanted).map(|job| job.id).collect::<Vec<_>>())
+        };
+        still.app.store.read_blocking(look).expect("a look")
+    };
+    let first = still.add_file("First", hash);
+    still.write(move |tx, ada| {
+        documents::trash(tx, ada, first)?;
+        documents::delete(tx, ada, first)
+    });
+    for job in reading(&still) {
+        still.app.work_off(job).await.expect("a job");
+    }
+    assert_eq!(reading(&still), [], "nothing refers to it, so it was passed over");
+
+    let second = still.add_file("Second", hash);
+    assert_eq!(reading(&still).len(), 1);
+    still.add_text(hash, "about herons".into()).await;
+    for job in reading(&still) {
+        still.write(move |tx, _| {
+            jobs::claim_one(tx, job)?;
+            jobs::complete(tx, job)
+        });
+    }
+    // What was read stays read.
+    still.write(move |tx, ada| {
+        documents::trash(tx, ada, second)?;
+        documents::delete(tx, ada, second)
+    });
+    let before = reading(&still).len();
+    still.add_file("Third", hash);
+    assert_eq!(reading(&still).len(), before);
+    still.catch_up().await;
+    assert_eq!(still.titles("herons").await, ["Third"]);
 }

@@ -2,6 +2,8 @@
 
 mod cache;
 mod checking;
+mod copies;
+mod credentials;
 mod kills;
 mod links;
 mod migrating;
@@ -10,6 +12,7 @@ mod operating;
 mod outages;
 mod owners;
 mod portal;
+mod reach;
 mod scrubbing;
 mod unfinished;
 
@@ -23,7 +26,7 @@ use appliance::{
     hash::ContentHash,
 };
 use futures_util::TryStreamExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -38,6 +41,7 @@ struct Site {
     proxy: Arc<FaultProxy>,
     storage: StorageConfig,
     clock: Clock,
+    name: Uuid,
     blobs: Blobs,
     folder: Arc<TempDir>,
 }
@@ -54,28 +58,45 @@ impl Site {
         configure(&mut storage);
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let clock = Clock::held(Timestamp::now());
+        let name = Uuid::nil();
         let blobs = open(&folder, &storage, &clock);
-        Site { s3, proxy, storage, clock, blobs, folder }
+        Site { s3, proxy, storage, clock, name, blobs, folder }
     }
 
     /// Another portal with the same bucket, and a folder and a name of its own.
     fn beside(&self) -> Self {
+        self.beside_with(|_| {})
+    }
+
+    fn beside_with(&self, configure: impl FnOnce(&mut StorageConfig)) -> Self {
+        let mut storage = self.storage.clone();
+        configure(&mut storage);
+        self.another(Uuid::new_v4(), storage, SignedDuration::ZERO)
+    }
+
+    /// Another portal with the same bucket and the same name: a copy of the machine.
+    fn twin(&self) -> Self {
+        self.another(self.name, self.storage.clone(), Limits::default().probation)
+    }
+
+    fn another(&self, name: Uuid, storage: StorageConfig, probation: SignedDuration) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        let blobs = open_as(Uuid::new_v4(), &folder, &self.storage, &self.clock);
-        Site {
-            s3: self.s3.clone(),
-            proxy: self.proxy.clone(),
-            storage: self.storage.clone(),
-            clock: self.clock.clone(),
-            blobs,
-            folder,
-        }
+        let blobs = open_with(probation, name, &folder, &storage, &self.clock);
+        let (s3, proxy, clock) = (self.s3.clone(), self.proxy.clone(), self.clock.clone());
+        Site { s3, proxy, storage, clock, name, blobs, folder }
+    }
+
+    /// As after a crash, with the probation of a real portal.
+    fn reopen_on_probation(mut self) -> Self {
+        let probation = Limits::default().probation;
+        self.blobs = open_with(probation, self.name, &self.folder, &self.storage, &self.clock);
+        self
     }
 
     /// As after a crash, perhaps with other settings.
     fn reopen_with(mut self, configure: impl FnOnce(&mut StorageConfig)) -> Self {
         configure(&mut self.storage);
-        self.blobs = open(&self.folder, &self.storage, &self.clock);
+        self.blobs = open_as(self.name, &self.folder, &self.storage, &self.clock);
         self
     }
 
@@ -118,15 +139,16 @@ impl Site {
 
     /// What the job does: again and again until it is there.
     async fn store_at_last(&self, hash: ContentHash) {
-        for _ in 0..2_000 {
+        let mut last = String::new();
+        for _ in 0..5_000 {
             match self.blobs.store(hash).await {
                 Ok(()) => return,
-                Err(Error::Busy { .. } | Error::Internal(_)) => {}
+                Err(fault @ (Error::Busy { .. } | Error::Internal(_))) => last = fault.chain(),
                 Err(other) => panic!("{other:?}"),
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("blob {hash} never got there");
+        panic!("blob {hash} never got there: {last}");
     }
 
     async fn wait_until_it_works(&self) {
@@ -158,12 +180,23 @@ fn open(folder: &TempDir, storage: &StorageConfig, clock: &Clock) -> Blobs {
 }
 
 fn open_as(owner: Uuid, folder: &TempDir, storage: &StorageConfig, clock: &Clock) -> Blobs {
+    open_with(SignedDuration::ZERO, owner, folder, storage, clock)
+}
+
+fn open_with(
+    probation: SignedDuration,
+    owner: Uuid,
+    folder: &TempDir,
+    storage: &StorageConfig,
+    clock: &Clock,
+) -> Blobs {
     let folders = Folders {
         spool: folder.path().join("spool"),
         objects: folder.path().join("objects"),
         cache: folder.path().join("cache"),
     };
-    let limits = Limits { reserve_bytes: 0, outage_pause_max: Duration::from_millis(200) };
+    let limits =
+        Limits { reserve_bytes: 0, outage_pause_max: Duration::from_millis(200), probation };
     Blobs::at(folders, storage, owner, limits, clock.clone()).unwrap()
 }
 

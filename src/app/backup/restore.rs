@@ -126,7 +126,8 @@ pub(super) async fn restore_into(
     let has_files = FILES.iter().any(|name| data.join(name).exists());
     let begin = move |head: &Head| {
         let files_at = if head.is_records_only && has_files { &data } else { &portal };
-        let staging = Staging::begin(&portal, files_at, &storage, clock, (rules, keeping))?;
+        let homes = (portal.as_path(), data.as_path());
+        let staging = Staging::begin(homes, files_at, &storage, clock, (rules, keeping))?;
         staging.number_records(head.records)?;
         Ok(staging)
     };

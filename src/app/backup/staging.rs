@@ -66,9 +66,9 @@ pub(super) struct Staging {
 
 impl Staging {
     /// `files_at` is the data folder whose files the portal has: its own, or the one whose place it
-    /// takes.
+    /// takes. `home` is where it will live.
     pub fn begin(
-        portal: &Path,
+        (portal, home): (&Path, &Path),
         files_at: &Path,
         storage: &StorageConfig,
         clock: Clock,
@@ -77,7 +77,7 @@ impl Staging {
         let limits = Limits { reserve_bytes: 0, ..Limits::default() };
         let database = portal.join(crate::app::App::DATABASE);
         let store = Store::open(&database, CACHE_BYTES, clock.clone(), None)?;
-        let owner = crate::app::storage::owner(&store, storage)?;
+        let owner = crate::app::storage::owner(&store, storage, home)?;
         let blobs = Blobs::at(Folders::below(files_at), storage, owner, limits, clock)?;
         let files = Files { blobs, keeping };
         Ok(Staging { store, files, damages: Vec::new(), rules, unreadable: 0 })
@@ -244,6 +244,8 @@ impl Files {
         let mut tries = 0..TRIES_MAX;
         loop {
             match self.blobs.store(spooled.hash).await {
+                // It stays on the spool until somebody claims the bucket; the keeper sees to it then.
+                Err(Error::Busy { .. }) if self.blobs.is_disowned() => return Ok(()),
                 Err(Error::Busy { retry_after_s, .. }) if tries.next().is_some() => {
                     tokio::time::sleep(Duration::from_secs(retry_after_s.clamp(1, 30))).await;
                 }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use object_store::{
-    GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutOptions, PutPayload,
+    GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload,
     multipart::MultipartStore,
     path::Path as Key,
     signer::{Method, SignedUrlOptions, Signer},
@@ -164,7 +164,9 @@ impl Remote {
     }
 
     async fn check_parts(&self, key: &Key) -> Result<(), Wrong> {
-        let id = self.store.create_multipart(key).await?;
+        let options =
+            PutMultipartOptions { attributes: self.attributes(), ..PutMultipartOptions::default() };
+        let id = self.store.create_multipart_opts(key, options).await?;
         let part = self.store.put_part(key, &id, 0, PutPayload::from_static(CONTENT)).await;
         self.store.abort_multipart(key, &id).await?;
         part?;

@@ -3,20 +3,21 @@
 
 use std::sync::{Arc, Weak};
 
-use object_store::{ObjectStoreExt, PutPayload};
+use object_store::{ObjectStore, ObjectStoreExt, PutOptions, PutPayload};
 
 use super::{
     Direction, Remote,
     breaker::{Breaker, IsOpen, Pass},
     figures::{S3Request, S3Requests},
-    owner::OWNER,
+    inscription::OWNER,
 };
 use crate::{
     error::{Error, Result},
     s3::Fault,
 };
 
-/// What a probe writes; it reads the object that names the owner.
+/// What a probe writes. It reads the object that names the owner, which is there without a right to
+/// list, and this one when that cannot be read itself.
 const PROBE: &str = "appliance-probe";
 
 impl Remote {
@@ -95,16 +96,26 @@ impl Remote {
     /// Does what has failed, with an object that matters to nobody.
     async fn probe(&self, direction: Direction) -> Result<(), Fault> {
         let outcome = match direction {
-            Direction::Read => self.store.head(&self.full_key(OWNER)).await.map(drop),
+            Direction::Read => match self.probe_object(OWNER).await {
+                Err(fault) if fault.may_be_of_one_object() => self.probe_object(PROBE).await,
+                outcome => outcome,
+            },
             Direction::Write | Direction::Delete => {
                 let probe = PutPayload::from_static(b"probe");
-                self.store.put(&self.full_key(PROBE), probe).await.map(drop)
+                let options = PutOptions { attributes: self.attributes(), ..PutOptions::default() };
+                let put = self.store.put_opts(&self.full_key(PROBE), probe, options).await;
+                put.map(drop).map_err(|error| Fault::of(&error))
             }
         };
-        match outcome.map_err(|error| Fault::of(&error)) {
+        match outcome {
             Err(fault) if direction != Direction::Read || fault.is_outage() => Err(fault),
             _ => Ok(()),
         }
+    }
+
+    async fn probe_object(&self, name: &str) -> Result<(), Fault> {
+        let found = self.store.head(&self.full_key(name)).await;
+        found.map(drop).map_err(|error| Fault::of(&error))
     }
 }
 

@@ -9,15 +9,13 @@ mod breaker;
 mod check;
 mod figures;
 mod guarding;
+mod inscription;
 mod owner;
 mod reading;
+mod resuming;
 mod upload;
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow};
 use object_store::{
@@ -29,14 +27,14 @@ use object_store::{
 use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 
-use self::{breaker::Breaker, upload::Journal};
+use self::{breaker::Breaker, owner::Owning, upload::Journal};
 pub use self::{
     breaker::{BreakerStatus, LastError},
     check::{CheckStep, Outcome},
     figures::{S3Requests, requests},
     owner::Ownership,
 };
-use super::layout::FileName;
+use super::{Limits, layout::FileName};
 use crate::{
     clock::Clock,
     config::{S3Config, StorageConfig},
@@ -50,9 +48,7 @@ pub(super) struct Remote {
     /// For the few requests that `object_store` does not know.
     http: reqwest::Client,
     config: S3Config,
-    /// What this portal is called among the owners.
-    owner: Uuid,
-    ownership: Mutex<Ownership>,
+    owning: Owning,
     journal: Arc<Journal>,
     reads: Breaker,
     writes: Breaker,
@@ -81,7 +77,7 @@ impl Remote {
         owner: Uuid,
         journal: PathBuf,
         clock: Clock,
-        outage_pause_max: Duration,
+        limits: Limits,
     ) -> Result<Arc<Self>> {
         let s3 = &config.s3;
         // The breaker and the jobs try again, and they know better when.
@@ -92,11 +88,10 @@ impl Remote {
             store: clients.store,
             http: clients.http,
             config: s3.clone(),
-            owner,
-            ownership: Mutex::new(Ownership::Unknown),
+            owning: Owning::new(owner, limits.probation, clock.clone()),
             journal: Arc::new(journal),
-            reads: Breaker::new(clock.clone(), outage_pause_max),
-            writes: Breaker::new(clock, outage_pause_max),
+            reads: Breaker::new(clock.clone(), limits.outage_pause_max),
+            writes: Breaker::new(clock, limits.outage_pause_max),
             requests: requests(),
             in_flight_mib: Arc::new(Semaphore::new(in_flight_mib_max as usize)),
             in_flight_mib_max,
@@ -124,8 +119,12 @@ impl Remote {
         self.writes.watch()
     }
 
-    /// Deletes an object; that there is none is fine.
+    /// Deletes an object; that there is none is fine. Where this portal may not, it stays: see
+    /// [`owner`].
     pub async fn delete(self: &Arc<Self>, hash: ContentHash) -> Result<()> {
+        if !self.may_remove().await? {
+            return Ok(());
+        }
         let pass = self.admit(Direction::Delete)?;
         let key = self.key(hash);
         match self.judged(Direction::Delete, pass, self.delete_key(&key).await).await? {

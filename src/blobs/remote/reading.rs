@@ -11,11 +11,10 @@ use crate::{
     blobs::{
         layout::{self, FileName},
         objects::{self, Object},
-        opening::{self, Opened, Pieces, Source},
+        opening::{self, Opened, Source},
     },
     error::Result,
     hash::ContentHash,
-    s3::Fault,
 };
 
 impl Remote {
@@ -52,15 +51,7 @@ impl Remote {
             (Err(fault), _) => return Err(failed(fault, || format!("reading object {key}"))),
         };
         let (size_bytes, range) = (found.meta.size, found.range.clone());
-        let remote = Arc::clone(self);
-        let pieces = found.into_stream().map_err(move |error| {
-            let fault = Fault::of(&error);
-            if fault.is_outage() {
-                remote.note_outage(Direction::Read, pass, &fault);
-            }
-            std::io::Error::other(format!("the file storage broke off: {}", fault.text))
-        });
-        let source = Source::Stream(exactly(pieces.boxed(), range.end - range.start));
+        let source = Source::Stream(self.resuming(key, found, pass));
         Ok(Some(Opened { size_bytes, range, source }))
     }
 
@@ -106,26 +97,4 @@ impl Remote {
         objects.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(objects)
     }
-}
-
-/// So many bytes and no others; a body that ends early is an error.
-fn exactly(pieces: Pieces, size_bytes: u64) -> Pieces {
-    let counted =
-        futures_util::stream::try_unfold((pieces, size_bytes), |(mut pieces, left)| async move {
-            match pieces.try_next().await? {
-                Some(piece) if piece.len() as u64 <= left => {
-                    let left = left - piece.len() as u64;
-                    Ok(Some((piece, (pieces, left))))
-                }
-                None if left == 0 => Ok(None),
-                Some(_) => {
-                    Err(std::io::Error::other("the file storage sent more than it announced"))
-                }
-                None => Err(std::io::Error::new(
-                    std::io::ErrorKind::UnexpectedEof,
-                    "the file storage broke off",
-                )),
-            }
-        });
-    counted.boxed()
 }

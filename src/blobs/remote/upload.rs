@@ -40,6 +40,8 @@ use crate::{
 pub(super) const PART_MIB_MIN: u32 = 8;
 /// S3 takes no more of one object.
 const PARTS_MAX: u64 = 10_000;
+/// S3 takes no larger object: 5 TiB.
+const OBJECT_BYTES_MAX: u64 = 5 << 40;
 const MIB: u64 = 1 << 20;
 
 /// The ids of uploads in parts that were begun: one small file for each, named by the hash.
@@ -86,7 +88,7 @@ impl Remote {
     /// two for the same hash at the same time.
     ///
     /// # Errors
-    /// `Busy` while S3 is away; `Internal` when the bytes are not those that the hash names: then
+    /// `Busy` while S3 is away or the files there are not ours; `Internal` when the bytes are not those that the hash names: then
     /// there is no object.
     pub async fn put(
         self: &Arc<Self>,
@@ -94,8 +96,13 @@ impl Remote {
         file: &Arc<File>,
         size_bytes: u64,
     ) -> Result<()> {
+        if size_bytes > OBJECT_BYTES_MAX {
+            return Err(Error::Internal(anyhow!(
+                "blob {hash} has {size_bytes} bytes, and S3 takes no object of more than 5 TiB"
+            )));
+        }
         // Before the first file is there: a place without files becomes ours.
-        self.is_ours().await?;
+        self.may_bring().await?;
         self.abort_noted(hash).await?;
         match size_bytes <= u64::from(PART_MIB_MIN) * MIB {
             true => self.put_at_once(hash, file, size_bytes).await?,
@@ -279,7 +286,8 @@ impl Remote {
 }
 
 /// Whole mebibytes, so that all parts but the last are alike (R2 wants that), and no more than
-/// 10,000 of them.
+/// 10,000 of them. Up to 78 GiB they are 8 MiB; of 5 TiB one is 525 MiB. However large, parts share
+/// the memory for what is on its way: one that needs all of it travels alone ([`Remote::room_for`]).
 fn part_bytes(size_bytes: u64) -> u64 {
     let least = size_bytes.div_ceil(PARTS_MAX).next_multiple_of(MIB);
     least.max(u64::from(PART_MIB_MIN) * MIB)
@@ -311,7 +319,7 @@ mod tests {
     fn parts_are_whole_mebibytes_and_never_too_many() {
         assert_eq!(part_bytes(9 * MIB), 8 * MIB);
         assert_eq!(part_bytes(80_000 * MIB), 8 * MIB);
-        for size_bytes in [80_001 * MIB, 5_000_000 * MIB, 81_234_567_890] {
+        for size_bytes in [80_001 * MIB, 5_000_000 * MIB, 81_234_567_890, OBJECT_BYTES_MAX] {
             let part = part_bytes(size_bytes);
             assert!(part.is_multiple_of(MIB) && size_bytes.div_ceil(part) <= PARTS_MAX);
         }

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use self::running::give_up;
 pub use self::{
     running::{
-        Failure, advance, claim, claim_one, complete, fail, is_due, next_due, note_progress,
-        put_off, requeue_interrupted,
+        Failure, advance, claim, claim_one, complete, fail, hurry_moves, is_due, next_due,
+        note_progress, put_off, requeue_interrupted,
     },
     state::{Progress, State},
     task::{Lane, Task},

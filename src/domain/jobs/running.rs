@@ -148,6 +148,27 @@ pub fn put_off(tx: &mut WriteTx, id: Id<Job>, error: &str, delay: SignedDuration
     tx.put(&job)
 }
 
+/// Lets moves of bytes that were put off begin now, at most `limit`; says how many.
+pub fn hurry_moves(tx: &mut WriteTx, limit: usize) -> Result<usize> {
+    tx.draw_on_reserve();
+    let now = tx.now();
+    let mut waiting = Vec::new();
+    for job in tx.index(&BY_STATE).within(&State::Queued).records()? {
+        let job = job?;
+        if matches!(job.task, Task::StoreBlob { .. }) && job.run_at > now {
+            waiting.push(job);
+            if waiting.len() == limit {
+                break;
+            }
+        }
+    }
+    for job in &mut waiting {
+        job.run_at = now;
+        tx.put(job)?;
+    }
+    Ok(waiting.len())
+}
+
 /// 2 s, 4 s, 8 s … up to ten minutes.
 fn retry_delay(attempts: u32) -> SignedDuration {
     SignedDuration::from_secs(1 << attempts.clamp(1, 10)).min(SignedDuration::from_mins(10))

@@ -14,7 +14,7 @@ pub use self::{
         Cleared, Copied, Migration, Phase, begin_migration, clearing_follows, end_migration,
         migration, note_cleared, note_copied,
     },
-    owner::{Owner, note_claim, owner},
+    owner::{Home, Owner, note_claim, owner},
     scrubbing::{
         Fault, FileFault, LookedAt, Nightly, ScrubRun, Scrubbing, begin_scrub, end_scrub, faults,
         is_nightly_due, next_share, note_scrubbed, queue_nightly, scrubbing,

@@ -34,8 +34,8 @@ pub struct StorageView {
     backend: Home,
     /// Such as `s3://documents/portal`; `null` when no S3 is configured.
     s3: Option<String>,
-    /// Whether files may be removed there: not when it had files before this portal came, or another
-    /// one has claimed them. `null` when that is not known yet, or no S3 is configured.
+    /// Whether the files there are this portal's to bring and to remove: not when they were there
+    /// before it came, or belong to another one. `null` when that is not known yet, or no S3 is configured.
     is_ours: Option<bool>,
     /// What does not work, in a sentence; `null` when all is well.
     degraded: Option<String>,
@@ -242,9 +242,9 @@ impl StorageView {
         StorageView {
             backend: status.backend.into(),
             s3: status.remote.as_ref().map(|remote| remote.name.clone()),
-            is_ours: status.remote.as_ref().and_then(|remote| match remote.ownership {
+            is_ours: status.remote.as_ref().and_then(|remote| match &remote.ownership {
                 Ownership::Unknown => None,
-                known => Some(known == Ownership::Ours),
+                known => Some(*known == Ownership::Ours),
             }),
             degraded: status.degraded(),
             kept: usage.kept.into(),

@@ -48,6 +48,8 @@ async fn a_crash_at_any_step_of_a_move_leaves_the_blob_readable_and_the_move_end
     for (spooled, stored, half) in [(false, true, false), (true, true, false), (true, false, true)]
     {
         let room = Room::new(home);
+        // It was the owner of its bucket before.
+        room.blobs.look_at_owner().await.unwrap();
         for (there, path) in [(spooled, room.spooled(hash)), (stored, room.stored(hash))] {
             if there {
                 fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -2,6 +2,7 @@
 
 pub mod acme;
 mod chromium;
+pub mod fakes;
 pub mod host;
 pub mod manager;
 mod person;

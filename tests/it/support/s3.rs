@@ -19,13 +19,14 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
 };
-use s3s::{auth::SimpleAuth, service::S3ServiceBuilder};
+use s3s::{auth::SimpleAuth, host::SingleDomain, service::S3ServiceBuilder};
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
+use tokio_rustls::TlsAcceptor;
 
 pub const ACCESS_KEY: &str = "AKIAPORTAL";
 pub const SECRET_KEY: &str = "a-tall-green-kettle";
@@ -40,16 +41,39 @@ pub struct S3Server {
 
 impl S3Server {
     pub fn start() -> Self {
+        S3Server::serve(None, None)
+    }
+
+    /// Behind a certificate.
+    pub fn start_tls(tls: Arc<rustls::ServerConfig>) -> Self {
+        S3Server::serve(None, Some(tls.into()))
+    }
+
+    /// Whose buckets may be named before this domain.
+    pub fn start_for(domain: &str) -> Self {
+        S3Server::serve(Some(domain), None)
+    }
+
+    fn serve(domain: Option<&str>, tls: Option<TlsAcceptor>) -> Self {
         let root = tempfile::tempdir().expect("a folder for S3");
         fs::create_dir(root.path().join(BUCKET)).expect("a bucket");
         let mut service =
             S3ServiceBuilder::new(FileSystem::new(root.path()).expect("a folder for S3"));
         service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        if let Some(domain) = domain {
+            service.set_host(SingleDomain::new(domain).expect("a domain"));
+        }
         let service = service.build();
         let address = on_a_thread(move |stream| {
-            let service = service.clone();
+            let (service, tls) = (service.clone(), tls.clone());
             async move {
                 stream.set_nodelay(true)?;
+                if let Some(tls) = tls {
+                    let stream = TokioIo::new(tls.accept(stream).await?);
+                    let builder = Builder::new(TokioExecutor::new());
+                    let served = builder.serve_connection(stream, service).await;
+                    return served.map_err(io::Error::other);
+                }
                 let builder = Builder::new(TokioExecutor::new());
                 let served = builder.serve_connection(TokioIo::new(stream), service).await;
                 served.map_err(io::Error::other)
@@ -170,6 +194,7 @@ struct ProxyState {
     /// Begun, and neither answered by the server nor given up by the client.
     under_way: AtomicU64,
     log: Mutex<Vec<String>>,
+    heads: Mutex<Vec<String>>,
 }
 
 impl FaultProxy {
@@ -180,6 +205,7 @@ impl FaultProxy {
             requests: AtomicU64::new(0),
             under_way: AtomicU64::new(0),
             log: Mutex::new(Vec::new()),
+            heads: Mutex::default(),
         });
         let (upstream, shared) = (server.address, Arc::clone(&state));
         let address = on_a_thread(move |stream| {
@@ -205,6 +231,11 @@ impl FaultProxy {
         self.state.requests.load(Ordering::SeqCst)
     }
 
+    /// The head of every request, and forget them.
+    pub fn take_heads(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.heads.lock().unwrap())
+    }
+
     /// Waits until the server has done what it was asked for.
     pub async fn settle(&self) {
         while self.state.under_way.load(Ordering::SeqCst) > 0 {
@@ -219,7 +250,7 @@ impl FaultProxy {
 }
 
 /// Accepts connections on a free port, for as long as the process lives.
-fn on_a_thread<F, T>(serve: F) -> SocketAddr
+pub(super) fn on_a_thread<F, T>(serve: F) -> SocketAddr
 where
     F: Fn(TcpStream) -> T + Send + 'static,
     T: Future<Output = io::Result<()>> + Send + 'static,
@@ -259,6 +290,7 @@ async fn pass_on(
     let mut words = head.split(' ');
     let (method, target) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
     state.log.lock().unwrap().push(format!("{method} {target}"));
+    state.heads.lock().unwrap().push(head.clone());
     let disturbance = match disturbance {
         Disturbance::Only(wanted, inner) if wanted == method => *inner,
         Disturbance::About(wanted, inner) if target.contains(&wanted) => *inner,

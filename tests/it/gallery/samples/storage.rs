@@ -43,7 +43,11 @@ fn degraded() -> StoragePage {
         ),
         home: "s3://halden-documents/portal".to_owned(),
         is_on_s3: true,
-        is_of_others: true,
+        disowned: Some(
+            "The files in s3://documents/portal belong to another portal. Give this portal a prefix \
+             of its own."
+                .into(),
+        ),
         kept: counted(1_204_318, 812_000_000_000),
         spool: Spool {
             waiting: counted(14, 2_400_000_000),
@@ -137,7 +141,7 @@ fn on_disk() -> StoragePage {
         degraded: None,
         home: "The disk of this machine".to_owned(),
         is_on_s3: false,
-        is_of_others: false,
+        disowned: None,
         spool: Spool { waiting: Counted::default(), since: None, bytes_max: 0 },
         remote: None,
         cache: None,

@@ -30,7 +30,8 @@ pub struct StoragePage {
     pub home: String,
     pub is_on_s3: bool,
     /// Nothing is removed from the bucket: it may be another portal's.
-    pub is_of_others: bool,
+    /// Why the files in the bucket are not this portal's, and what to do.
+    pub disowned: Option<String>,
     /// Each content once.
     pub kept: Counted,
     pub spool: Spool,
@@ -176,10 +177,10 @@ pub async fn show(
     Ok(Html(StoragePage {
         page: page(&request, &member.visitor, Place::Storage).await?,
         sidebar: Sidebar::of(&app, &member).await?,
-        degraded: status.degraded(),
+        degraded: status.outage(),
         home: shown::home(&standing),
         is_on_s3: standing.is_on_s3(),
-        is_of_others: status.is_of_others(),
+        disowned: status.disowned().map(|(sentence, remedy)| format!("{sentence} {remedy}")),
         kept: Counted { files: usage.kept.files, bytes: usage.kept.bytes },
         spool: shown::spool(status, now),
         remote: shown::remote(status, now),
