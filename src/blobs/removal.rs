@@ -53,12 +53,12 @@ impl Blobs {
         }
         // Last: while it is there, a listing names what is left of the blob. An upload that finishes
         // from now on has a file of its own, which cannot travel before this is over.
-        if let Some(remote) = &self.shared.remote {
-            if remote.may_remove().await? {
-                remote.abort_noted(hash).await?;
-                if is_on_s3 {
-                    remote.delete(hash).await?;
-                }
+        if let Some(remote) = &self.shared.remote
+            && remote.may_remove().await?
+        {
+            remote.abort_noted(hash).await?;
+            if is_on_s3 {
+                remote.delete(hash).await?;
             }
         }
         Ok(Removal::Removed)

@@ -1,5 +1,6 @@
 //! The object that says to whom a bucket belongs: `name process`, two ids, and the word `disputed`
-//! when two processes have come under the same name. It is only ever written on the condition that
+//! when two processes have come under the same name; then a check, so that a bit that was lost on the
+//! way never makes a twin. It is only ever written on the condition that
 //! nobody has changed it since it was read, and read again afterwards: some servers pass over
 //! conditions.
 
@@ -11,7 +12,7 @@ use object_store::{
 use uuid::Uuid;
 
 use super::{Direction, Remote, failed};
-use crate::{error::Result, s3::Fault};
+use crate::{error::Result, hash::Digest, s3::Fault};
 
 pub(super) const OWNER: &str = "appliance-owner";
 /// Two ids and a word; whatever is longer is not ours.
@@ -29,20 +30,37 @@ pub(super) struct Inscription {
 impl fmt::Display for Inscription {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let disputed = if self.is_disputed { " disputed" } else { "" };
-        write!(f, "{} {}{disputed}", self.name, self.process)
+        write!(f, "{} {}{disputed} {}", self.name, self.process, self.check())
     }
 }
 
-impl FromStr for Inscription {
-    type Err = uuid::Error;
+impl Inscription {
+    fn check(&self) -> String {
+        let text = format!("{} {} {}", self.name, self.process, self.is_disputed);
+        let hash = Digest::of(text.as_bytes()).to_string();
+        format!("#{}", &hash[..8])
+    }
+}
 
-    fn from_str(text: &str) -> Result<Self, uuid::Error> {
-        let mut words = text.split_whitespace();
-        Ok(Inscription {
-            name: words.next().unwrap_or_default().parse()?,
-            process: words.next().map_or(Ok(Uuid::nil()), str::parse)?,
-            is_disputed: words.next().is_some(),
-        })
+/// Not what we write.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Illegible;
+
+impl FromStr for Inscription {
+    type Err = Illegible;
+
+    fn from_str(text: &str) -> Result<Self, Illegible> {
+        let id = |word: &str| word.parse::<Uuid>().map_err(|_| Illegible);
+        let mut words = text.split_whitespace().peekable();
+        let name = id(words.next().unwrap_or_default())?;
+        let process = words.next().map_or(Ok(Uuid::nil()), id)?;
+        let is_disputed = words.next_if_eq(&"disputed").is_some();
+        let inscription = Inscription { name, process, is_disputed };
+        // Earlier versions, and people, write none.
+        match words.next() {
+            Some(check) if check != inscription.check() => Err(Illegible),
+            _ => Ok(inscription),
+        }
     }
 }
 
@@ -171,7 +189,10 @@ mod tests {
         }
         let early: Inscription = format!("{name}\n").parse().expect("an early one");
         assert_eq!((early.name, early.process, early.is_disputed), (name, Uuid::nil(), false));
-        for wrong in ["", " ", "ours", &format!("{name} mine")] {
+        let written = Inscription { name, process, is_disputed: false }.to_string();
+        let flipped = written.replace("00000002 ", "00000003 ");
+        assert_ne!(flipped, written);
+        for wrong in ["", " ", "ours", &format!("{name} mine"), &flipped] {
             assert!(wrong.parse::<Inscription>().is_err(), "{wrong:?}");
         }
     }
