@@ -16,7 +16,8 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// The only one there is. Of several, `Invalid` with all that is wrong with the input, or `Taken` when
-/// it is nothing but names that are taken; but what the input cannot mend (a fault of ours, a missing right) comes before it and stands alone.
+/// it is nothing but names that are taken; but what the input cannot mend (a fault of ours, a missing
+/// right) comes before it and stands alone.
 pub fn together<Checks: Together>(checks: Checks) -> Result<Checks::Values> {
     checks.together()
 }

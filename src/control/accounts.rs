@@ -77,6 +77,8 @@ pub struct Added {
 }
 
 pub async fn add(app: &Arc<App>, new: NewAccount) -> Result<Added> {
+    let wanted = new.organization.clone();
+    app.store.read(move |tx| organization(tx, wanted.as_deref())).await?;
     let names = Names {
         full_name: new.full_name.clone(),
         username: new.username.clone(),

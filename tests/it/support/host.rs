@@ -4,7 +4,7 @@ use std::{
     fs,
     hash::{DefaultHasher, Hash, Hasher},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -193,6 +193,6 @@ fn done(arguments: &[&str]) -> Ended {
 
 fn script(arguments: &[&str]) -> Command {
     let mut command = Command::new(Path::new(ROOT).join("tests/host/host.sh"));
-    command.args(arguments);
+    command.args(arguments).stdin(Stdio::null());
     command
 }

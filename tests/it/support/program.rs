@@ -80,6 +80,7 @@ impl Shell {
         command
             .args(arguments)
             .current_dir(self.folder.path())
+            .stdin(Stdio::null())
             .env_remove("RUST_LOG")
             .env_remove("NO_COLOR")
             .env("APPLIANCE_CONFIG", self.folder.path().join("empty.toml"))
@@ -133,7 +134,7 @@ pub fn finish(command: Command) -> Ended {
 /// With what it said so far, when it took too long; it is killed then. A process that it left behind,
 /// and that holds its outputs, is not waited for.
 pub fn finish_within(mut command: Command, limit: Duration) -> Result<Ended, Ended> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let begin = Instant::now();
     let mut child = command.spawn().expect("starting a program");
     let out = Heard::of(child.stdout.take().expect("its output"));

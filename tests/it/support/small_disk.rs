@@ -10,6 +10,7 @@ use appliance::space::space;
 use tempfile::TempDir;
 
 const BALLAST: &str = "ballast";
+const TRIES_MAX: usize = 1_000;
 
 /// A file system in memory, which only root may mount.
 pub struct SmallDisk {
@@ -57,15 +58,20 @@ impl SmallDisk {
 
     /// Takes more until so many bytes are left.
     pub fn take_all_but(&self, bytes: u64) {
-        let free_bytes = space(&self.folder).expect("its free space").free_bytes;
-        let Some(taken_bytes) = free_bytes.checked_sub(bytes).filter(|bytes| *bytes > 0) else {
-            return;
-        };
         let ballast = OpenOptions::new().append(true).create(true).open(self.folder.join(BALLAST));
         let ballast = ballast.expect("a ballast");
         let held_bytes = ballast.metadata().expect("its size").len();
         let flags = rustix::fs::FallocateFlags::empty();
-        // Somebody else may have been faster.
-        let _taken = rustix::fs::fallocate(&ballast, flags, held_bytes, taken_bytes);
+        // Whoever takes some of it in between is faster: then nothing was taken.
+        for _ in 0..TRIES_MAX {
+            let free_bytes = space(&self.folder).expect("its free space").free_bytes;
+            let Some(taken_bytes) = free_bytes.checked_sub(bytes).filter(|bytes| *bytes > 0) else {
+                return;
+            };
+            if rustix::fs::fallocate(&ballast, flags, held_bytes, taken_bytes).is_ok() {
+                return;
+            }
+        }
+        panic!("the disk cannot be filled");
     }
 }
