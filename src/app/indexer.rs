@@ -38,6 +38,7 @@ const SKIPPED_MAX: u64 = 1_000;
 /// How often in a row the index may be replaced meanwhile.
 const CONFLICTS_MAX: u32 = 100;
 const PAUSE_AFTER_FAULT: Duration = Duration::from_secs(5);
+const PAUSE_AT_LEAST: Duration = Duration::from_secs(1);
 /// Room is made by a person.
 const PAUSE_WITHOUT_ROOM: Duration = Duration::from_secs(30);
 
@@ -96,7 +97,10 @@ pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
                     Error::Full(_) => PAUSE_WITHOUT_ROOM,
                     _ => PAUSE_AFTER_FAULT,
                 };
-                stops_within(&mut stopped, pause).await;
+                tokio::select! {
+                    _ = stops_within(&mut stopped, pause) => {}
+                    () = wanted_again(&app) => {}
+                }
                 continue;
             }
         }
@@ -106,6 +110,13 @@ pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
         }
     }
     app.reached.set_followed(false);
+}
+
+/// Somebody has changed something and searches: perhaps there is room by now.
+async fn wanted_again(app: &App) {
+    let wanted = app.reached.asked_anew();
+    tokio::time::sleep(PAUSE_AT_LEAST).await;
+    wanted.await;
 }
 
 /// Brings the index one step nearer.

@@ -41,7 +41,7 @@ mod worker;
 use std::{
     net::IpAddr,
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -345,13 +345,16 @@ impl App {
         latest.saturating_sub(self.reached.sequence())
     }
 
-    /// Waits until no job is due and the index shows every change; for tests and the command line.
+    /// Waits until no job is due and the index shows every change, for the latter a minute at most; for
+    /// tests and the command line.
     pub async fn settle(&self) -> Result<()> {
+        let begin = Instant::now();
         loop {
             let is_idle = self.store.read(crate::domain::jobs::is_idle).await?;
             let sequence = *self.store.latest_change().borrow();
-            self.reached.wait(sequence, SETTLING).await;
-            if is_idle && sequence == *self.store.latest_change().borrow() {
+            let is_shown = self.reached.wait(sequence, SETTLING).await;
+            let is_over = is_shown || begin.elapsed() > SETTLING;
+            if is_idle && is_over && sequence == *self.store.latest_change().borrow() {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -66,6 +66,16 @@ impl Reached {
         }
     }
 
+    /// Comes back when somebody, from now on, waits for more than anybody did before.
+    pub fn asked_anew(&self) -> impl Future<Output = ()> + use<> {
+        let mut asked = self.asked.subscribe();
+        async move {
+            if asked.changed().await.is_err() {
+                pending().await
+            }
+        }
+    }
+
     /// Comes back when somebody waits for more than the index shows.
     pub async fn asked_for_more(&self) {
         let mut asked = self.asked.subscribe();
