@@ -26,6 +26,7 @@ impl Clock {
     }
 
     /// The current time, cut to whole milliseconds: what records and keys store.
+    #[expect(clippy::disallowed_methods, reason = "everybody else asks here")]
     pub fn now(&self) -> Timestamp {
         let now_ms = match &self.held_ms {
             Some(held_ms) => held_ms.load(Ordering::SeqCst),

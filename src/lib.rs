@@ -30,6 +30,13 @@
 //! waiting. One noun has one name in every layer: `domain/documents`, `web/api/documents`,
 //! `web/pages/documents`, `templates/documents`.
 //!
+//! Beside `src/`: `templates/` are the pages, one folder per noun; `assets/` the style sheet, small
+//! scripts and icons, which `build.rs` names, compresses and embeds; `tests/it/` the one test binary, a
+//! file or folder per noun, over `tests/it/support`; `tests/host/` bare machines with a systemd;
+//! `tests/fixtures/` files that others made and backups of every format there was; `benches/` the
+//! measurements beside other programs; `data/` what a running portal keeps. `clippy.toml` bans what would
+//! break a promise, with the reason.
+//!
 //! # What always holds
 //!
 //! - **A closure is a transaction.** `store.write(|tx| …)` answers when the disk has it; after an
@@ -105,7 +112,7 @@
 //!   [`domain::EVERY_TABLE`]) and verbs; `web/api/<noun>.rs` and `web/pages/<noun>.rs`; their lines in
 //!   `web/routes/`; `templates/<noun>/`; `tests/it/<noun>.rs`.
 //! - **A page:** a template and its struct with handlers in `web/pages`, a line in
-//!   `web/routes/pages.rs`, a sample in `tests/it/gallery/`, a line in the oracle (`tests/it/oracle.rs`),
+//!   `web/routes/pages.rs`, a sample in `tests/it/gallery/`, a line in the oracle (`tests/it/oracle`),
 //!   which fails until there is one.
 //! - **A form:** a struct as it was typed; its checks in [`together::together`], so that all that is
 //!   wrong is said at once; `FormErrors` and the macros of `templates/parts/macros.html`, where a

@@ -19,6 +19,8 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, layer::Context};
 
+use crate::clock::Clock;
+
 /// Of each ring; a line is cut at [`LINE_BYTES_MAX`], so all of it stays below two megabytes.
 const LINES_MAX: usize = 1_000;
 const LINE_BYTES_MAX: usize = 1_000;
@@ -133,7 +135,7 @@ impl LogTail {
             LogLevel::Warning => self.shared.warnings.fetch_add(1, Ordering::Relaxed),
             _ => 0,
         };
-        let at = Timestamp::now();
+        let at = Clock::system().now();
         let mut rings = self.rings();
         rings.said += 1;
         let line = LogLine { number: rings.said, at, level, target: target.to_owned(), text };

@@ -10,6 +10,7 @@ use super::Failure;
 pub use crate::size::counted;
 
 /// Writes to the standard output, and ends the program when nobody reads it any more.
+#[expect(clippy::disallowed_methods, reason = "nothing is left to be closed: nobody reads on")]
 pub fn print(text: &str) -> Result<(), Failure> {
     match write(text) {
         // Whoever reads has seen enough, as `head` does.

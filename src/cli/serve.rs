@@ -176,6 +176,7 @@ async fn serve_once(
 
 /// Lets the portal stop. The first signal, if none has come yet, makes it stay so; the next one ends
 /// the process.
+#[expect(clippy::disallowed_methods, reason = "somebody at the keyboard insists")]
 async fn finish(stopping: impl Future<Output = ()>, signals: &mut Signals, ended: Ended) -> Ended {
     let mut ended = ended;
     tokio::pin!(stopping);

@@ -1,7 +1,6 @@
 //! `appliance status`: does the portal run, and how is it?
 
 use clap::Args;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
@@ -12,6 +11,7 @@ use super::{
 };
 use crate::{
     app::{CertificateSource, HttpsStanding, Reporter},
+    clock::Clock,
     control::{AskError, Reply, Request, Status, ask},
     error::Error,
     host::{
@@ -126,7 +126,7 @@ fn shown(status: &Status, unit: Option<&Unit>) -> String {
 }
 
 fn running(status: &Status) -> String {
-    let seconds = Timestamp::now().duration_since(status.started_at).as_secs().max(0);
+    let seconds = Clock::system().now().duration_since(status.started_at).as_secs().max(0);
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     let span = match (days, hours, minutes) {
         (0, 0, 0) => format!("{seconds} seconds"),

@@ -1,7 +1,7 @@
 //! The seam below the store: an ordered map of bytes with durable transactions. It knows no
 //! record, no index and no noun, so that another engine can take redb's place.
 //!
-//! `tests/it/store_engine.rs` is the contract; every engine passes all of it.
+//! `tests/it/store_engine` is the contract; every engine passes all of it.
 
 use std::ops::Bound;
 

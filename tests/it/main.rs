@@ -17,12 +17,7 @@ mod access;
 mod domain;
 
 // the edges
-mod api_access;
-mod api_account;
-mod api_description;
-mod api_documents;
-mod api_library;
-mod api_users;
+mod api;
 mod backup;
 mod browser;
 mod cli;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use aws_lc_rs::rand;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::orders::Came;
 use crate::{
     app::App,
+    clock::Clock,
     config::ChallengeChoice,
     domain::certificates::{self, Certificate, Hidden, Issued, Terms},
     error::Result,
@@ -69,7 +70,7 @@ impl App {
             Err(_) => Failure::too_slow(),
         };
         // By this machine's clock the pause was told; tests hold another one.
-        let pause = failure.retry_after.map(|at| at.duration_since(Timestamp::now()));
+        let pause = failure.retry_after.map(|at| at.duration_since(Clock::system().now()));
         let not_before = pause.map(|pause| self.clock.now() + pause);
         tracing::error!(domain, "no certificate: {} {}", failure.message, failure.remedy);
         let Failure { message, remedy, .. } = failure;

@@ -12,6 +12,7 @@ use prometheus_client::{
 use super::PREFIX;
 use crate::{
     app::App,
+    clock::Clock,
     domain::{
         backups,
         jobs::{self, State},
@@ -138,7 +139,7 @@ impl Gauges {
         let gauges = Gauges::default();
         gauges.register_process(registry.sub_registry_with_prefix("process"));
         gauges.register_own(registry.sub_registry_with_prefix(PREFIX));
-        gauges.started_at.set(Timestamp::now().as_second());
+        gauges.started_at.set(Clock::system().now().as_second());
         gauges
     }
 

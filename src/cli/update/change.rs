@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     cli::install::last_words_since,
+    clock::Clock,
     config::Config,
     error::{Error, Result},
     host::{
@@ -72,7 +73,7 @@ impl Change<'_> {
             stage: Stage::Preparing,
             saved: Vec::new(),
             returning: self.returning.clone(),
-            began_at: Timestamp::now(),
+            began_at: Clock::system().now(),
         };
         if let Err(fault) = self.prepare(&mut journal) {
             let _turn = Turn::take(self.ground)?;
@@ -80,7 +81,7 @@ impl Change<'_> {
             return Err(fault);
         }
         journal.set(self.ground, Stage::Ready)?;
-        let begin = Timestamp::now();
+        let begin = Clock::system().now();
         let limit = (PATIENCE + 3 * self.rehearsed).min(PATIENCE_MAX);
         let mut watch = Watch::new(self.ground, self.config, &self.to);
         let Err(fault) = begin_restart().and_then(|()| watch.takes_over(limit)) else {

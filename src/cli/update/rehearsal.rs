@@ -15,7 +15,6 @@ use std::{
 };
 
 use anyhow::Context;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -225,7 +224,7 @@ async fn start(config: Config) -> Result<Rehearsed, Failure> {
     web.stop().await;
     server.abort();
     let damages = damages.into_iter().map(|damage| damage.what).take(100).collect();
-    tracing::info!(at = %Timestamp::now(), "the rehearsal is over");
+    tracing::info!("the rehearsal is over");
     Ok(Rehearsed { records, damages, damages_total, start_ms })
 }
 

@@ -15,6 +15,8 @@ use http_body_util::BodyExt;
 use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 
+use crate::clock::Clock;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// A server that asks for a longer pause is asked again after this one.
@@ -69,7 +71,7 @@ impl Http {
         if is_refusal {
             let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
             *self.retry_after.lock().unwrap_or_else(PoisonError::into_inner) =
-                header.and_then(|text| moment(text, Timestamp::now()));
+                header.and_then(|text| moment(text, Clock::system().now()));
         }
         let (parts, body) = ::http::Response::from(response).into_parts();
         let body = body.collect().await.map_err(|fault| Error::Other(fault.into()))?.to_bytes();

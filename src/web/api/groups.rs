@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     parts::{created, done, present},
-    users::PersonView,
+    people::PersonView,
 };
 use crate::{
     app::App,

@@ -24,6 +24,7 @@ pub mod categories;
 pub mod documents;
 pub mod groups;
 pub mod media;
+pub mod people;
 pub mod users;
 
 pub mod backups;

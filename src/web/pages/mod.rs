@@ -6,7 +6,7 @@
 //! the frame (`templates/layouts/page.html`) reads.
 //!
 //! No template may carry a script, a style or an event attribute inline: the content security
-//! policy forbids it and `tests/it/gallery.rs` checks it. Every page works without JavaScript.
+//! policy forbids it and `tests/it/gallery` checks it. Every page works without JavaScript.
 
 // what all pages share
 mod errors;

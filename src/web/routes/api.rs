@@ -4,7 +4,7 @@
 use crate::web::{
     api::{
         account, backups, categories, documents as docs, events, groups, health as front_door,
-        jobs, openapi, sessions, settings, sign_in, storage, system, tokens, users,
+        jobs, openapi, people, sessions, settings, sign_in, storage, system, tokens, users,
     },
     endpoint::{Endpoint, delete, get, patch, post, put},
 };
@@ -250,13 +250,13 @@ fn library_api() -> Vec<Endpoint> {
 fn users_api() -> Vec<Endpoint> {
     const GROUP: &str = "People and groups";
     vec![
-        get("/api/people", users::people)
+        get("/api/people", people::list)
             .about(GROUP, "Find people to show a document to")
-            .query::<users::PeopleWanted>()
-            .gives::<users::PeopleList>(200),
+            .query::<people::PeopleWanted>()
+            .gives::<people::PeopleList>(200),
         get("/api/admin/users", users::list)
             .about(GROUP, "List the accounts")
-            .query::<users::PeopleWanted>()
+            .query::<users::UsersWanted>()
             .gives::<users::UserList>(200),
         post("/api/admin/users", users::create)
             .about(GROUP, "Add an account")

@@ -1,4 +1,4 @@
-//! Who may use which endpoint. One line for each; see `tests/it/oracle.rs`.
+//! Who may use which endpoint. One line for each; see the module.
 
 use appliance::{
     domain::{

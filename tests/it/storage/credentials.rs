@@ -11,10 +11,11 @@ use std::{
 };
 
 use appliance::{
+    clock::Clock,
     config::S3Config,
     s3::{Patience, connect_in},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use object_store::{ObjectStoreExt, path::Path as Key};
 
 use crate::support::{
@@ -47,7 +48,7 @@ async fn round_trip(store: &object_store::aws::AmazonS3) -> Result<(), String> {
 }
 
 fn key_json(lifetime: SignedDuration) -> String {
-    let expiration = Timestamp::now() + lifetime;
+    let expiration = Clock::system().now() + lifetime;
     format!(
         "{{\"AccessKeyId\":\"{ACCESS_KEY}\",\"SecretAccessKey\":\"{SECRET_KEY}\",\"Token\":\"a \
          token\",\"Expiration\":\"{expiration:.0}\"}}"
@@ -84,7 +85,7 @@ async fn a_web_identity_is_exchanged_for_a_key() {
     let (token, ca) = (folder.path().join("token"), folder.path().join("ca.pem"));
     fs::write(&token, "who-I-am").unwrap();
     fs::write(&ca, authority.pem()).unwrap();
-    let expiration = Timestamp::now() + HOUR;
+    let expiration = Clock::system().now() + HOUR;
     let sts = Fake::start(Some(authority.server("localhost", 2100)), move |_| {
         let xml = format!(
             "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials>\

@@ -5,9 +5,10 @@ use std::{fs, path::Path, process::Stdio};
 
 use appliance::{
     blobs::Outcome,
+    clock::Clock,
     config::{Delivery, Encryption, StorageConfig},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::{Site, open};
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
 
 /// What the check advises first; `None` when everything works.
 async fn advice(folder: &tempfile::TempDir, storage: &StorageConfig) -> Option<String> {
-    let clock = appliance::clock::Clock::held(Timestamp::now());
+    let clock = Clock::held(Clock::system().now());
     let steps = open(folder, storage, &clock).check_remote().await;
     steps.into_iter().find_map(|step| match step.outcome {
         Outcome::Fails { advice, .. } => Some(advice),

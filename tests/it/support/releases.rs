@@ -4,6 +4,7 @@
 use std::{fs, io::Write, path::Path, process::Command};
 
 use appliance::{
+    clock::Clock,
     hash::Digest,
     release::{self, MACHINE, SecretKey},
 };
@@ -93,6 +94,6 @@ pub fn publish(folder: &Path, version: &str, program: &[u8]) -> String {
     fs::write(folder.join(release::SUMS), format!("{}  {name}\n", Digest::of(&archive)))
         .expect("its list");
     let key = SecretKey::generate().expect("a key");
-    release::sign(folder, &key, jiff::Timestamp::now()).expect("a signature");
+    release::sign(folder, &key, Clock::system().now()).expect("a signature");
     key.public_key().to_text()
 }

@@ -17,7 +17,7 @@ use appliance::{
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -88,7 +88,7 @@ impl Room {
     }
 
     fn with(folder: &Path, objects: &Path, reserve_bytes: u64, storage: StorageConfig) -> Self {
-        let clock = Clock::held(Timestamp::now());
+        let clock = Clock::held(Clock::system().now());
         let folders = Folders {
             spool: folder.join("spool"),
             objects: objects.to_owned(),

@@ -26,7 +26,7 @@ use appliance::{
     hash::ContentHash,
 };
 use futures_util::TryStreamExt;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -57,7 +57,7 @@ impl Site {
         let mut storage = s3.storage(Some(&proxy));
         configure(&mut storage);
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        let clock = Clock::held(Timestamp::now());
+        let clock = Clock::held(Clock::system().now());
         let name = Uuid::nil();
         let blobs = open(&folder, &storage, &clock);
         Site { s3, proxy, storage, clock, name, blobs, folder }

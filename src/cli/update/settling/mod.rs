@@ -17,7 +17,7 @@ use super::{
     records::Step,
     versions::Program,
 };
-use crate::{error::Result, host::files};
+use crate::{clock::Clock, error::Result, host::files};
 
 /// Lays out what the exchange needs, and the files of the machine as the new version wants them.
 pub fn lay_out(ground: &Ground, journal: &mut Journal, new: Vec<(PathBuf, String)>) -> Result<()> {
@@ -126,7 +126,7 @@ pub fn put_files_back(ground: &Ground, saved: &[Saved]) -> Result<()> {
 
 /// After the trial: notes which version it is now, and removes what is not needed any more.
 fn conclude(ground: &Ground, journal: &Journal) -> Result<()> {
-    journal.to.clone().begins(ground, jiff::Timestamp::now())?;
+    journal.to.clone().begins(ground, Clock::system().now())?;
     finish(ground, journal.keeps_records_as())
 }
 
