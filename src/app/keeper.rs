@@ -20,6 +20,8 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(60);
 /// Looking through all files is dear: rounds of [`EVERY`] between two sweeps for orphans.
 const ROUNDS_PER_ORPHAN_SWEEP: u64 = 6 * 60;
+/// At the start nothing is removed from a bucket yet.
+const ROUND_AFTER_PROBATION: u64 = 10;
 /// One transaction of sweeping; more is left for the next.
 const STEP: usize = 500;
 const STEPS_MAX: usize = 200;
@@ -29,27 +31,32 @@ const CHANGES_KEPT: u64 = 10_000;
 
 pub(super) async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
     for round in 0.. {
-        if let Err(fault) = tidy(&app, round).await {
-            tracing::error!("tidying up failed: {}", fault.chain());
-        }
+        tidy(&app, round).await;
         if stops_within(&mut stopped, EVERY).await {
             return;
         }
     }
 }
 
-async fn tidy(app: &App, round: u64) -> Result<()> {
+/// One chore after the other; one that fails does not keep the others from being done.
+async fn tidy(app: &App, round: u64) {
     app.look_at_bucket().await;
-    app.keep_tidy().await?;
-    app.move_strays().await?;
-    app.queue_backups().await?;
-    app.queue_scrub().await?;
-    if round.is_multiple_of(ROUNDS_PER_ORPHAN_SWEEP) {
-        app.blobs.sweep_incoming(app.clock.now() - GRACE).await?;
-        app.sweep_orphans().await?;
-        app.blobs.sweep_uploads(app.clock.now() - GRACE).await?;
+    tell("forgetting what is over", app.keep_tidy().await);
+    tell("sending files on their way", app.move_strays().await);
+    tell("beginning the backups that are due", app.queue_backups().await);
+    tell("beginning to read files again", app.queue_scrub().await);
+    if round == ROUND_AFTER_PROBATION || round.is_multiple_of(ROUNDS_PER_ORPHAN_SWEEP) {
+        let before = app.clock.now() - GRACE;
+        tell("removing unfinished files", app.blobs.sweep_incoming(before).await);
+        tell("removing files without records", app.sweep_orphans().await);
+        tell("ending unfinished uploads to S3", app.blobs.sweep_uploads(before).await);
     }
-    Ok(())
+}
+
+fn tell<T>(chore: &str, done: Result<T>) {
+    if let Err(fault) = done {
+        tracing::error!("{chore} failed: {}", fault.chain());
+    }
 }
 
 impl App {

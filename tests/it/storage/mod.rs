@@ -140,7 +140,7 @@ impl Site {
     /// What the job does: again and again until it is there.
     async fn store_at_last(&self, hash: ContentHash) {
         let mut last = String::new();
-        for _ in 0..5_000 {
+        for _ in 0..2_000 {
             match self.blobs.store(hash).await {
                 Ok(()) => return,
                 Err(fault @ (Error::Busy { .. } | Error::Internal(_))) => last = fault.chain(),
