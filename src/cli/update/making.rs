@@ -28,6 +28,7 @@ use crate::{
         Exit, Failure, Shell,
         output::{self, Color, colored, counted},
     },
+    clock::Clock,
     error::Error,
     host::{
         accounts,
@@ -296,7 +297,7 @@ fn archive(from: &Program) -> PathBuf {
 /// When a program that nobody noted was put there.
 fn since(path: &Path) -> Timestamp {
     let changed = path.metadata().and_then(|found| found.modified()).ok();
-    changed.and_then(|at| Timestamp::try_from(at).ok()).unwrap_or_else(Timestamp::now)
+    changed.and_then(|at| Timestamp::try_from(at).ok()).unwrap_or_else(|| Clock::system().now())
 }
 
 fn note(update: &Update, what: &str) -> Result<(), Failure> {

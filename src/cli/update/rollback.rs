@@ -22,6 +22,7 @@ use crate::{
         Exit, Failure, Shell, confirm,
         output::{self, Color, colored, minute},
     },
+    clock::Clock,
     error::Error,
     host::processes,
 };
@@ -103,7 +104,7 @@ pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
         ask(&from)?;
     }
     let mut from = from;
-    from.since.get_or_insert_with(jiff::Timestamp::now);
+    from.since.get_or_insert_with(|| Clock::system().now());
     from.keep(&ground, &ground.program)?;
     let was_ready = Watch::new(&ground, &shell.config, &from).is_ready()?;
     processes::outlive_terminal();
