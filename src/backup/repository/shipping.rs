@@ -13,20 +13,12 @@
 //! ```
 
 use std::{
-    io::{self, Read},
+    io::Read,
     time::{Duration, Instant},
 };
 
-use super::{
-    Kind, Lease, Repository, Segment, SegmentLine, Snapshot, Written,
-    hashing::{Altered, copy_hashed},
-    objects,
-};
-use crate::{
-    clock::Clock,
-    error::{Error, Result},
-    hash::ContentHash,
-};
+use super::{Kind, Lease, Repository, Segment, SegmentLine, Snapshot, Written, objects};
+use crate::{clock::Clock, error::Result, hash::ContentHash};
 
 /// After less, nobody can have taken the lease for dead.
 const LEASE_IS_FRESH: Duration = Duration::from_secs(60);
@@ -83,16 +75,7 @@ impl Shipment {
         size_bytes: u64,
         open: impl FnOnce() -> Result<R> + Send + 'static,
     ) -> Result<Option<Written>> {
-        let objects = &self.repository.objects;
-        let path = objects::path("files", hash);
-        objects.require_room(size_bytes).await?;
-        let fill =
-            move |out: &mut dyn io::Write| copy_hashed(&mut open()?, out, hash, u64::MAX).map(drop);
-        match objects.write(&path, Some(size_bytes), fill).await {
-            Ok(written) => Ok(Some(written)),
-            Err(Error::Internal(chain)) if chain.is::<Altered>() => Ok(None),
-            Err(fault) => Err(fault),
-        }
+        self.repository.add_file(hash, size_bytes, open).await
     }
 
     pub async fn has_file(&self, hash: ContentHash) -> Result<bool> {

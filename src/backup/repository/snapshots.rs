@@ -64,6 +64,28 @@ pub struct Adding {
 }
 
 impl Repository {
+    /// Adds a file, whoever brings it; `None` when its bytes are not those that its name says: then
+    /// nothing was added.
+    ///
+    /// # Errors
+    /// `Full` when the disk of a folder has no room for it.
+    pub(super) async fn add_file<R: Read>(
+        &self,
+        hash: ContentHash,
+        size_bytes: u64,
+        open: impl FnOnce() -> Result<R> + Send + 'static,
+    ) -> Result<Option<Written>> {
+        self.objects.require_room(size_bytes).await?;
+        let path = objects::path("files", hash);
+        let fill =
+            move |out: &mut dyn io::Write| copy_hashed(&mut open()?, out, hash, u64::MAX).map(drop);
+        match self.objects.write(&path, Some(size_bytes), fill).await {
+            Ok(written) => Ok(Some(written)),
+            Err(Error::Internal(chain)) if chain.is::<Altered>() => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// All snapshots, the oldest first.
     pub async fn snapshots(&self) -> Result<Vec<Snapshot>> {
         let listed = self.objects.list("snapshots").await?;
@@ -191,18 +213,11 @@ impl Adding {
         size_bytes: u64,
         open: impl FnOnce() -> Result<R> + Send + 'static,
     ) -> Result<Option<Written>> {
-        self.repository.objects.require_room(size_bytes).await?;
-        let path = objects::path("files", hash);
-        let fill =
-            move |out: &mut dyn io::Write| copy_hashed(&mut open()?, out, hash, u64::MAX).map(drop);
-        match self.repository.objects.write(&path, Some(size_bytes), fill).await {
-            Ok(written) => {
-                self.known_files.lock().unwrap_or_else(PoisonError::into_inner).insert(hash);
-                Ok(Some(written))
-            }
-            Err(Error::Internal(chain)) if chain.is::<Altered>() => Ok(None),
-            Err(fault) => Err(fault),
+        let written = self.repository.add_file(hash, size_bytes, open).await?;
+        if written.is_some() {
+            self.known_files.lock().unwrap_or_else(PoisonError::into_inner).insert(hash);
         }
+        Ok(written)
     }
 
     /// Writes the lists of files and the manifest: from now on the snapshot exists.
