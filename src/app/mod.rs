@@ -54,10 +54,10 @@ use tokio::{
 
 pub use self::{
     backup::{
-        Arriving, BackupWanted, Drilled, FOLDER as BACKUPS, FirstRestore, Found as FoundBackups,
-        Listed as ListedBackup, Made, PlanView, Restore, Restored, Shipped, Source as BackupSource,
-        Target, list as list_backups, place_of as place_of_backups, prune as prune_backups,
-        restore, unlock as unlock_backups, verify as verify_backups,
+        Arriving, BackupWanted, Drilled, FOLDER as BACKUPS, FirstRestore, FirstWanted,
+        Found as FoundBackups, Listed as ListedBackup, Made, PlanView, Restore, Restored, Shipped,
+        Source as BackupSource, Target, list as list_backups, place_of as place_of_backups,
+        prune as prune_backups, restore, unlock as unlock_backups, verify as verify_backups,
     },
     bulk::{BULK_MAX, BulkChange},
     changeover::{Changeover, Trial},

@@ -444,6 +444,9 @@ fn the_doctor_finds_what_is_wrong_around_the_portal() {
     shell.add_user("ada", &["--admin"]);
     fs::set_permissions(shell.data(), fs::Permissions::from_mode(0o755))
         .expect("opening the folder");
+    let put_aside = shell.data().join("update/earlier/1.0.0@2026-11-21T10-00-00.redb");
+    fs::create_dir_all(put_aside.parent().expect("a folder")).expect("a folder");
+    fs::write(&put_aside, b"records").expect("records");
     let holder = TcpListener::bind("127.0.0.1:0").expect("a port");
     let mut command = shell.command(&["doctor", "--json"]);
     command.env("APPLIANCE_LISTEN", holder.local_addr().expect("its address").to_string());
@@ -456,6 +459,9 @@ fn the_doctor_finds_what_is_wrong_around_the_portal() {
     assert!(
         about("data folder")["remedy"].as_str().is_some_and(|remedy| remedy.contains("chmod 700"))
     );
+    let path = put_aside.display().to_string();
+    let aside = about("records put aside");
+    assert!(aside["message"].as_str().is_some_and(|message| message.contains(&path)), "{aside}");
     assert_eq!(about("port")["level"], "problem");
     let process = format!("process {}", std::process::id());
     assert!(about("port")["message"].as_str().is_some_and(|message| message.contains(&process)));

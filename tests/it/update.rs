@@ -1,9 +1,17 @@
 //! `appliance update` where nothing is installed: the channel, whose word is taken, and what is said
 //! when something is wrong. The update itself is in `installed/updating.rs`.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::Path,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
-use appliance::release::{self, MACHINE, Origin, PublicKey, SecretKey, Trust};
+use appliance::{
+    app::Changeover,
+    release::{self, MACHINE, Origin, PublicKey, SecretKey, Trust},
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{Shell, releases};
@@ -184,4 +192,26 @@ async fn a_release_is_taken_only_as_it_was_signed() {
     assert!(refused.contains("is not signed"), "{refused}");
     let fetched = taken(folder, &name, &Trust::Nobody).await.expect("whatever it is");
     assert!(!fetched.is_signed && !fetched.is_compared);
+}
+
+#[test]
+fn of_the_archives_from_before_updates_the_last_three_stay() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let changeover = Changeover::of(folder.path());
+    changeover.prune_archives().expect("nothing to do");
+    changeover.prepare().expect("a folder");
+    let other = changeover.folder().join("notes.tar.zst");
+    fs::write(&other, b"somebody's").expect("a file");
+    // By their age, whatever the versions are called.
+    let versions = ["2.0.0", "10.0.0", "1.0.0", "9.0.0", "3.0.0"];
+    for (days, version) in versions.into_iter().enumerate() {
+        let archive = fs::File::create(changeover.archive(version)).expect("an archive");
+        let at = UNIX_EPOCH + Duration::from_secs(86_400 * days as u64);
+        archive.set_modified(at).expect("a time");
+    }
+    changeover.prune_archives().expect("pruned");
+    let is_there = |version: &&str| changeover.archive(version).exists();
+    let left: Vec<&str> = versions.into_iter().filter(is_there).collect();
+    assert_eq!(left, ["1.0.0", "9.0.0", "3.0.0"]);
+    assert!(other.exists());
 }

@@ -18,7 +18,7 @@ use tokio::{fs::File, io::AsyncWriteExt, sync::watch};
 use super::{Restore, Restored, Source, restore::restore_into, staging::Keeping, swap::Site};
 use crate::{
     app::{App, Reporter, Step},
-    backup::{Key, Passphrase, Signers},
+    backup::{Key, Passphrase, SignerKey, Signers},
     blocking::blocking,
     domain::{
         backups::{self, Kind, Run},
@@ -92,6 +92,17 @@ pub struct Arriving {
     archive: Option<Archive>,
 }
 
+/// What the first-run page asks for beside an archive that is uploaded; all of it may be empty.
+#[derive(Default)]
+pub struct FirstWanted {
+    /// A file or folder of this host, or `s3://bucket/prefix`.
+    pub source: String,
+    /// The passphrase or the secret key of age, of what is encrypted.
+    pub secret: String,
+    /// Whose signature it must have, as `appliance backup signer` prints it; anybody's when empty.
+    pub signer: String,
+}
+
 struct Archive {
     path: PathBuf,
     file: File,
@@ -146,20 +157,9 @@ impl App {
     async fn restore_first(
         &self,
         site: Site,
-        (source, place): (Source, String),
-        key: Key,
+        (wanted, place): (Restore, String),
         reporter: &Reporter,
     ) -> Result<()> {
-        let wanted = Restore {
-            source,
-            key,
-            replaces: true,
-            keeps_sessions: false,
-            at: None,
-            snapshot: None,
-            lineage: None,
-            signers: Signers::Any,
-        };
         let (begin, portal) = (self.clock.now(), site.portal());
         let (restored, keeps_files) = restore_into(
             &portal,
@@ -247,13 +247,11 @@ impl Arriving {
         Ok(())
     }
 
-    /// Restores in the background what was uploaded, or else what is named: a file or folder of this
-    /// host, or `s3://bucket/prefix`. `secret` is the passphrase or the secret key of age; empty for
-    /// what is not encrypted.
+    /// Restores in the background what was uploaded, or else what is named.
     ///
     /// # Errors
     /// When nothing can be there to be restored. Later ones are told by [`App::first_restore`].
-    pub async fn run(mut self, named: &str, secret: &str) -> Result<()> {
+    pub async fn run(mut self, wanted: &FirstWanted) -> Result<()> {
         let (source, place) = match self.archive.take() {
             Some(Archive { size_bytes: 0, .. }) => {
                 return Err(Error::invalid_field("archive", "The file is empty."));
@@ -263,19 +261,28 @@ impl Arriving {
                 (Source::Archive(archive.path), "an archive that was uploaded".to_owned())
             }
             None => {
-                let source = named_source(named.trim())?;
+                let source = named_source(wanted.source.trim())?;
                 let place = source.to_string();
                 (source, place)
             }
         };
-        let key = key(secret)?;
+        let restore = Restore {
+            source,
+            key: key(&wanted.secret)?,
+            replaces: true,
+            keeps_sessions: false,
+            at: None,
+            snapshot: None,
+            lineage: None,
+            signers: signers(wanted.signer.trim())?,
+        };
         let Some(site) = self.site.take() else { return Ok(()) };
         let (reporter, steps) = Reporter::new();
         *self.app.first_restores.state() = State::Running(steps);
         let app = self.app.clone();
         // It goes on when the browser goes away.
         tokio::spawn(async move {
-            let restored = app.restore_first(site, (source, place), key, &reporter).boxed().await;
+            let restored = app.restore_first(site, (restore, place), &reporter).boxed().await;
             let state = match restored {
                 Ok(()) => State::Done,
                 Err(Error::Internal(chain)) => {
@@ -332,4 +339,12 @@ fn key(secret: &str) -> Result<Key> {
         text if text.starts_with(SECRET_KEY) => Key::of_identity_file(text),
         _ => Ok(Key::Passphrase(Passphrase(secret.to_owned()))),
     }
+}
+
+fn signers(signer: &str) -> Result<Signers> {
+    if signer.is_empty() {
+        return Ok(Signers::Any);
+    }
+    let key = signer.parse::<SignerKey>();
+    key.map(Signers::Only).map_err(|fault| Error::invalid_field("signer", fault.to_string()))
 }

@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     drill::Drilled,
-    first_run::{Arriving, FirstRestore},
+    first_run::{Arriving, FirstRestore, FirstWanted},
     following::Shipped,
     known::{PlanView, place_of},
     looking::{Found, Listed, list, prune, unlock, verify},

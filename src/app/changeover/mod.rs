@@ -309,8 +309,13 @@ impl Changeover {
 
     /// The names of the versions whose records somebody has put aside.
     pub fn versions_put_aside(&self) -> Result<Vec<String>> {
-        let names = self.names_left()?;
+        let names = self.names_put_aside()?;
         Ok(names.iter().filter_map(|name| Some(name.split_once('@')?.0.to_owned())).collect())
+    }
+
+    /// The names under which somebody has put records aside.
+    pub fn names_put_aside(&self) -> Result<Vec<String>> {
+        Ok(self.names_left()?.into_iter().filter(|name| name.contains('@')).collect())
     }
 
     fn names_left(&self) -> Result<Vec<String>> {

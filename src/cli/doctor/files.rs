@@ -3,7 +3,7 @@
 use std::{io, os::unix::fs::PermissionsExt, path::Path};
 
 use crate::{
-    app::Finding,
+    app::{Changeover, Finding},
     config::{Config, SYSTEM_FILE},
     host::{
         accounts,
@@ -88,6 +88,23 @@ fn owner_findings(data: &Path) -> Vec<Finding> {
             vec![Finding::problem(about, message, "Look again as root.")]
         }
     }
+}
+
+/// Records that a rollback has put aside: they are nowhere else, so only a person removes them.
+pub fn put_aside(data: &Path) -> Vec<Finding> {
+    let about = "records put aside";
+    let changeover = Changeover::of(data);
+    // A data folder that cannot be read is told of elsewhere.
+    let names = changeover.names_put_aside().unwrap_or_default();
+    let finding = |name: String| {
+        let path = changeover.left(&name);
+        let size = Size(path.metadata().map_or(0, |found| found.len()));
+        let message =
+            format!("A rollback put the records of then aside, {size}: {}.", path.display());
+        let remedy = "When nobody needs what was saved in them any more, remove that file.";
+        Finding::warning(about, message, remedy)
+    };
+    names.into_iter().map(finding).collect()
 }
 
 /// How much room is left now.

@@ -73,6 +73,7 @@ fn examine(shell: &Shell) -> Result<Vec<Finding>, Failure> {
         findings.extend(files::of_installation());
     }
     findings.extend(files::of_data(&config.data));
+    findings.extend(files::put_aside(&config.data));
     findings.extend(files::room(config));
     findings.push(network::port(config.listen, status.as_ref()));
     findings.extend(runtime.block_on(network::from_outside(config, status.as_ref())));

@@ -137,11 +137,22 @@ fn a_fresh_server_restores_what_is_on_its_host() {
             assert!(status == 422 && html.contains(says), "{source}: {status} {html}");
             assert!(!shell.data().join("restoring").exists());
         }
+        let form = |signer: &str| {
+            Form::new().text("source", place.clone()).text("signer", signer.to_owned())
+        };
+        let stranger = format!("{}=", "A".repeat(43));
+        for (signer, says) in
+            [("a name", "This is no key of a signer"), (&stranger, "No snapshot here is signed by")]
+        {
+            let (status, html) = begin(&client, &link, form(signer)).await;
+            let html = if status == 303 { ended(&client, &link).await } else { html };
+            assert!(html.contains(says), "{signer}: {status} {html}");
+            assert!(!shell.data().join("restoring").exists());
+        }
         let wrong = link.replace("/setup/", "/setup/x");
-        let form = Form::new().text("source", place.clone());
-        assert_eq!(begin(&client, &wrong, form).await.0, 404);
-        let form = Form::new().text("source", place);
-        assert_eq!(begin(&client, &link, form).await.0, 303);
+        assert_eq!(begin(&client, &wrong, form("")).await.0, 404);
+        let own = still.app.backup_signer_key().await.expect("a key").to_string();
+        assert_eq!(begin(&client, &link, form(&own)).await.0, 303);
         ended(&client, &link).await;
         for _ in 0..200 {
             if sign_in(&client, &server, "ada").await == Some(200) {

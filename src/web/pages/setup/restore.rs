@@ -11,7 +11,7 @@ use futures_util::TryStreamExt;
 
 use super::expired;
 use crate::{
-    app::{App, Arriving, FirstRestore},
+    app::{App, Arriving, FirstRestore, FirstWanted},
     error::{Error, Result as AppResult},
     web::{
         auth::Visitor,
@@ -21,8 +21,8 @@ use crate::{
     },
 };
 
-/// `GET` and `POST /setup/{token}/restore` (`multipart/form-data`): `secret` and `source`, and then the
-/// file `archive`.
+/// `GET` and `POST /setup/{token}/restore` (`multipart/form-data`): `secret`, `signer` and `source`,
+/// and then the file `archive`.
 #[derive(Clone, Debug, Template)]
 #[template(path = "setup/restore.html")]
 pub struct RestorePage {
@@ -30,6 +30,7 @@ pub struct RestorePage {
     pub errors: FormErrors,
     pub token: String,
     pub source: String,
+    pub signer: String,
     pub state: RestoreState,
 }
 
@@ -95,12 +96,12 @@ pub async fn show(
     if app.setup_link.check(&token).is_err() {
         return expired(&request, &visitor).await;
     }
-    let (errors, source) = (FormErrors::none(), String::new());
     let shown = RestorePage {
         page: page(&request, &visitor, Place::Elsewhere).await?,
-        errors,
+        errors: FormErrors::none(),
         token: token.into_inner(),
-        source,
+        source: String::new(),
+        signer: String::new(),
         state: RestoreState::of(app.first_restore()),
     };
     Html(shown).with_status(StatusCode::OK)
@@ -139,7 +140,7 @@ pub async fn submit(
             Some(arriving) => arriving,
             None => app.begin_first_restore(&token).await?,
         };
-        arriving.run(&form.source, &form.secret).await
+        arriving.run(&form.wanted).await
     };
     match begun.await {
         Ok(()) => Ok(Go::to(format!("/setup/{token}/restore")).response()),
@@ -152,7 +153,8 @@ pub async fn submit(
                 page: page(&request, &visitor, Place::Elsewhere).await?,
                 errors,
                 token: token.into_inner(),
-                source: form.source,
+                source: form.wanted.source,
+                signer: form.wanted.signer,
                 state: RestoreState::of(app.first_restore()),
             };
             Html(shown).with_status(status)
@@ -162,8 +164,7 @@ pub async fn submit(
 
 #[derive(Default)]
 struct RestoreForm {
-    source: String,
-    secret: String,
+    wanted: FirstWanted,
     /// The archive, when one was chosen.
     arriving: Option<Arriving>,
 }
@@ -196,8 +197,9 @@ impl RestoreForm {
                     }
                     self.arriving = Some(arriving);
                 }
-                "secret" => self.secret = app.arriving(body::read_field(field)).await??,
-                "source" => self.source = app.arriving(body::read_field(field)).await??,
+                "secret" => self.wanted.secret = app.arriving(body::read_field(field)).await??,
+                "signer" => self.wanted.signer = app.arriving(body::read_field(field)).await??,
+                "source" => self.wanted.source = app.arriving(body::read_field(field)).await??,
                 _ => {}
             }
         }

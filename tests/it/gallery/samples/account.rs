@@ -170,6 +170,7 @@ fn setup() -> Vec<Exhibit> {
         errors: FormErrors::none(),
         token: "2fA8kQ".to_owned(),
         source: "/srv/backups".to_owned(),
+        signer: String::new(),
         state,
     };
     let blank = SetupPage {
