@@ -1,7 +1,8 @@
 //! Text as it should be stored and searched: composed (NFC), without control characters, with
-//! single blanks and at most one empty line in a row.
+//! single blanks and at most one empty line in a row. Tabs part the cells of a spreadsheet, and
+//! nothing else.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, iter::repeat_n};
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
@@ -13,8 +14,14 @@ pub struct Normalizer {
     is_page_start: bool,
     /// Line ends and a blank that are only given out if something visible follows.
     line_ends_due: usize,
+    cell_ends_due: u32,
     blank_is_due: bool,
 }
+
+/// What a reader writes after a cell of a spreadsheet that is not the last of its row.
+pub const CELL_END: &str = "\x1f";
+/// So many in a row. The last column of a sheet may be far away.
+pub const CELL_ENDS_MAX: u32 = 256;
 
 impl Default for Normalizer {
     fn default() -> Self {
@@ -23,6 +30,7 @@ impl Default for Normalizer {
             simplifier: ComposingNormalizerBorrowed::new_nfkc(),
             is_page_start: true,
             line_ends_due: 0,
+            cell_ends_due: 0,
             blank_is_due: false,
         }
     }
@@ -35,7 +43,12 @@ impl Normalizer {
     /// Forgets the previous page: none begins or ends with blanks or empty lines.
     pub fn start_page(&mut self) {
         self.is_page_start = true;
+        self.nothing_is_due();
+    }
+
+    fn nothing_is_due(&mut self) {
         self.line_ends_due = 0;
+        self.cell_ends_due = 0;
         self.blank_is_due = false;
     }
 
@@ -49,7 +62,9 @@ impl Normalizer {
                 '\n' if previous == '\r' => {}
                 '\n' | '\r' | '\x0b' | '\x0c' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
                     self.line_ends_due = LINE_ENDS_MAX.min(self.line_ends_due + 1);
+                    self.cell_ends_due = 0;
                 }
+                '\x1f' => self.cell_ends_due = CELL_ENDS_MAX.min(self.cell_ends_due + 1),
                 blank if blank.is_whitespace() => self.blank_is_due = true,
                 dropped if is_invisible(dropped) => {}
                 other => self.visible(&mut text, other.encode_utf8(&mut [0; 4])),
@@ -80,15 +95,14 @@ impl Normalizer {
     }
 
     fn visible(&mut self, text: &mut String, characters: &str) {
-        if self.is_page_start {
-            self.is_page_start = false;
-        } else if self.line_ends_due > 0 {
-            text.push_str(&"\n\n"[..self.line_ends_due]);
-        } else if self.blank_is_due {
-            text.push(' ');
+        if !std::mem::take(&mut self.is_page_start) {
+            text.extend(repeat_n('\n', self.line_ends_due));
+            if self.blank_is_due && self.line_ends_due == 0 && self.cell_ends_due == 0 {
+                text.push(' ');
+            }
         }
-        self.line_ends_due = 0;
-        self.blank_is_due = false;
+        text.extend(repeat_n('\t', self.cell_ends_due as usize));
+        self.nothing_is_due();
         text.push_str(characters);
     }
 }
@@ -128,6 +142,12 @@ mod tests {
     #[test]
     fn blanks_and_empty_lines_collapse() {
         assert_eq!(normalize("  a \t b\u{a0}c  \r\n\r\n\n\n  d"), "a b c\n\nd");
+    }
+
+    #[test]
+    fn tabs_part_cells_that_hold_something_or_stand_before_one() {
+        assert_eq!(normalize("a\x1f b \x1f\x1fc\x1f\x1f\n\x1fd\x1f"), "a\tb\t\tc\n\td");
+        assert_eq!(normalize("\x1fa"), "\ta");
     }
 
     #[test]

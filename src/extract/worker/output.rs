@@ -10,7 +10,7 @@ use super::super::protocol::{
 };
 use super::image::Encoded;
 use super::language;
-use super::normalize::Normalizer;
+use super::normalize::{CELL_END, CELL_ENDS_MAX, Normalizer};
 
 /// The parent is gone; there is nobody to work for.
 #[derive(Debug)]
@@ -92,6 +92,14 @@ impl Output {
             }
         }
         Ok(!self.is_full && self.want_text)
+    }
+
+    /// Ends a cell of a spreadsheet, and as many in all when empty ones follow it.
+    pub fn end_cells(&mut self, count: u32) -> Result<(), Lost> {
+        for _ in 0..count.min(CELL_ENDS_MAX) {
+            self.push(CELL_END)?;
+        }
+        Ok(())
     }
 
     /// Ends a page: the next text belongs to the following one.

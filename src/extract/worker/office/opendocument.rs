@@ -77,17 +77,25 @@ fn push_content(part: &[u8], format: Format, output: &mut Output) -> Result<usiz
     // Deleted text is kept in the file; page numbers are fields with a stand-in as text.
     let mut skipped_depth = 0usize;
     let mut cell_depth = 0usize;
+    // Of the row of a sheet: cells that ended since the last text, and how often the open one stands.
+    let mut cells_ended = 0u32;
+    let mut same_cells = 1u32;
+    let mut is_row_empty = true;
     xml::read(part, |node| {
         match node {
             Node::Open(element) => match element.name() {
                 "tracked-changes" | "page-number" | "page-count" => skipped_depth += 1,
-                "table-cell" => cell_depth += 1,
+                "table-cell" | "covered-table-cell" => {
+                    cell_depth += 1;
+                    let same = element.attribute("number-columns-repeated");
+                    same_cells = same.and_then(|count| count.parse().ok()).unwrap_or(1);
+                }
                 "p" | "h" => paragraph_depth += 1,
                 "tab" => {
                     output.push("\t")?;
                 }
                 "line-break" => {
-                    output.push("\n")?;
+                    output.push(if is_sheet { " " } else { "\n" })?;
                 }
                 "s" => {
                     let count = element.attribute("c").and_then(|count| count.parse().ok());
@@ -111,17 +119,27 @@ fn push_content(part: &[u8], format: Format, output: &mut Output) -> Result<usiz
                 "tracked-changes" | "page-number" | "page-count" => {
                     skipped_depth = skipped_depth.saturating_sub(1);
                 }
-                "table-cell" => cell_depth = cell_depth.saturating_sub(1),
+                "table-cell" | "covered-table-cell" => {
+                    cell_depth = cell_depth.saturating_sub(1);
+                    cells_ended = cells_ended.saturating_add(same_cells);
+                }
                 "p" | "h" => {
                     paragraph_depth = paragraph_depth.saturating_sub(1);
-                    output.push(if cell_depth > 0 { "\t" } else { "\n" })?;
+                    output.push(if cell_depth > 0 { " " } else { "\n" })?;
                 }
+                // An empty line would end the sheet.
+                "table-row" if is_sheet && is_row_empty => cells_ended = 0,
                 "table" | "table-row" => {
+                    (cells_ended, is_row_empty) = (0, true);
                     output.push("\n")?;
                 }
                 _ => {}
             },
             Node::Text(text) if paragraph_depth > 0 && skipped_depth == 0 => {
+                if is_sheet && !text.trim().is_empty() {
+                    output.end_cells(std::mem::take(&mut cells_ended))?;
+                    is_row_empty = false;
+                }
                 output.push(text)?;
             }
             Node::Text(_) => {}

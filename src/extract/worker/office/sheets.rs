@@ -1,4 +1,5 @@
-//! Spreadsheets: the cells of each sheet as they were last calculated, row by row.
+//! Spreadsheets: the cells of each sheet as they were last calculated, row by row. An empty line
+//! ends a sheet, and its name begins it.
 //!
 //! Cells are streamed. A table in memory would be as large as its farthest cell is away, and one
 //! forgotten blank in the last column of the last row is enough for billions of cells.
@@ -44,12 +45,14 @@ pub fn extract_xls(bytes: &[u8], output: &mut Output) -> Result<(), Stop> {
         output.push(&format!("{name}\n"))?;
         let Ok(table) = book.worksheet_range(&name) else { continue };
         for row in table.rows() {
-            let mut is_empty = true;
-            for cell in row.iter().filter(|cell| **cell != Data::Empty) {
-                push_value(output, cell)?;
-                is_empty = false;
+            if row.iter().all(|cell| *cell == Data::Empty) {
+                continue;
             }
-            if !is_empty && !output.push("\n")? {
+            for cell in row {
+                push_value(output, cell)?;
+                output.end_cells(1)?;
+            }
+            if !output.push("\n")? {
                 return Ok(());
             }
         }
@@ -62,17 +65,25 @@ fn push_cells<'a>(
     output: &mut Output,
     mut next: impl FnMut() -> Option<Cell<DataRef<'a>>>,
 ) -> Result<(), Lost> {
-    let mut last_row = None;
+    let mut before: Option<(u32, u32)> = None;
     while let Some(cell) = next() {
         let value = cell.get_value();
         if *value == DataRef::Empty {
             continue;
         }
-        let (row, _) = cell.get_position();
-        if last_row.is_some_and(|last| last != row) {
-            output.push("\n")?;
+        let (row, column) = cell.get_position();
+        match before {
+            // In one row each stands behind the other, also where a file says otherwise.
+            Some((last_row, last)) if last_row == row => {
+                output.end_cells(column.saturating_sub(last).max(1))?;
+            }
+            Some(_) => {
+                output.push("\n")?;
+                output.end_cells(column)?;
+            }
+            None => output.end_cells(column)?,
         }
-        last_row = Some(row);
+        before = Some((row, column));
         push_value(output, &Data::from(value.clone()))?;
         if output.is_full() {
             break;
@@ -86,7 +97,7 @@ fn push_value(output: &mut Output, value: &Data) -> Result<(), Lost> {
     match value {
         Data::Empty | Data::Error(_) => {}
         Data::String(text) | Data::DateTimeIso(text) | Data::DurationIso(text) => {
-            output.push(text)?;
+            push_line(output, text)?;
         }
         Data::Int(number) => {
             output.push(&number.to_string())?;
@@ -101,7 +112,15 @@ fn push_value(output: &mut Output, value: &Data) -> Result<(), Lost> {
             output.push(&date(moment))?;
         }
     }
-    output.push("\t")?;
+    Ok(())
+}
+
+/// A line end within a cell does not end its row.
+fn push_line(output: &mut Output, text: &str) -> Result<(), Lost> {
+    for line in text.lines() {
+        output.push(line)?;
+        output.push(" ")?;
+    }
     Ok(())
 }
 

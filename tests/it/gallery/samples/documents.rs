@@ -12,7 +12,7 @@ use appliance::{
             link::LinkPage,
             show::{
                 ActivityRow, Allowed, DocumentDetails, DocumentPage, PageImage, Preview,
-                PreviewFragment, TextState, Trashed, VersionRow,
+                PreviewFragment, Table, TextState, Trashed, VersionRow,
             },
             upload::{UploadLimits, UploadOutcome, UploadPage},
             visibility::VisibilityPage,
@@ -260,12 +260,16 @@ fn document_pages() -> Vec<Exhibit> {
             &show(
                 admin(Place::Library),
                 document("performance.csv"),
-                Preview::Table {
-                    rows: [["Quarter", "Result", "Note"], ["Q1 2026", "1,204.50", "<b> & co"]]
-                        .map(|row| row.map(str::to_owned).to_vec())
-                        .to_vec(),
-                    is_cut: true,
-                },
+                Preview::Tables { tables: vec![table("")], is_cut: true },
+                reads,
+            ),
+        ),
+        page(
+            "document-sheets",
+            &show(
+                admin(Place::Library),
+                document("performance.xlsx"),
+                Preview::Tables { tables: vec![table("Results"), table("Plan")], is_cut: false },
                 reads,
             ),
         ),
@@ -355,6 +359,11 @@ fn document_pages() -> Vec<Exhibit> {
             },
         ),
     ]
+}
+
+fn table(name: &str) -> Table {
+    let rows = [["Quarter", "Result", "Note"], ["Q1 2026", "1,204.50", "<b> & co"]];
+    Table { name: name.to_owned(), rows: rows.map(|row| row.map(str::to_owned).to_vec()).to_vec() }
 }
 
 fn limits() -> UploadLimits {

@@ -6,7 +6,10 @@ mod table;
 
 use askama::Template;
 
-pub use self::reading::{document_page, preview, show};
+pub use self::{
+    reading::{document_page, preview, show},
+    table::Table,
+};
 
 use super::{ChoiceLink, FileFace, Status, Visibility};
 use crate::web::pages::{FormErrors, Moment, Page, filters};
@@ -128,9 +131,9 @@ pub enum Preview {
         text: String,
         is_cut: bool,
     },
-    /// The rows of a table, the head first, cut off where `is_cut` says so.
-    Table {
-        rows: Vec<Vec<String>>,
+    /// A table or the sheets of a spreadsheet, cut off where `is_cut` says so.
+    Tables {
+        tables: Vec<Table>,
         is_cut: bool,
     },
     /// CommonMark as harmless HTML, cut off where `is_cut` says so.

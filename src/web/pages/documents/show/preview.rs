@@ -113,10 +113,14 @@ async fn of_read_file(
     }
     if facts.has_text {
         let text = app.text(actor, document.id, TEXT_BYTES_MAX).await?;
-        if file.media_type == "text/csv"
-            && let Some((rows, is_cut)) = table::rows_of(&text)
-        {
-            return Ok(Preview::Table { rows, is_cut: is_cut || facts.is_text_truncated });
+        let tables = match file.media_type.as_str() {
+            "text/csv" => table::table_of(&text).map(|(table, is_cut)| (vec![table], is_cut)),
+            _ => table::sheets_of(&text),
+        };
+        if let Some((tables, is_cut)) = tables {
+            // Up to three bytes less, where a character would have been cut.
+            let is_cut = is_cut || facts.is_text_truncated || text.len() + 3 >= TEXT_BYTES_MAX;
+            return Ok(Preview::Tables { tables, is_cut });
         }
         return Ok(shortened(&text, facts.is_text_truncated));
     }

@@ -1,15 +1,60 @@
-//! The rows of a table that was written as text (RFC 4180), for its preview.
+//! Tables for their preview: one that was written as text (RFC 4180), and the sheets of a spreadsheet.
 
-/// More would make the page heavy; who needs them downloads the file.
+/// Its rows have the same number of fields each; the first is its head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Empty where it has none.
+    pub name: String,
+    pub rows: Vec<Vec<String>>,
+}
+
+/// More would make the page heavy; who needs them downloads the file. Of all sheets together.
 const ROWS_MAX: usize = 500;
 const COLUMNS_MAX: usize = 50;
 
 /// What parts the fields, the likeliest first: many countries write a comma in their numbers.
 const SEPARATORS: [char; 2] = [',', ';'];
 
-/// The first rows, each with as many fields as the longest, and whether there are more. `None` for
-/// what is no table: a single row, or a single column.
-pub fn rows_of(text: &str) -> Option<(Vec<Vec<String>>, bool)> {
+/// The sheets of a spreadsheet from what was read of it, and whether there is more. `None` for other
+/// texts, and where no sheet has two columns.
+///
+/// In such a text an empty line follows each sheet, its name stands first, and tabs part the cells.
+pub fn sheets_of(text: &str) -> Option<(Vec<Table>, bool)> {
+    let (mut sheets, mut is_cut, mut rows_left) = (Vec::new(), false, ROWS_MAX);
+    for sheet in text.split("\n\n") {
+        let mut lines = sheet.lines();
+        let name = lines.next().unwrap_or_default().to_owned();
+        let cells = |line: &str| line.split('\t').map(str::to_owned).collect();
+        let mut rows: Vec<Vec<String>> = lines.map(cells).collect();
+        is_cut |= rows.len() > rows_left || rows.iter().any(|row| row.len() > COLUMNS_MAX);
+        rows.truncate(rows_left);
+        rows_left -= rows.len();
+        drop_margin(&mut rows);
+        square(&mut rows);
+        if !rows.is_empty() {
+            sheets.push(Table { name, rows });
+        }
+    }
+    let is_wide = |sheet: &Table| sheet.rows.iter().any(|row| row.len() > 1);
+    sheets.iter().any(is_wide).then_some((sheets, is_cut))
+}
+
+/// Takes the columns away in which nothing stands, before the first in which something does.
+fn drop_margin(rows: &mut [Vec<String>]) {
+    let margin = |row: &Vec<String>| row.iter().take_while(|field| field.is_empty()).count();
+    let margin = rows.iter().map(margin).min().unwrap_or(0);
+    rows.iter_mut().for_each(|row| drop(row.drain(..margin)));
+}
+
+/// Gives each row as many fields as the longest has.
+fn square(rows: &mut [Vec<String>]) {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0).min(COLUMNS_MAX);
+    rows.iter_mut().for_each(|row| row.resize(columns, String::new()));
+}
+
+/// The first rows, and whether there are more. `None` for what is no table: a single row, or a
+/// single column.
+pub fn table_of(text: &str) -> Option<(Table, bool)> {
     let head = text.lines().next()?;
     let count = |separator: &char| head.matches(*separator).count();
     let separator = SEPARATORS.into_iter().rev().max_by_key(count)?;
@@ -24,9 +69,9 @@ pub fn rows_of(text: &str) -> Option<(Vec<Vec<String>>, bool)> {
     }
     let is_cut = rows.len() > ROWS_MAX || rows.iter().any(|row| row.len() > COLUMNS_MAX);
     rows.truncate(ROWS_MAX);
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0).min(COLUMNS_MAX);
-    rows.iter_mut().for_each(|row| row.resize(columns, String::new()));
-    (rows.len() > 1 && columns > 1).then_some((rows, is_cut))
+    square(&mut rows);
+    let is_table = rows.len() > 1 && rows[0].len() > 1;
+    is_table.then(|| (Table { name: String::new(), rows }, is_cut))
 }
 
 /// The fields of the first row, and what follows it. A quote that is never closed takes the rest.
@@ -66,23 +111,45 @@ mod tests {
 
     #[test]
     fn fields_are_parted_where_no_quote_holds_them_together() {
-        let (rows, is_cut) = rows_of("Name,Note\nAda,\"a, \"\"b\"\"\nc\"\n\nBob\n").unwrap();
+        let (Table { rows, .. }, is_cut) =
+            table_of("Name,Note\nAda,\"a, \"\"b\"\"\nc\"\n\nBob\n").unwrap();
         assert_eq!(rows, [["Name", "Note"], ["Ada", "a, \"b\"\nc"], ["Bob", ""]]);
         assert!(!is_cut);
     }
 
     #[test]
     fn semicolons_part_where_numbers_have_commas() {
-        let (rows, _) = rows_of("Jahr;Summe\n2025;1,5\n").unwrap();
+        let (Table { rows, .. }, _) = table_of("Jahr;Summe\n2025;1,5\n").unwrap();
         assert_eq!(rows, [["Jahr", "Summe"], ["2025", "1,5"]]);
     }
 
     #[test]
     fn long_tables_are_cut_and_others_are_none() {
-        let (rows, is_cut) = rows_of(&"a,b\n".repeat(600)).unwrap();
+        let (Table { rows, .. }, is_cut) = table_of(&"a,b\n".repeat(600)).unwrap();
         assert_eq!((rows.len(), is_cut), (500, true));
-        assert_eq!(rows_of("one line, no more"), None);
-        assert_eq!(rows_of("no\nseparator"), None);
-        assert_eq!(rows_of(""), None);
+        assert_eq!(table_of("one line, no more"), None);
+        assert_eq!(table_of("no\nseparator"), None);
+        assert_eq!(table_of(""), None);
+    }
+
+    #[test]
+    fn sheets_are_told_apart_and_begin_where_something_stands() {
+        let text = "Positions\n\t\tName\tPrice\n\t\tSteel\t\tsold\n\nEmpty\n\nNotes\nfar away";
+        let (sheets, is_cut) = sheets_of(text).unwrap();
+        assert!(!is_cut);
+        let [positions, notes] = sheets.try_into().unwrap();
+        assert_eq!(positions.name, "Positions");
+        assert_eq!(positions.rows, [["Name", "Price", ""], ["Steel", "", "sold"]]);
+        assert_eq!((notes.name.as_str(), notes.rows), ("Notes", vec![vec!["far away".to_owned()]]));
+    }
+
+    #[test]
+    fn many_rows_are_cut_over_all_sheets_and_a_text_has_none() {
+        let sheet = format!("One\n{}", "a\tb\n".repeat(400));
+        let (sheets, is_cut) = sheets_of(&format!("{sheet}\n{sheet}")).unwrap();
+        assert_eq!(sheets.iter().map(|sheet| sheet.rows.len()).collect::<Vec<_>>(), [400, 100]);
+        assert!(is_cut);
+        assert_eq!(sheets_of("One line\nanother\n\na third"), None);
+        assert_eq!(sheets_of(""), None);
     }
 }
