@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -74,6 +75,30 @@ class Server:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as fault:
             raise SystemExit(f"{path} answered {fault.code}: {fault.read().decode()}")
+
+
+class Memory:
+    """The most that a process held while something went on, apart from the files it looked at."""
+
+    def __init__(self, server):
+        self.server, self.most_mib, self.is_over = server, 0, threading.Event()
+        self.thread = threading.Thread(target=self.look)
+
+    def __enter__(self):
+        self.before_mib = self.server.memory_mib("RssAnon")
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.thread.join()
+
+    def look(self):
+        while not self.is_over.wait(0.1):
+            self.most_mib = max(self.most_mib, self.server.memory_mib("RssAnon"))
+
+    def grown_mib(self):
+        return max(0, self.most_mib - self.before_mib)
 
 
 def free_port():

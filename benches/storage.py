@@ -7,14 +7,13 @@ import json
 import os
 import subprocess
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import table
 from files import bearer, copy, curl, show, upload
 from load import alternate
-from servers import FOLDER, Appliance, Server, free_port
+from servers import FOLDER, Appliance, Memory, Server, free_port
 
 ROUNDS = 3
 BUCKET = "documents"
@@ -76,30 +75,6 @@ class OnS3(Appliance):
         self.environment = {**self.environment, **KEYS, **named}
 
 
-class Memory:
-    """The most that a process held while something went on, apart from the files it looked at."""
-
-    def __init__(self, server):
-        self.server, self.most_mib, self.is_over = server, 0, threading.Event()
-        self.thread = threading.Thread(target=self.look)
-
-    def __enter__(self):
-        self.before_mib = self.server.memory_mib("RssAnon")
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.is_over.set()
-        self.thread.join()
-
-    def look(self):
-        while not self.is_over.wait(0.1):
-            self.most_mib = max(self.most_mib, self.server.memory_mib("RssAnon"))
-
-    def grown_mib(self):
-        return max(0, self.most_mib - self.before_mib)
-
-
 def measure(folder, size_mib, large_mib):
     # In a portal of its own, which goes with all that was uploaded to it.
     with tempfile.TemporaryDirectory(dir=FOLDER) as throwaway:
@@ -132,7 +107,7 @@ def random_file(file, size_mib):
 def to_disk(appliance, file, size_mib):
     token = appliance.sign_in("eve")
     ours_s, theirs_s = alternate(
-        ROUNDS, lambda: upload(appliance, token, file), lambda: copy(file)
+        ROUNDS, lambda: upload(appliance, token, file), lambda: copy(file, file.parent)
     )
     show("upload to the disk", size_mib / ours_s, size_mib / theirs_s, "cp and sync")
 
