@@ -363,7 +363,7 @@ fn document_pages() -> Vec<Exhibit> {
 
 fn table(name: &str) -> Table {
     let rows = [["Quarter", "Result", "Note"], ["Q1 2026", "1,204.50", "<b> & co"]];
-    Table { name: name.to_owned(), rows: rows.map(|row| row.map(str::to_owned).to_vec()).to_vec() }
+    Table::new(name, rows.map(|row| row.map(str::to_owned).to_vec()).to_vec())
 }
 
 fn limits() -> UploadLimits {

@@ -1,19 +1,41 @@
 //! Tables for their preview: one that was written as text (RFC 4180), and the sheets of a spreadsheet.
 
-/// Its rows have the same number of fields each; the first is its head.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
-    /// Empty where it has none.
-    pub name: String,
-    pub rows: Vec<Vec<String>>,
-}
-
 /// More would make the page heavy; who needs them downloads the file. Of all sheets together.
 const ROWS_MAX: usize = 500;
 const COLUMNS_MAX: usize = 50;
 
 /// What parts the fields, the likeliest first: many countries write a comma in their numbers.
 const SEPARATORS: [char; 2] = [',', ';'];
+
+/// Its rows have the same number of fields each; the first is its head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Empty where it has none.
+    pub name: String,
+    pub rows: Vec<Vec<String>>,
+    /// For each column, whether all that stands in it below the head are numbers.
+    pub numeric: Vec<bool>,
+}
+
+impl Table {
+    pub fn new(name: &str, rows: Vec<Vec<String>>) -> Self {
+        let columns = rows.first().map_or(0, Vec::len);
+        let is_numeric = |column: usize| {
+            let fields = rows.iter().skip(1).map(|row| row[column].as_str());
+            let mut fields = fields.filter(|field| !field.is_empty()).peekable();
+            fields.peek().is_some() && fields.all(is_number)
+        };
+        Table { name: name.to_owned(), numeric: (0..columns).map(is_numeric).collect(), rows }
+    }
+}
+
+/// Whether a column of such fields is read from its right end: `1,204.50`, `−12 %`, `3'000`.
+fn is_number(field: &str) -> bool {
+    let field = field.strip_prefix(['-', '−', '+']).unwrap_or(field);
+    let field = field.strip_suffix('%').unwrap_or(field);
+    field.starts_with(|first: char| first.is_ascii_digit())
+        && field.chars().all(|one| one.is_ascii_digit() || ",.'’ \u{a0}\u{202f}".contains(one))
+}
 
 /// The sheets of a spreadsheet from what was read of it, and whether there is more. `None` for other
 /// texts, and where no sheet has two columns.
@@ -23,7 +45,7 @@ pub fn sheets_of(text: &str) -> Option<(Vec<Table>, bool)> {
     let (mut sheets, mut is_cut, mut rows_left) = (Vec::new(), false, ROWS_MAX);
     for sheet in text.split("\n\n") {
         let mut lines = sheet.lines();
-        let name = lines.next().unwrap_or_default().to_owned();
+        let name = lines.next().unwrap_or_default();
         let cells = |line: &str| line.split('\t').map(str::to_owned).collect();
         let mut rows: Vec<Vec<String>> = lines.map(cells).collect();
         is_cut |= rows.len() > rows_left || rows.iter().any(|row| row.len() > COLUMNS_MAX);
@@ -32,7 +54,7 @@ pub fn sheets_of(text: &str) -> Option<(Vec<Table>, bool)> {
         drop_margin(&mut rows);
         square(&mut rows);
         if !rows.is_empty() {
-            sheets.push(Table { name, rows });
+            sheets.push(Table::new(name, rows));
         }
     }
     let is_wide = |sheet: &Table| sheet.rows.iter().any(|row| row.len() > 1);
@@ -71,7 +93,7 @@ pub fn table_of(text: &str) -> Option<(Table, bool)> {
     rows.truncate(ROWS_MAX);
     square(&mut rows);
     let is_table = rows.len() > 1 && rows[0].len() > 1;
-    is_table.then(|| (Table { name: String::new(), rows }, is_cut))
+    is_table.then(|| (Table::new("", rows), is_cut))
 }
 
 /// The fields of the first row, and what follows it. A quote that is never closed takes the rest.
@@ -121,6 +143,13 @@ mod tests {
     fn semicolons_part_where_numbers_have_commas() {
         let (Table { rows, .. }, _) = table_of("Jahr;Summe\n2025;1,5\n").unwrap();
         assert_eq!(rows, [["Jahr", "Summe"], ["2025", "1,5"]]);
+    }
+
+    #[test]
+    fn columns_of_numbers_are_known() {
+        let (table, _) =
+            table_of("Day;Sum;Share;Note\n2025-03-14;1,5;−4 %;7\n;3'000;;seven\n;;12%;\n").unwrap();
+        assert_eq!(table.numeric, [false, true, true, false]);
     }
 
     #[test]
