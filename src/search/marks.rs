@@ -159,6 +159,9 @@ impl Marker {
 
     /// Which elements a word matches.
     fn mask(&mut self, folded: &str, lowered: impl FnOnce() -> String) -> u64 {
+        if !self.elements.iter().any(|element| element.begins_like(folded)) {
+            return 0;
+        }
         if let Some(&mask) = self.remembered.get(folded) {
             return mask;
         }
@@ -167,7 +170,7 @@ impl Marker {
         let mut mask = 0;
         for (place, element) in self.elements.iter().enumerate() {
             let is_match = element.is_word(folded)
-                || (element.may_share_stem(folded) && {
+                || (!element.stems.is_empty() && element.begins_like(folded) && {
                     let word: &String = lowered_word
                         .get_or_insert_with(|| lowered.take().map_or_else(String::new, |l| l()));
                     element.shares_stem(word, folded)
@@ -196,9 +199,9 @@ impl Element {
         folded == self.folded || (self.begins && folded.starts_with(&self.folded))
     }
 
-    /// Stemmers hardly ever touch the first letter, so most words need no stemming at all.
-    fn may_share_stem(&self, folded: &str) -> bool {
-        !self.stems.is_empty() && folded.chars().next() == self.folded.chars().next()
+    /// Stemmers hardly ever touch the first letter, so most words need no further look.
+    fn begins_like(&self, folded: &str) -> bool {
+        folded.chars().next() == self.folded.chars().next()
     }
 
     fn shares_stem(&self, lowered: &str, folded: &str) -> bool {

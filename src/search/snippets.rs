@@ -210,18 +210,15 @@ fn find_letters(text: &str, letters: &str, from: usize) -> Option<usize> {
         return text[from..].find(letters).map(|at| from + at);
     }
     let bytes = text.as_bytes();
-    let mut at = from;
-    while at + letters.len() <= bytes.len() {
-        let starts_word = at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
-        if bytes[at].eq_ignore_ascii_case(first)
-            && starts_word
-            && bytes[at..at + letters.len()].eq_ignore_ascii_case(letters.as_bytes())
-        {
-            return Some(at);
-        }
-        at += 1;
-    }
-    None
+    let either_case = [first.to_ascii_lowercase(), first.to_ascii_uppercase()];
+    let starts_word = |at: usize| at == 0 || !bytes[at - 1].is_ascii_alphanumeric();
+    let stands_at = |at: usize| {
+        let found = bytes.get(at..at + letters.len());
+        found.is_some_and(|found| found.eq_ignore_ascii_case(letters.as_bytes()))
+    };
+    memchr::memchr2_iter(either_case[0], either_case[1], &bytes[from..])
+        .map(|at| from + at)
+        .find(|&at| starts_word(at) && stands_at(at))
 }
 
 fn html_with_dots(text: &str, range: Range<usize>, marks: &[Mark]) -> String {
