@@ -22,7 +22,7 @@
 //!           host                 the machine: services, users, firewall, ports
 //!           s3                   how S3 is reached, for blobs and backup
 //!           release              what is published: signed, fetched, unpacked
-//! base      config error together id hash size space clock blocking log_tail version glibc
+//! base      config error together id hash size space clock blocking log_tail version glibc heap
 //! ```
 //!
 //! An engine knows no noun of the domain and no other engine, but for `s3`, which is a client and no
@@ -137,6 +137,7 @@ pub mod config;
 pub mod error;
 mod glibc;
 pub mod hash;
+pub mod heap;
 pub mod id;
 pub mod log_tail;
 pub mod size;

@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    heap,
     space::{Reserve, Room},
 };
 
@@ -360,7 +361,7 @@ impl Shared {
         }
         desk.keeper_runs = false;
         drop(desk);
-        release_memory();
+        heap::release();
     }
 }
 
@@ -380,13 +381,4 @@ fn last_of_each(changes: Vec<Change>) -> Vec<Change> {
 fn is_in(edition: &Edition, view: &View, id: Uuid) -> bool {
     let term = entry::id_term(&edition.fields, id);
     view.searcher.doc_freq(&term).map_or(true, |documents| documents > 0)
-}
-
-/// Hands the writer's memory back to the system, which glibc keeps otherwise.
-fn release_memory() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: malloc_trim may be called at any time from any thread.
-    unsafe {
-        libc::malloc_trim(0);
-    }
 }

@@ -12,8 +12,8 @@ const LAYERS: [(&str, &[&str], &[&str]); 7] = [
     (
         "base",
         &[
-            "blocking", "clock", "config", "error", "glibc", "hash", "id", "log_tail", "size",
-            "space", "together", "version",
+            "blocking", "clock", "config", "error", "glibc", "hash", "heap", "id", "log_tail",
+            "size", "space", "together", "version",
         ],
         &["base"],
     ),
