@@ -19,7 +19,7 @@ use std::{
 };
 
 use super::{
-    Begins, FRAME_BYTES, Piece, Window, compress, decompress,
+    Begins, FRAME_BYTES, Piece, Window, compress, compressor, decompress,
     marks::{
         ArchiveId, Kind, MARK_BYTES, Mark, PREFIX_BYTES, TRAILER_BYTES, Trailer, filler,
         filler_bytes,
@@ -154,30 +154,39 @@ impl<W: Write> MarkedWriter<W> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        if self.under_way.len() >= self.threads {
-            self.write_oldest()?;
-        }
+        // Written only when the next one is on its way: so no thread waits for the disk.
+        let oldest = match self.under_way.len() >= self.threads {
+            true => self.take_oldest()?,
+            false => None,
+        };
         self.batch_bytes = 0;
         let mut batch = mem::take(&mut self.batch);
         self.under_way.push_back(thread::spawn(move || {
+            let mut compressor = compressor()?;
             for frame in &mut batch {
-                frame.bytes = compress(&frame.bytes)?;
+                frame.bytes = compressor.compress(&frame.bytes)?;
             }
             Ok(batch)
         }));
-        Ok(())
+        oldest.map_or(Ok(()), |batch| self.write_batch(batch))
     }
 
     fn write_all_frames(&mut self) -> io::Result<()> {
         self.end_frame()?;
         self.compress_batch()?;
-        while self.write_oldest()? {}
+        while let Some(batch) = self.take_oldest()? {
+            self.write_batch(batch)?;
+        }
         Ok(())
     }
 
-    fn write_oldest(&mut self) -> io::Result<bool> {
-        let Some(oldest) = self.under_way.pop_front() else { return Ok(false) };
-        let batch = oldest.join().map_err(|_| io::Error::other("compressing panicked"))??;
+    /// Waits for the batch that was begun first.
+    fn take_oldest(&mut self) -> io::Result<Option<Vec<Frame>>> {
+        let Some(oldest) = self.under_way.pop_front() else { return Ok(None) };
+        oldest.join().map_err(|_| io::Error::other("compressing panicked"))?.map(Some)
+    }
+
+    fn write_batch(&mut self, batch: Vec<Frame>) -> io::Result<()> {
         for frame in batch {
             if frame.is_kept {
                 self.copies.write_all(&frame.bytes)?;
@@ -185,7 +194,7 @@ impl<W: Write> MarkedWriter<W> {
             }
             self.put_frame(&frame.bytes, frame.begins)?;
         }
-        Ok(true)
+        Ok(())
     }
 
     fn put_frame(&mut self, frame: &[u8], begins: Begins) -> io::Result<()> {

@@ -14,7 +14,7 @@ mod window;
 
 use std::io;
 
-use zstd::zstd_safe;
+use zstd::{bulk::Compressor, zstd_safe};
 
 pub use self::{
     marked::{MarkedReader, MarkedWriter, id_at_beginning},
@@ -54,9 +54,14 @@ pub enum Begins {
 }
 
 fn compress(piece: &[u8]) -> io::Result<Vec<u8>> {
-    let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+    compressor()?.compress(piece)
+}
+
+/// What makes one frame after the other: making it is dear beside a small frame.
+fn compressor() -> io::Result<Compressor<'static>> {
+    let mut compressor = Compressor::new(LEVEL)?;
     compressor.include_checksum(true)?;
-    compressor.compress(piece)
+    Ok(compressor)
 }
 
 /// The first frame: its length and its content. It is unpacked in one go into memory for one frame, so

@@ -38,12 +38,10 @@ async fn a_flipped_byte_anywhere_is_found() {
     for at in
         (0..zeros).chain((zeros..zeros + 65_000).step_by(999)).chain(zeros + 65_000..bytes.len())
     {
-        for bit in [0x01, 0x10, 0x80] {
-            let mut flipped = bytes.clone();
-            flipped[at] ^= bit;
-            let found = wrong(flipped, &Key::None);
-            assert!(found.is_err() || found.is_ok_and(|found| !found.is_empty()), "byte {at}");
-        }
+        let mut flipped = bytes.clone();
+        flipped[at] ^= [0x01, 0x10, 0x80][at % 3];
+        let found = wrong(flipped, &Key::None);
+        assert!(found.is_err() || found.is_ok_and(|found| !found.is_empty()), "byte {at}");
     }
 }
 
