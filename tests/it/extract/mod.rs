@@ -3,5 +3,5 @@
 mod formats;
 mod hostile;
 mod pictures;
-mod samples;
+pub mod samples;
 mod sandbox;

@@ -6,7 +6,10 @@ use appliance::domain::{
     settings::{self, SettingsEdit},
 };
 
-use crate::support::{TestApp, until};
+use crate::{
+    extract::samples::office,
+    support::{TestApp, until},
+};
 
 #[tokio::test]
 async fn an_upload_leads_to_its_document() {
@@ -291,9 +294,18 @@ async fn a_table_is_shown_as_one_and_markdown_as_it_is_meant() {
     let hostile =
         b"# Tides\n\n**High** at six. <script>alert(1)</script>\n\n[x](javascript:alert(1))";
     let text = ada.add("tides.md", hostile, &[]).await;
+    let book = ada.add("positions.xlsx", &office("positions.xlsx"), &[]).await;
     app.settle().await;
     let shown = ada.get(&format!("/documents/{table}")).await;
-    assert!(shown.html.contains("<td>Hull, North</td><td>6.2</td>"), "{}", shown.html);
+    assert!(
+        shown.html.contains("<td>Hull, North</td><td class=\"is-number\">6.2</td>"),
+        "{}",
+        shown.html
+    );
+    let shown = ada.get(&format!("/documents/{book}")).await;
+    let row = "<td>Aurora Steel</td><td class=\"is-number\">1200</td>";
+    assert!(shown.html.contains("<caption>Positionen</caption>"), "{}", shown.html);
+    assert!(shown.html.contains(row), "{}", shown.html);
     let shown = ada.get(&format!("/documents/{text}")).await;
     assert!(shown.html.contains("<h2>Tides</h2>\n<p><strong>High</strong>"), "{}", shown.html);
     assert!(!shown.html.contains("<script>") && !shown.html.contains("\"javascript:"));
