@@ -7,7 +7,7 @@ fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|verb| verb == "worker") {
         return extract::worker::main();
     }
-    heap::limit_arenas();
+    heap::keep_little();
     let command_line = cli::parse();
     match cli::run(&command_line) {
         Ok(exit) => exit.into(),
