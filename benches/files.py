@@ -26,7 +26,7 @@ def measure_in(folder, size_mib):
     copies = FOLDER / "nginx"
     copies.mkdir(exist_ok=True)
     file = copies / "large.bin"
-    warm(folder, 2 * (ROUNDS + 1) * size_mib)
+    warm(folder, size_mib)
     random_file(file, size_mib)
     with Appliance(folder) as appliance, Nginx(copies) as nginx:
         token = appliance.sign_in("eve")
@@ -54,10 +54,10 @@ def random_file(file, size_mib):
 
 
 def warm(folder, size_mib):
-    """Disks of virtual machines are slow where nothing was ever written: first come first served would
-    be measured, and nothing else."""
+    """Writes once where uploads and copies of a file of this size are going to be: disks of virtual
+    machines are slow where nothing was ever written, and that would be all that is measured."""
     cold = folder / "cold.bin"
-    random_file(cold, size_mib)
+    random_file(cold, 2 * (ROUNDS + 1) * size_mib)
     subprocess.run(["sync", cold], check=True)
     cold.unlink()
     subprocess.run(["sync"], check=True)

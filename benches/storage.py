@@ -87,7 +87,7 @@ def measure(folder, size_mib, large_mib):
 def measure_in(folder, size_mib, large_mib):
     table.heading(f"A file of {size_mib:,} MiB, to the disk and to S3 (s3s on this machine)")
     file = folder / "large.bin"
-    warm(folder, 2 * (ROUNDS + 1) * size_mib)
+    warm(folder, size_mib)
     random_file(file, size_mib)
     with Appliance(folder) as appliance:
         to_disk(appliance, file, size_mib)

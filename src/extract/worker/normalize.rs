@@ -1,6 +1,6 @@
 //! Text as it should be stored and searched: composed (NFC), without control characters, with
-//! single blanks and at most one empty line in a row. Tabs part the cells of a spreadsheet, and
-//! nothing else.
+//! single blanks and at most one empty line in a row. Tabs stand where
+//! [`CELL_END`] parted the cells of a row, and nowhere else.
 
 use std::{borrow::Cow, iter::repeat_n};
 
@@ -18,8 +18,9 @@ pub struct Normalizer {
     blank_is_due: bool,
 }
 
-/// What a reader writes after a cell of a spreadsheet that is not the last of its row.
-pub const CELL_END: &str = "\x1f";
+/// What a reader writes after a cell of a spreadsheet: the separator of units (ASCII). In other texts,
+/// where hardly anybody uses it, it means the same.
+pub const CELL_END: char = '\x1f';
 /// So many in a row. The last column of a sheet may be far away.
 pub const CELL_ENDS_MAX: u32 = 256;
 
@@ -64,7 +65,7 @@ impl Normalizer {
                     self.line_ends_due = LINE_ENDS_MAX.min(self.line_ends_due + 1);
                     self.cell_ends_due = 0;
                 }
-                '\x1f' => self.cell_ends_due = CELL_ENDS_MAX.min(self.cell_ends_due + 1),
+                CELL_END => self.cell_ends_due = CELL_ENDS_MAX.min(self.cell_ends_due + 1),
                 blank if blank.is_whitespace() => self.blank_is_due = true,
                 dropped if is_invisible(dropped) => {}
                 other => self.visible(&mut text, other.encode_utf8(&mut [0; 4])),

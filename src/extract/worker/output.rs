@@ -97,7 +97,7 @@ impl Output {
     /// Ends a cell of a spreadsheet, and as many in all when empty ones follow it.
     pub fn end_cells(&mut self, count: u32) -> Result<(), Lost> {
         for _ in 0..count.min(CELL_ENDS_MAX) {
-            self.push(CELL_END)?;
+            self.push(CELL_END.encode_utf8(&mut [0; 1]))?;
         }
         Ok(())
     }

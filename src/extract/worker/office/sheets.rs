@@ -72,17 +72,16 @@ fn push_cells<'a>(
             continue;
         }
         let (row, column) = cell.get_position();
-        match before {
+        let cells_between = match before {
             // In one row each stands behind the other, also where a file says otherwise.
-            Some((last_row, last)) if last_row == row => {
-                output.end_cells(column.saturating_sub(last).max(1))?;
-            }
+            Some((last_row, last)) if last_row == row => column.saturating_sub(last).max(1),
             Some(_) => {
                 output.push("\n")?;
-                output.end_cells(column)?;
+                column
             }
-            None => output.end_cells(column)?,
-        }
+            None => column,
+        };
+        output.end_cells(cells_between)?;
         before = Some((row, column));
         push_value(output, &Data::from(value.clone()))?;
         if output.is_full() {
