@@ -1,6 +1,6 @@
 //! Text as it should be stored and searched: composed (NFC), without control characters, with
-//! single blanks and at most one empty line in a row. Tabs stand where
-//! [`CELL_END`] parted the cells of a row, and nowhere else.
+//! single blanks and at most one empty line in a row. Tabs stand where [`CELL_END`] parted the
+//! cells of a row, and nowhere else.
 
 use std::{borrow::Cow, iter::repeat_n};
 
