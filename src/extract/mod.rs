@@ -19,6 +19,7 @@ mod error;
 mod format;
 mod protocol;
 mod recognize;
+mod utf_16;
 pub mod worker;
 
 use std::fs::File;

@@ -4,7 +4,7 @@
 //! entry says nothing, or one kind of plain text and another), and what a browser declared is
 //! never asked. Nothing here unpacks or parses: a dozen comparisons over the head of the file.
 
-use super::format::Format;
+use super::{format::Format, utf_16};
 
 /// How many bytes of the head are worth passing; more are ignored.
 pub const HEAD_BYTES: usize = 8 * 1024;
@@ -42,6 +42,9 @@ pub fn recognize(head: &[u8], filename: &str) -> Recognized {
     }
     if let Some(known) = infer::get(head).filter(is_trustworthy) {
         return Recognized { media_type: known.mime_type(), format: Format::Other };
+    }
+    if utf_16::looks_like_text(head) {
+        return among_texts(head, &extension).into();
     }
     Format::Other.into()
 }
@@ -349,6 +352,8 @@ mod tests {
         let mail = b"From: a@example.org\r\nTo: b@example.org\r\nSubject: x\r\n\r\nHello";
         assert_eq!(recognize(mail, "saved").format, Format::Eml);
         assert_eq!(recognize(b"plain words", "").media_type, "text/plain");
+        let wide: Vec<u8> = "wide words".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(recognize(&wide, "a.txt").format, Format::Text);
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{Encoding, UTF_8};
 
 use super::output::{Output, Stop};
+use crate::extract::utf_16;
 
 /// Sends the whole text.
 pub fn extract(bytes: &[u8], output: &mut Output) -> Result<(), Stop> {
@@ -53,7 +54,7 @@ fn encoding_of(bytes: &[u8], declared: Option<&'static Encoding>) -> &'static En
         return encoding;
     }
     let sample = &bytes[..bytes.len().min(SAMPLE_BYTES)];
-    if let Some(encoding) = utf_16_without_mark(sample) {
+    if let Some(encoding) = utf_16::without_mark(sample) {
         return encoding;
     }
     if is_mostly_utf_8(sample) {
@@ -65,22 +66,6 @@ fn encoding_of(bytes: &[u8], declared: Option<&'static Encoding>) -> &'static En
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(sample, true);
     detector.guess(None, Utf8Detection::Deny)
-}
-
-/// Western text in UTF-16 has a zero in every other byte.
-fn utf_16_without_mark(sample: &[u8]) -> Option<&'static Encoding> {
-    let pairs = sample.len() / 2;
-    let zeros = |offset: usize| sample.iter().skip(offset).step_by(2).filter(|b| **b == 0).count();
-    let (even, odd) = (zeros(0), zeros(1));
-    if pairs < 4 {
-        None
-    } else if odd * 10 > pairs * 7 && even * 10 < pairs {
-        Some(UTF_16LE)
-    } else if even * 10 > pairs * 7 && odd * 10 < pairs {
-        Some(UTF_16BE)
-    } else {
-        None
-    }
 }
 
 /// One damaged byte in a long UTF-8 text should not turn all its umlauts into something else.

@@ -92,6 +92,8 @@ pub enum TextState {
     Ready,
     /// The file is still being read.
     Pending,
+    /// By some of it only: the reason, as a sentence.
+    Partial(String),
     /// The text could not be read: the reason, as a sentence.
     Failed(String),
 }
@@ -100,7 +102,14 @@ impl TextState {
     pub fn failure(&self) -> Option<&str> {
         match self {
             TextState::Failed(reason) => Some(reason),
-            TextState::Ready | TextState::Pending => None,
+            _ => None,
+        }
+    }
+
+    pub fn gap(&self) -> Option<&str> {
+        match self {
+            TextState::Partial(reason) => Some(reason),
+            _ => None,
         }
     }
 

@@ -135,13 +135,17 @@ fn details(reading: Reading, reader: Option<&User>, now: Timestamp) -> DocumentD
     }
 }
 
+const TOO_MUCH_TEXT: &str = "It holds more text than is read.";
+
 fn text_state(extraction: &Extraction) -> TextState {
     match extraction {
         Extraction::Pending => TextState::Pending,
         Extraction::Failed { reason } => TextState::Failed(reason.clone()),
         Extraction::Done(facts) => match &facts.incomplete {
-            Some(reason) if !facts.has_text => TextState::Failed(reason.clone()),
-            _ => TextState::Ready,
+            Some(reason) if facts.has_text => TextState::Partial(reason.clone()),
+            Some(reason) => TextState::Failed(reason.clone()),
+            None if facts.is_text_truncated => TextState::Partial(TOO_MUCH_TEXT.into()),
+            None => TextState::Ready,
         },
     }
 }
