@@ -23,6 +23,9 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
+/// The header that tells it.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// Scripts, styles, images and requests: only our own. Nothing inline, no frames around us.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
     font-src 'self'; connect-src 'self'; media-src 'self'; frame-src 'self'; object-src 'self'; \
@@ -53,7 +56,7 @@ pub async fn trace(
     request.extensions_mut().insert(RequestId(id.clone()));
     let mut response = next.call(request).await?;
     if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
+        response.headers_mut().insert(REQUEST_ID, value);
     }
     let user =
         response.request().extensions().get::<Visitor>().and_then(|visitor| visitor.actor.user);
@@ -86,6 +89,10 @@ pub async fn secure(
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let mut response = next.call(request).await?;
+    // It kept the compressing away; a client has no use for it (RFC 9110, section 8.4.1).
+    if response.headers().get(header::CONTENT_ENCODING).is_some_and(|it| it == "identity") {
+        response.headers_mut().remove(header::CONTENT_ENCODING);
+    }
     for (name, value) in HEADERS {
         if !response.headers().contains_key(&name) {
             response.headers_mut().insert(name, HeaderValue::from_static(value));

@@ -45,7 +45,7 @@ pub fn serve(app: Arc<App>, doors: Vec<Door>) -> Result<(Server, Stopping)> {
             // From the inside out: a refusal, too, is given its body.
             .wrap(from_fn(guard::refuse_cross_site))
             .wrap(from_fn(answer::answer))
-            .wrap(from_fn(pages::spend_flash))
+            .wrap(from_fn(pages::pass_flash))
             .wrap(Compress::default())
             .wrap(cors(data.clone()))
             .wrap(from_fn(assets::serve_first))
@@ -70,7 +70,21 @@ fn cors(app: Data<App>) -> Cors {
         })
         .block_on_origin_mismatch(false)
         .allow_any_method()
-        .allowed_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_MATCH])
-        .expose_headers([header::ETAG, header::CONTENT_DISPOSITION, header::LOCATION])
+        .allowed_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_MATCH,
+            header::IF_NONE_MATCH,
+            header::RANGE,
+        ])
+        .expose_headers([
+            header::ACCEPT_RANGES,
+            header::CONTENT_DISPOSITION,
+            header::CONTENT_RANGE,
+            header::ETAG,
+            header::LOCATION,
+            header::RETRY_AFTER,
+            guard::REQUEST_ID,
+        ])
         .max_age(600)
 }

@@ -21,6 +21,9 @@ use crate::{
     together::together,
 };
 
+const NO_DRAFT_IN_ARCHIVE: &str = "A draft cannot be archived: whoever may see the document would \
+                                   find it there. Publish it first, or move it to the trash.";
+
 /// Changes to a document's details; `None` leaves a part as it is.
 #[derive(Clone, Debug, Default)]
 pub struct DocumentEdit {
@@ -41,11 +44,7 @@ pub fn edit(
     revision: Option<u64>,
 ) -> Result<Document> {
     let mut document = editable(tx, actor, id)?;
-    if revision.is_some_and(|revision| revision != document.revision) {
-        return Err(Error::conflict(
-            "Somebody changed this document in the meantime. Load it again and repeat your change.",
-        ));
-    }
+    require_revision(&document, revision)?;
     let organization = document.organization;
     let (url, title, description, category, tags, kind) = together((
         edit.url.map(|url| moved(&document, &url)).transpose(),
@@ -66,6 +65,17 @@ pub fn edit(
     save(tx, &mut document)?;
     note(tx, actor, Verb::DocumentChanged, &document, None)?;
     Ok(document)
+}
+
+/// # Errors
+/// `Conflict` when `revision` says that somebody has changed it since it was read.
+pub fn require_revision(document: &Document, revision: Option<u64>) -> Result<()> {
+    match revision {
+        Some(revision) if revision != document.revision => Err(Error::conflict(
+            "Somebody changed this document in the meantime. Load it again and repeat your change.",
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn of_kind(document: &Document, kind: Kind) -> Result<Kind> {
@@ -109,6 +119,9 @@ pub fn withdraw(tx: &mut WriteTx, actor: &Actor, id: Id<Document>) -> Result<Doc
 }
 
 /// Takes it out of the library's lists; who may see it still finds it in the archive.
+///
+/// # Errors
+/// `Conflict` for a draft: few may see it, and in the archive its readers would.
 pub fn archive(tx: &mut WriteTx, actor: &Actor, id: Id<Document>) -> Result<Document> {
     move_to(tx, actor, id, Status::Archived)
 }
@@ -120,6 +133,7 @@ fn move_to(tx: &mut WriteTx, actor: &Actor, id: Id<Document>, status: Status) ->
         (Status::Archived, Status::Published) => Verb::DocumentUnarchived,
         (_, Status::Published) => Verb::DocumentPublished,
         (_, Status::Draft) => Verb::DocumentWithdrawn,
+        (Status::Draft, Status::Archived) => return Err(Error::conflict(NO_DRAFT_IN_ARCHIVE)),
         (_, Status::Archived) => Verb::DocumentArchived,
     };
     document.status = status;

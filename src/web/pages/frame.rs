@@ -26,7 +26,7 @@ use crate::{
     id::Id,
     web::{
         auth::{self, Member, Visitor},
-        fault,
+        client, fault,
     },
 };
 
@@ -123,8 +123,8 @@ const UNDO_IDS_MAX: usize = 60;
 /// Leaves word that the page shows the flash message.
 struct FlashTaken;
 
-/// Takes the message away from the browser with the page that shows it.
-pub async fn spend_flash(
+/// Gives the browser the message that an answer carries, and takes it away with the page that shows it.
+pub async fn pass_flash(
     request: ServiceRequest,
     next: Next<impl MessageBody>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
@@ -132,6 +132,17 @@ pub async fn spend_flash(
     if response.request().extensions().contains::<FlashTaken>() {
         let spent = Cookie::build(FLASH_COOKIE, "").path("/").finish();
         response.response_mut().add_removal_cookie(&spent)?;
+    }
+    let flash = response.response_mut().extensions_mut().remove::<StoredFlash>();
+    if let (Some(flash), Ok(app)) = (flash, auth::app(response.request())) {
+        let value = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&flash)?);
+        let cookie = Cookie::build(FLASH_COOKIE, value)
+            .path("/")
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .secure(client::is_secure(response.request(), &app.config))
+            .finish();
+        response.response_mut().add_cookie(&cookie)?;
     }
     Ok(response)
 }
@@ -186,17 +197,12 @@ impl Go {
     }
 
     pub fn response(self) -> HttpResponse {
-        let mut response = HttpResponse::SeeOther();
-        response.insert_header((header::LOCATION, self.to));
-        if let Some(flash) = self.flash.and_then(|flash| serde_json::to_vec(&flash).ok()) {
-            let cookie = Cookie::build(FLASH_COOKIE, URL_SAFE_NO_PAD.encode(flash))
-                .path("/")
-                .http_only(true)
-                .same_site(SameSite::Lax)
-                .finish();
-            response.cookie(cookie);
+        let mut response =
+            HttpResponse::SeeOther().insert_header((header::LOCATION, self.to)).finish();
+        if let Some(flash) = self.flash {
+            response.extensions_mut().insert(flash);
         }
-        response.finish()
+        response
     }
 }
 
@@ -229,11 +235,11 @@ pub fn take_once(app: &App, request: &HttpRequest, member: &Member, path: &str) 
 
 /// The page of ours that a form was sent from.
 pub fn back(request: &HttpRequest, otherwise: &str) -> String {
-    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let referer = header(header::REFERER).and_then(|referer| referer.split_once("://"));
-    let path = referer.and_then(|(_, rest)| {
-        let path = &rest[rest.find('/')?..];
-        (header(header::HOST) == Some(&rest[..rest.len() - path.len()])).then_some(path)
+    let referer = request.headers().get(header::REFERER).and_then(|value| value.to_str().ok());
+    let path = referer.and_then(|referer| {
+        let (_, rest) = referer.split_once("://")?;
+        let (host, path) = rest.split_at(rest.find('/')?);
+        (client::authority(request) == Some(host)).then_some(path)
     });
     path.filter(|path| is_own_path(path)).unwrap_or(otherwise).to_owned()
 }

@@ -28,16 +28,18 @@ pub mod documents;
 pub mod failure;
 pub mod landing;
 pub mod logo;
+mod seen;
 pub mod setup;
 pub mod sign_in;
 pub mod trash;
 
 pub use errors::FormErrors;
 pub use frame::{
-    Go, Html, THEME_COOKIE, back, error_page, is_own_path, once_at, page, spend_flash, take_once,
+    Go, Html, THEME_COOKIE, back, error_page, is_own_path, once_at, page, pass_flash, take_once,
     to_sign_in,
 };
 pub use parts::{Choice, ChoiceLink, HiddenField, Marked, Moment, Pager, Span, Tone, role_label};
+pub use seen::Seen;
 
 use accent::Accent;
 

@@ -36,6 +36,47 @@ async fn a_password_is_reset_once_and_shown_once() {
     assert_eq!(vic.open("/api/docs").await.address, "/account/password");
 }
 
+/// Saving a form that was opened before somebody else's change does not take that change back.
+#[tokio::test]
+async fn a_form_that_shows_what_is_no_longer_so_changes_nothing() {
+    let app = TestApp::spawn().await;
+    let (ada, api) = (app.person("ada").await, app.signed_in("ada").await);
+    let vic = app.add_user("vic", Role::Editor).await.id.to_string();
+    let group = api.post("/api/admin/groups", serde_json::json!({ "name": "Board" })).await;
+    let group = group["id"].as_str().expect("an id").to_owned();
+    let (person, members) = (format!("/admin/people/{vic}"), format!("/admin/groups/{group}"));
+    let seen =
+        async |page: &str| ada.get(page).await.piece("name=\"seen\" value=\"", "\"").to_owned();
+
+    let (seen_of_vic, seen_of_group) = (seen(&person).await, seen(&members).await);
+    let fields = |role, seen| {
+        [
+            ("username", "vic"),
+            ("email", "vic@example.org"),
+            ("full_name", "Vic"),
+            ("role", role),
+            ("seen", seen),
+        ]
+    };
+    ada.submit(&person, &fields("viewer", &seen_of_vic)).await.says("The account is saved.");
+    let late = ada.send(&person, &fields("editor", &seen_of_vic)).await;
+    assert_eq!(late.status, 409);
+    late.says("Somebody changed this in the meantime.");
+    let again =
+        ada.send(&person, &fields("editor", late.piece("name=\"seen\" value=\"", "\""))).await;
+    assert_eq!(again.status, 409, "it was not loaded again");
+    ada.submit(&person, &fields("manager", &seen(&person).await))
+        .await
+        .says("The account is saved.");
+
+    let path = format!("{members}/members");
+    let fields = [("people", vic.as_str()), ("seen", &seen_of_group)];
+    ada.submit(&path, &fields).await.says("The members are saved.");
+    let late = ada.send(&path, &fields[1..]).await;
+    assert_eq!(late.status, 409);
+    ada.submit(&path, &[("seen", &seen(&members).await)]).await.says("The members are saved.");
+}
+
 #[tokio::test]
 async fn an_accent_of_ones_own_counts_when_it_is_chosen() {
     let app = TestApp::spawn().await;

@@ -250,6 +250,9 @@ async fn visibility_is_decided_in_a_form_and_counts_on_the_next_request() {
     assert_eq!(stranger.get(&format!("{page}/download")).await.html, "The secret plan");
     let wrong = ada.send(&path, &[("visibility", "restricted"), ("people", "x")]).await;
     assert_eq!(wrong.status, 422);
+    let seen = form.piece("name=\"etag\" value=\"", "\"");
+    let late = ada.send(&path, &[("visibility", "organization"), ("etag", seen)]).await;
+    assert_eq!(late.status, 409, "it has become public since the form was opened");
 }
 
 #[tokio::test]

@@ -21,12 +21,13 @@ use crate::{
     },
     error::{Error, Result as DomainResult},
     id::Id,
+    store::ReadTx,
     web::{
         auth::Member,
         body::Form,
         fault::Result,
         pages::{
-            Choice, FormErrors, Go, Html, Page, Place,
+            Choice, FormErrors, Go, Html, Page, Place, Seen,
             confirm::{Confirmation, Question},
             filters, page,
         },
@@ -71,6 +72,7 @@ pub struct GroupPage {
     pub description: String,
     /// Everybody; the members are selected and come first.
     pub people: Vec<Choice>,
+    pub seen: Seen,
     pub members: u64,
     /// Documents that are shared with this group.
     pub documents: u64,
@@ -87,6 +89,8 @@ pub struct GroupForm {
 #[serde(default)]
 pub struct MembersForm {
     people: Vec<String>,
+    /// The members that the form showed.
+    seen: Seen,
 }
 
 pub async fn list(app: Data<App>, request: HttpRequest, member: Member) -> Result<HttpResponse> {
@@ -195,7 +199,11 @@ pub async fn set_members(
         return shown(&app, &request, &member, id, None, Err(error)).await;
     };
     let set = app
-        .write_as(actor, move |tx, actor| groups::set_members(tx, actor, organization, id, &wanted))
+        .write_as(actor, move |tx, actor| {
+            decide(actor, Action::Curate(organization))?;
+            form.seen.require(&Seen::of(member_ids(tx, id)?))?;
+            groups::set_members(tx, actor, organization, id, &wanted)
+        })
         .await;
     match set {
         Ok(_) => Ok(said(id, "The members are saved.".into())),
@@ -250,8 +258,7 @@ async fn shown(
         .read(move |tx| {
             decide(&actor, Action::Curate(organization))?;
             let group = groups::get(tx, organization, id)?;
-            let chosen: BTreeSet<_> =
-                groups::members(tx, id)?.into_iter().map(|member| member.id).collect();
+            let chosen = member_ids(tx, id)?;
             let everybody = memberships::members(tx, organization)?;
             let documents = documents::shown_to_group_count(tx, organization, id)?;
             Ok((group, chosen, everybody, documents))
@@ -280,10 +287,15 @@ async fn shown(
         name: form.name,
         description: form.description,
         people,
+        seen: Seen::of(&chosen),
         members: chosen.len() as u64,
         documents,
     })
     .with_status(status)
+}
+
+fn member_ids(tx: &ReadTx, id: Id<Group>) -> DomainResult<BTreeSet<Id<User>>> {
+    Ok(groups::members(tx, id)?.into_iter().map(|member| member.id).collect())
 }
 
 fn said(id: Id<Group>, text: String) -> HttpResponse {

@@ -111,8 +111,12 @@ async fn save(
     form: &DocumentForm,
 ) -> crate::error::Result<Document> {
     let visibility = form.visibility()?;
-    let actor = member.actor();
-    app.write_as(actor, move |tx, actor| documents::set_visibility(tx, actor, id, visibility)).await
+    let revision = form.etag.parse().ok();
+    app.write_as(member.actor(), move |tx, actor| {
+        documents::require_revision(&documents::editable(tx, actor, id)?, revision)?;
+        documents::set_visibility(tx, actor, id, visibility)
+    })
+    .await
 }
 
 async fn visibility_page(
@@ -132,6 +136,6 @@ async fn visibility_page(
         title: document.title.clone(),
         status: document.status.into(),
         visibility: form.visibility_fields(app, member.actor()).await?,
-        carried: Vec::new(),
+        carried: vec![HiddenField::new("etag", &form.etag)],
     })
 }

@@ -1,7 +1,7 @@
 use appliance::{
     error::Error,
     web::pages::{
-        Choice, ChoiceLink, FormErrors, Page, Pager, Place, Tone,
+        Choice, ChoiceLink, FormErrors, Page, Pager, Place, Seen, Tone,
         accent::Accent,
         admin::{
             Sidebar,
@@ -364,6 +364,7 @@ fn account(groups: usize) -> AccountFields {
                 selected: index == 0,
             })
             .collect(),
+        seen: Seen::default(),
         is_instance_admin: false,
         may_set_instance_admin: true,
     }
@@ -496,6 +497,7 @@ fn groups() -> Vec<Exhibit> {
                 name: "Investment committee".to_owned(),
                 description: "Meets on Tuesdays.".to_owned(),
                 people,
+                seen: Seen::default(),
                 members: 6,
                 documents: 214,
             },

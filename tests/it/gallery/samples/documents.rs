@@ -327,6 +327,18 @@ fn document_pages() -> Vec<Exhibit> {
             },
         ),
         page(
+            "document-partly-read",
+            &show(
+                reader(),
+                DocumentDetails {
+                    text: TextState::Partial("Reading the file took too long.".to_owned()),
+                    ..document("Minutes of forty years")
+                },
+                Preview::Thumbnail { url: "/samples/poster.svg".to_owned() },
+                reads,
+            ),
+        ),
+        page(
             "document-video",
             &show(
                 reader(),

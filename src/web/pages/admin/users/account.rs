@@ -6,7 +6,10 @@ use actix_web::{
 };
 use serde::Deserialize;
 
-use super::{NewUserPage, UserPage, form::AccountForm};
+use super::{
+    NewUserPage, UserPage,
+    form::{AccountForm, seen},
+};
 use crate::{
     app::App,
     domain::{
@@ -130,6 +133,7 @@ async fn change(app: &App, member: &Member, id: Id<User>, form: &AccountForm) ->
     let names = form.names();
     let named = app.store.read(move |tx| users::free_names(tx, &names, Some(id))).await;
     let (_, role, chosen) = together((named, form.role(), form.groups()))?;
+    let shown = form.seen.clone();
     let edit = UserEdit {
         username: Some(form.username.clone()),
         email: Some(form.email.clone()),
@@ -140,6 +144,9 @@ async fn change(app: &App, member: &Member, id: Id<User>, form: &AccountForm) ->
     let (actor, organization) = (member.actor(), member.organization);
     app.write_as(actor, move |tx, actor| {
         decide(actor, Action::Govern(organization))?;
+        let role_now = memberships::role(tx, organization, id)?;
+        let groups_now = groups::groups_of(tx, organization, id)?;
+        shown.require(&seen(&users::get(tx, id)?, role_now, &groups_now))?;
         users::edit(tx, actor, organization, id, edit)?;
         memberships::assign(tx, actor, organization, id, role)?;
         groups::set_groups_of(tx, actor, organization, id, &chosen)

@@ -10,14 +10,14 @@ use crate::{
     domain::{
         access::{Action, Role},
         groups::{self, Group},
-        users::Names,
+        users::{Names, User},
     },
     error::{Error, Result as DomainResult},
     id::Id,
     web::{
         auth::Member,
         fault::Result,
-        pages::{Choice, format, role_label},
+        pages::{Choice, Seen, format, role_label},
     },
 };
 
@@ -32,6 +32,8 @@ pub struct AccountForm {
     pub is_admin: String,
     /// Only for a new person.
     pub password: String,
+    /// Only for a known one: what the form showed.
+    pub seen: Seen,
 }
 
 impl AccountForm {
@@ -45,6 +47,7 @@ impl AccountForm {
             groups: details.groups.iter().map(ToString::to_string).collect(),
             is_admin: if user.is_admin { "1".into() } else { String::new() },
             password: String::new(),
+            seen: seen(user, details.summary.role, &details.groups.iter().copied().collect()),
         }
     }
 
@@ -99,10 +102,18 @@ impl AccountForm {
             full_name: self.full_name.clone(),
             roles: roles(&self.role),
             groups: groups.collect(),
+            seen: self.seen.clone(),
             is_instance_admin: self.is_admin(),
             may_set_instance_admin: member.may(Action::Operate),
         })
     }
+}
+
+/// What the form shows of a known person.
+pub fn seen(user: &User, role: Option<Role>, groups: &BTreeSet<Id<Group>>) -> Seen {
+    let names = [&user.username, &user.email, &user.full_name].map(String::clone);
+    let rights = [role.map(Role::name).unwrap_or_default().to_owned(), user.is_admin.to_string()];
+    Seen::of(names.into_iter().chain(rights).chain(groups.iter().map(ToString::to_string)))
 }
 
 fn roles(chosen: &str) -> Vec<Choice> {

@@ -8,7 +8,7 @@ mod form;
 use askama::Template;
 
 use super::Sidebar;
-use crate::web::pages::{Choice, ChoiceLink, FormErrors, Moment, Page, Pager, filters};
+use crate::web::pages::{Choice, ChoiceLink, FormErrors, Moment, Page, Pager, Seen, filters};
 
 /// `GET /admin/people` with `q`, `role`, `state`, `after`.
 #[derive(Clone, Debug, Template)]
@@ -58,6 +58,7 @@ pub struct AccountFields {
     pub full_name: String,
     pub roles: Vec<Choice>,
     pub groups: Vec<Choice>,
+    pub seen: Seen,
     pub is_instance_admin: bool,
     /// Whether the one who looks may make somebody an instance administrator.
     pub may_set_instance_admin: bool,
