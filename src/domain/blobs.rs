@@ -23,6 +23,7 @@ pub(super) const BLOB_KEPT: SignedDuration = SignedDuration::from_hours(1);
 pub struct Blob {
     pub hash: ContentHash,
     pub size_bytes: u64,
+    /// What they are read as. A version may call the same bytes something else.
     pub media_type: String,
     pub place: Place,
     #[serde(default)]
@@ -91,10 +92,11 @@ pub struct NewBlob {
 }
 
 /// Notes that `new` is in use from now on. The first time it also sends the bytes on their way and
-/// has them read, and so when nothing was read of them and nothing used them meanwhile.
+/// has them read, and so when nothing came of reading them and they may be something else.
 pub fn adopt(tx: &mut WriteTx, new: NewBlob) -> Result<Blob> {
     if let Some(mut known) = tx.get::<Blob>(&new.hash)? {
-        if wants_another_reading(tx, &known)? {
+        if wants_another_reading(tx, &known, &new)? {
+            known.media_type = new.media_type;
             known.extraction = Extraction::Pending;
             tx.put(&known)?;
             jobs::enqueue(tx, Task::ExtractBlob { blob: known.hash })?;
@@ -115,14 +117,14 @@ pub fn adopt(tx: &mut WriteTx, new: NewBlob) -> Result<Blob> {
     Ok(blob)
 }
 
-/// Whether the bytes come back after nothing referred to them, and nothing came of reading them: the job
-/// passes over what nobody refers to, and the name that they had then may have said something else.
-fn wants_another_reading(tx: &ReadTx, known: &Blob) -> Result<bool> {
+/// Whether bytes of which nothing was read come back under a name that says something else, or after
+/// nothing referred to them: the job passes over what nobody refers to.
+fn wants_another_reading(tx: &ReadTx, known: &Blob, new: &NewBlob) -> Result<bool> {
     let is_read = match &known.extraction {
         Extraction::Done(facts) => facts.has_text || facts.has_thumbnail,
         Extraction::Pending | Extraction::Failed { .. } => false,
     };
-    Ok(!is_read && !versions::refers_to(tx, known.hash)?)
+    Ok(!is_read && (known.media_type != new.media_type || !versions::refers_to(tx, known.hash)?))
 }
 
 pub fn get(tx: &ReadTx, hash: ContentHash) -> Result<Blob> {

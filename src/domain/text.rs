@@ -150,8 +150,12 @@ fn shorten(name: &str, chars_max: usize) -> String {
 
 /// A title made from a file name: without the extension, underscores as spaces.
 pub fn title_from_filename(filename: &str) -> String {
+    let is_extension = |end: &str| {
+        let is_word = end.chars().all(|c| c.is_ascii_alphanumeric());
+        is_word && end.len() <= 8 && end.contains(|c: char| c.is_ascii_alphabetic())
+    };
     let stem = match filename.rsplit_once('.') {
-        Some((stem, _)) if !stem.is_empty() => stem,
+        Some((stem, end)) if !stem.is_empty() && is_extension(end) => stem,
         _ => filename,
     };
     let words = stem.replace('_', " ");

@@ -57,12 +57,12 @@ impl Record for ApiToken {
 const BY_SECRET: Index<ApiToken, ContentHash> = Index::unique(1);
 const BY_USER: Index<ApiToken, Id<User>> = Index::new(2);
 
-/// Makes a token for the actor. The second value is the token itself: show it once.
 /// What a token is called.
 pub fn name(text: &str) -> Result<String> {
     text::line("name", text, 100)
 }
 
+/// Makes a token for the actor. The second value is the token itself: show it once.
 pub fn create(
     tx: &mut WriteTx,
     actor: &Actor,

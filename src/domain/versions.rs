@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     access::{Action, Actor, decide, unknown},
-    blobs::{self, NewBlob},
+    blobs::{self, Blob, NewBlob},
     documents::{self, CurrentFile, Document},
     events::{self, Verb},
     organizations::Organization,
@@ -51,6 +51,7 @@ impl Record for Version {
 
 /// So many in a month are an import, which says nothing about the next month.
 const VERSIONS_SUMMED_MAX: usize = 100_000;
+const UPLOADS_ASKED_MAX: usize = 100;
 
 const BY_DOCUMENT: Index<Version, (Id<Document>, u32)> = Index::unique(1);
 const BY_BLOB: Index<Version, ContentHash> = Index::new(2);
@@ -102,6 +103,7 @@ pub(super) fn insert(
     file: NewFile,
 ) -> Result<Version> {
     let last = tx.index(&BY_DOCUMENT).within(&document.id).backward().keys()?.next().transpose()?;
+    let media_type = file.blob.media_type.clone();
     let blob = blobs::adopt(tx, file.blob)?;
     let version = Version {
         id: tx.new_id(),
@@ -109,7 +111,7 @@ pub(super) fn insert(
         organization: document.organization,
         number: last.map_or(1, |((_, number), _)| number + 1),
         filename: text::filename(&file.filename)?,
-        media_type: blob.media_type,
+        media_type,
         size_bytes: blob.size_bytes,
         blob: blob.hash,
         created_by: actor.user.unwrap_or(document.created_by),
@@ -220,6 +222,14 @@ pub fn current(document: &Document) -> Result<&CurrentFile> {
 /// The first upload of these bytes; `None` when nothing refers to them.
 pub fn first_of_blob(tx: &ReadTx, blob: ContentHash) -> Result<Option<Version>> {
     Ok(of_blob(tx, blob, None, 1)?.pop())
+}
+
+/// The upload whose name says best how these bytes are to be read: one that was taken for what they are
+/// read as, else the first. `None` when nothing refers to them.
+pub fn named_for_reading(tx: &ReadTx, blob: &Blob) -> Result<Option<Version>> {
+    let mut uploads = of_blob(tx, blob.hash, None, UPLOADS_ASKED_MAX)?;
+    let best = uploads.iter().position(|version| version.media_type == blob.media_type);
+    Ok((!uploads.is_empty()).then(|| uploads.swap_remove(best.unwrap_or(0))))
 }
 
 /// The bytes of all versions that were uploaded since a moment, as their ids tell the order.

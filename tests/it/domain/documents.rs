@@ -3,12 +3,12 @@
 use appliance::{
     domain::{
         access::{Actor, Role},
-        blobs,
+        blobs::{self, Extraction, Facts},
         documents::{self, Document, DocumentEdit, Kind, NewDocument, Status, Visibility},
         events,
         jobs::Task,
         users::User,
-        versions,
+        versions::{self, NewFile},
     },
     error::Result,
     id::Id,
@@ -78,6 +78,7 @@ fn a_document_without_a_title_is_named_after_its_file() {
     assert_eq!(titled("annual_report_2026.pdf").unwrap().title, "annual report 2026");
     assert_eq!(titled("C:\\docs\\plan.pdf").unwrap().title, "plan");
     assert_eq!(titled("../../etc/passwd").unwrap().title, "passwd");
+    assert_eq!(titled("2026-11-03 Plan v1.2").unwrap().title, "2026-11-03 Plan v1.2");
     assert_invalid(titled("dir/"), "file");
 }
 
@@ -262,6 +263,7 @@ fn a_draft_is_seen_by_its_creator_and_managers_until_it_is_published() {
     let id = world.add(&bob, new).unwrap().id;
     assert!(is_readable(&world, &bob, id) && is_readable(&world, &meg, id));
     assert!(!is_readable(&world, &eve, id));
+    assert_conflict(run(&world, &bob, id, documents::archive));
     assert_sign_in(world.read(|tx| documents::readable(tx, &Actor::stranger(), id)));
     run(&world, &bob, id, documents::publish).unwrap();
     assert!(is_readable(&world, &eve, id));
@@ -270,6 +272,43 @@ fn a_draft_is_seen_by_its_creator_and_managers_until_it_is_published() {
     assert!(is_readable(&world, &eve, id));
     run(&world, &bob, id, documents::withdraw).unwrap();
     assert!(!is_readable(&world, &eve, id));
+}
+
+#[test]
+fn bytes_that_were_not_understood_are_read_under_a_better_name() {
+    let world = World::new();
+    let bytes_as = |filename: &str, media_type: &str| {
+        let mut file = file(filename, 7);
+        file.blob.media_type = media_type.into();
+        file
+    };
+    let named = || world.read(|tx| versions::named_for_reading(tx, &blobs::get(tx, blob(7))?));
+    let readings = || {
+        let claimed = world.write(|tx| claim_jobs(tx, 10)).unwrap();
+        claimed.iter().filter(|job| job.task == Task::ExtractBlob { blob: blob(7) }).count()
+    };
+    let document = world.document(&world.ada, "Letter");
+    let add = |file: NewFile| {
+        let id = document.id;
+        world.act(&world.ada, move |tx, ada| versions::add(tx, ada, id, file)).unwrap()
+    };
+    add(bytes_as("letter", "application/x-ole-storage"));
+    assert_eq!(readings(), 1);
+    world
+        .write(|tx| blobs::mark_extracted(tx, blob(7), Extraction::Done(Facts::default())))
+        .unwrap();
+
+    let (document, version) = add(bytes_as("letter.doc", "application/msword"));
+    assert_eq!(version.media_type, "application/msword");
+    assert_eq!(document.current.unwrap().media_type, "application/msword");
+    assert_eq!(named().unwrap().unwrap().filename, "letter.doc");
+    assert_eq!(readings(), 1);
+
+    let read = Facts { has_text: true, ..Facts::default() };
+    world.write(|tx| blobs::mark_extracted(tx, blob(7), Extraction::Done(read))).unwrap();
+    let (_, version) = add(bytes_as("letter", "application/x-ole-storage"));
+    assert_eq!(version.media_type, "application/x-ole-storage");
+    assert_eq!((named().unwrap().unwrap().filename.as_str(), readings()), ("letter.doc", 0));
 }
 
 #[test]
