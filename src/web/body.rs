@@ -7,6 +7,7 @@ use actix_multipart::{Field, Multipart};
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
+    http::header::ContentDisposition,
     web::{Bytes, BytesMut},
 };
 use futures_util::{StreamExt, TryStreamExt, future::LocalBoxFuture};
@@ -115,7 +116,8 @@ impl FromRequest for NoBody {
     }
 }
 
-/// The part of the address after `?`. A key may repeat, for a `Vec`; unknown keys are ignored.
+/// The part of the address after `?`. A key may repeat, for a `Vec`; unknown keys are ignored, and so
+/// are keys without a value: programs send what nobody filled in.
 pub struct Query<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest for Query<T> {
@@ -123,7 +125,9 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     type Future = std::future::Ready<Result<Self>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let query = serde_html_form::from_str(request.query_string()).map(Query).map_err(|fault| {
+        let has_value = |pair: &&str| !matches!(pair.split_once('='), Some((_, "")));
+        let filled: Vec<&str> = request.query_string().split('&').filter(has_value).collect();
+        let query = serde_html_form::from_str(&filled.join("&")).map(Query).map_err(|fault| {
             Error::invalid(format!("The address could not be read after “?”: {fault}.")).into()
         });
         std::future::ready(query)
@@ -220,7 +224,7 @@ async fn receive_with(
     let mut field_count = 0;
     while let Some(field) = app.arriving(multipart.try_next()).await?.map_err(broken_form)? {
         let name = field.name().unwrap_or_default().to_owned();
-        let filename = field.content_disposition().and_then(|it| it.get_filename()).map(as_chosen);
+        let filename = field.content_disposition().and_then(filename_of);
         match filename {
             Some(filename) if file_fields.contains(&name.as_str()) => {
                 if !is_trusted {
@@ -268,6 +272,13 @@ async fn receive_with(
         visitor.require_csrf(None)?;
     }
     Ok(received)
+}
+
+/// The name that a part gives its file. Some programs write it in full (RFC 8187) beside the plain one
+/// or instead of it, though RFC 7578 knows only the plain one.
+fn filename_of(part: &ContentDisposition) -> Option<String> {
+    let full = part.get_filename_ext().and_then(|full| String::from_utf8(full.value.clone()).ok());
+    full.or_else(|| part.get_filename().map(as_chosen))
 }
 
 /// A file's name as it was before the browser sent it: three characters would break the header, so

@@ -1,13 +1,17 @@
 //! Files of users over HTTP: ranges, entity tags, names, and headers under which no file can ever
 //! run as us.
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    time::{Duration, SystemTime},
+};
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     body::SizedStream,
     http::{Method, StatusCode, header},
 };
+use jiff::Timestamp;
 
 use super::fault::Result;
 use crate::{
@@ -68,7 +72,7 @@ pub async fn deliver(
     let served = Served::of(&content, disposition);
     let mut response = HttpResponse::Ok();
     set_headers(&mut response, &content, &served, caching, &etag);
-    if is_unchanged(request, &etag) {
+    if is_unchanged(request, &etag, Some(content.document.updated_at)) {
         return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
     }
     let size_bytes = content.file.size_bytes;
@@ -127,7 +131,7 @@ pub fn deliver_image(request: &HttpRequest, image: Image, caching: Caching) -> H
         .insert_header((header::ETAG, etag.clone()))
         .insert_header((header::CACHE_CONTROL, caching.header()))
         .insert_header((header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"));
-    if is_unchanged(request, &etag) {
+    if is_unchanged(request, &etag, None) {
         return response.status(StatusCode::NOT_MODIFIED).finish();
     }
     response
@@ -233,16 +237,31 @@ pub fn percent_encoded(text: &str) -> String {
     encoded
 }
 
-fn http_date(at: jiff::Timestamp) -> String {
+fn http_date(at: Timestamp) -> String {
     at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
-fn is_unchanged(request: &HttpRequest, etag: &str) -> bool {
-    let tags = request.headers().get_all(header::IF_NONE_MATCH);
-    tags.filter_map(|tags| tags.to_str().ok())
-        .flat_map(|tags| tags.split(','))
-        .map(|tag| tag.trim().trim_start_matches("W/"))
-        .any(|tag| tag == "*" || tag == etag)
+/// Whether the client has it already. The date counts only where no tag is named (RFC 9110, section
+/// 13.1.3).
+fn is_unchanged(request: &HttpRequest, etag: &str, modified: Option<Timestamp>) -> bool {
+    let headers = request.headers();
+    if headers.contains_key(header::IF_NONE_MATCH) {
+        let tags = headers.get_all(header::IF_NONE_MATCH);
+        return tags
+            .filter_map(|tags| tags.to_str().ok())
+            .flat_map(|tags| tags.split(','))
+            .map(|tag| tag.trim().trim_start_matches("W/"))
+            .any(|tag| tag == "*" || tag == etag);
+    }
+    let since = headers.get(header::IF_MODIFIED_SINCE).and_then(|since| since.to_str().ok());
+    let since = since.and_then(|since| since.parse::<header::HttpDate>().ok());
+    match (since, modified.map(SystemTime::from)) {
+        // The client's date has whole seconds.
+        (Some(since), Some(modified)) => {
+            modified < SystemTime::from(since) + Duration::from_secs(1)
+        }
+        _ => false,
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -255,6 +274,10 @@ enum Wanted {
 /// The part of the file that is asked for. Several ranges at once, other units and broken headers
 /// are answered with the whole file, as RFC 9110 allows.
 fn wanted_range(request: &HttpRequest, etag: &str, size_bytes: u64) -> Wanted {
+    // Ranges are a matter of GET (RFC 9110, section 14.2).
+    if request.method() != Method::GET {
+        return Wanted::All;
+    }
     let Some(range) = request.headers().get(header::RANGE).and_then(|it| it.to_str().ok()) else {
         return Wanted::All;
     };

@@ -34,8 +34,10 @@ pub struct Operation {
     pub answer: Answer,
     /// Strangers are welcome.
     pub is_open: bool,
-    /// Understands `If-Match` and answers with an `ETag`.
+    /// Understands `If-Match`.
     pub is_conditional: bool,
+    /// Answers with an `ETag`.
+    pub is_tagged: bool,
 }
 
 /// What a success carries.
@@ -44,8 +46,10 @@ pub enum Answer {
     #[default]
     Nothing,
     Json(SchemaOf),
-    /// Bytes of these media types.
+    /// Bytes of these media types, in whole or in part; or the way to them.
     File(&'static str),
+    /// An image of these media types, always whole.
+    Image(&'static str),
 }
 
 /// What is sent along.
@@ -125,14 +129,24 @@ impl Endpoint {
         self.described(|operation| operation.answer = Answer::File(media_types))
     }
 
+    /// A success with an image of these media types.
+    pub fn gives_image(self, media_types: &'static str) -> Self {
+        self.described(|operation| operation.answer = Answer::Image(media_types))
+    }
+
     /// A success without a body.
     pub fn gives_nothing(self, status: u16) -> Self {
         self.described(|operation| operation.status = status)
     }
 
-    /// Understands `If-Match` and answers with an `ETag`.
+    /// Understands `If-Match`, and answers with an `ETag` where it answers with anything.
     pub fn conditional(self) -> Self {
-        self.described(|operation| operation.is_conditional = true)
+        self.described(|operation| operation.is_conditional = true).tagged()
+    }
+
+    /// Answers with the `ETag` that `If-Match` takes.
+    pub fn tagged(self) -> Self {
+        self.described(|operation| operation.is_tagged = true)
     }
 
     pub fn for_anybody(self) -> Self {
@@ -164,6 +178,9 @@ pub fn mount(config: &mut ServiceConfig, endpoints: &[Endpoint]) {
         for endpoint in endpoints.iter().filter(|endpoint| endpoint.path == path) {
             resource = resource.route((endpoint.route)());
             allowed.push(endpoint.method.as_str());
+            if endpoint.method == Method::GET {
+                allowed.push("HEAD");
+            }
         }
         let allowed = allowed.join(", ");
         config.service(resource.default_service(web::to(move || {

@@ -8,7 +8,8 @@
 //!
 //! What must stay true: no handler decides about access by itself; it asks a verb that does, and a
 //! document is read through [`documents::readable`](crate::domain::documents::readable) alone.
-//! Unknown fields in what is sent are refused, and lists of things that grow have a cursor.
+//! Unknown fields in a body are refused, unknown keys in an address passed over. Lists that grow with
+//! the library have a cursor.
 
 pub(super) mod parts;
 

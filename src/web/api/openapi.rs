@@ -162,7 +162,7 @@ impl Schemas {
 
     fn responses(&mut self, operation: &Operation) -> Value {
         let mut success = json!({ "description": "Done." });
-        if operation.is_conditional {
+        if operation.is_tagged && !matches!(operation.answer, Answer::Nothing) {
             success["headers"] = json!({
                 "ETag": { "description": "The revision.", "schema": { "type": "string" } },
             });
@@ -180,7 +180,12 @@ impl Schemas {
                 responses["206"] =
                     json!({ "description": "The part asked for.", "content": bytes });
                 responses["304"] = json!({ "description": "Unchanged." });
+                responses["307"] = json!({ "description": "The way to a file that rests on S3." });
                 responses["416"] = json!({ "description": "There is no such part." });
+            }
+            Answer::Image(media_types) => {
+                success["content"] = json!({ media_types: { "schema": {} } });
+                responses["304"] = json!({ "description": "Unchanged." });
             }
         }
         responses[operation.status.to_string()] = success;

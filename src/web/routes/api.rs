@@ -33,7 +33,9 @@ fn sign_in_api() -> Vec<Endpoint> {
             .about(GROUP, "Sign in")
             .detail(
                 "Send the token as `Authorization: Bearer …`. It ends with its session: when you \
-                 sign out, when the password changes, when the account is disabled.",
+                 sign out, when the password changes, when the account is disabled. Whoever was \
+                 given their password chooses their own first, with POST /api/users/me/password: \
+                 until then everything else answers 403.",
             )
             .json::<sign_in::LoginForm>()
             .gives::<sign_in::TokenView>(200)
@@ -111,6 +113,7 @@ fn documents_api() -> Vec<Endpoint> {
             .gives::<docs::BulkAnswer>(200),
         get("/api/documents/{id}", docs::show)
             .about(GROUP, "Show a document")
+            .tagged()
             .gives::<docs::DocumentView>(200)
             .for_anybody(),
         patch("/api/documents/{id}", docs::edit)
@@ -179,12 +182,12 @@ fn one_document_api() -> Vec<Endpoint> {
             .for_anybody(),
         get("/api/documents/{id}/thumbnail", files::thumbnail)
             .about(GROUP, "Show a small image")
-            .gives_file("image/*")
+            .gives_image("image/*")
             .for_anybody(),
         get("/api/documents/{id}/pages/{number}", files::page_image)
             .about(GROUP, "Show a page as an image")
             .detail("Pages count from 1.")
-            .gives_file("image/*")
+            .gives_image("image/*")
             .for_anybody(),
         get("/api/documents/{id}/text", docs::text)
             .about(GROUP, "Show the text of the file")
@@ -260,6 +263,7 @@ fn users_api() -> Vec<Endpoint> {
             .gives::<users::UserList>(200),
         post("/api/admin/users", users::create)
             .about(GROUP, "Add an account")
+            .detail("Before anything else its owner chooses a password of their own.")
             .json::<users::NewUserForm>()
             .gives::<users::UserView>(201),
         get("/api/admin/users/{id}", users::show)
@@ -361,7 +365,8 @@ fn administration_api() -> Vec<Endpoint> {
             .detail(
                 "Only the owner removes files there. Make sure that no other portal uses the same \
                  bucket and prefix.",
-            ),
+            )
+            .gives_nothing(204),
         post("/api/admin/storage/scrub", storage::scrub)
             .about(GROUP, "Read files again, and heal what is damaged")
             .json::<storage::ScrubForm>()

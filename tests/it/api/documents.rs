@@ -297,8 +297,55 @@ async fn a_download_can_be_resumed_and_need_not_be_repeated() {
     assert_eq!(part.text().await.expect("a body"), "456789");
     assert_eq!(ask("range", "bytes=10-").await.status(), 416);
     assert_eq!(ask("if-none-match", &tag).await.status(), 304);
-    let head = ada.send("HEAD", &download, None).await;
-    assert_eq!(head.headers()["content-length"], "10");
+    let whole = ada.send("GET", &download, None).await;
+    assert_eq!(whole.headers().get("content-encoding"), None);
+    let date = whole.headers()["last-modified"].to_str().expect("text").to_owned();
+    assert_eq!(ask("if-modified-since", &date).await.status(), 304);
+    assert_eq!(ask("if-modified-since", "Sat, 01 Jan 2000 00:00:00 GMT").await.status(), 200);
+    let other = ada.request("GET", &download).header("if-modified-since", &date);
+    let other = other.header("if-none-match", "\"other\"").send().await.expect("an answer");
+    assert_eq!(other.status(), 200, "a tag prevails over a date");
+    let head = ada.request("HEAD", &download).header("range", "bytes=4-");
+    let head = head.send().await.expect("headers");
+    assert_eq!(
+        (head.status().as_u16(), &head.headers()["content-length"]),
+        (200, &"10".parse().unwrap())
+    );
+    app.stop().await;
+}
+
+/// As .NET and old Python clients send it: in full, beside a plain name or instead of it.
+#[actix_web::test]
+async fn a_filename_may_come_in_full() {
+    let app = TestApp::spawn().await;
+    let ada = app.signed_in("ada").await;
+    for plain in ["", "filename=\"=?utf-8?B?w5xi?=\"; "] {
+        let body = format!(
+            "--edge\r\ncontent-disposition: form-data; name=\"file\"; {plain}\
+             filename*=UTF-8''%C3%9Cbersicht%2050%25.txt\r\n\r\nPlan\r\n--edge--\r\n"
+        );
+        let request = ada.request("POST", "/api/admin/documents/upload").body(body);
+        let request = request.header("content-type", "multipart/form-data; boundary=edge");
+        let made: Value = request.send().await.expect("an answer").json().await.expect("JSON");
+        assert_eq!(made["filename"], "Übersicht 50%.txt");
+    }
+    app.stop().await;
+}
+
+/// Programs send what nobody filled in.
+#[actix_web::test]
+async fn an_empty_value_in_an_address_is_none() {
+    let app = TestApp::spawn().await;
+    let ada = app.signed_in("ada").await;
+    ada.upload("plan.txt", b"Plan", &[]).await;
+    let empty = "q=&category=&kind=&tag=&person=&status=&sort=&from=&to=&limit=&after=&facets=";
+    assert_eq!(titles(&ada, empty).await, ["plan"]);
+    for address in
+        ["/api/admin/users?role=", "/api/admin/jobs?state=", "/api/admin/audit?verb=&user="]
+    {
+        assert_eq!(ada.status("GET", address, None).await, 200, "{address}");
+    }
+    assert_eq!(ada.status("GET", "/api/documents?kind=nonsense", None).await, 400);
     app.stop().await;
 }
 
@@ -327,8 +374,9 @@ async fn many_documents_change_at_once_and_each_by_itself() {
     let restricted = json!({ "visibility": { "visibility": "restricted" } });
     assert_eq!(bulk(&ada, restricted).await["done"], 3);
     assert_eq!(eddy.get("/api/documents").await["total"], 1);
-    assert_eq!(bulk(&ada, json!("archive")).await["done"], 3);
-    assert_eq!(ada.get("/api/documents").await["total"], 0);
+    let archived = bulk(&ada, json!("archive")).await;
+    assert_eq!((&archived["done"], &archived["results"][2]["status"]), (&json!(2), &json!(409)));
+    assert_eq!(ada.get("/api/documents").await["total"], 1, "a draft stays where it is");
     assert_eq!(bulk(&ada, json!("trash")).await["done"], 3);
     assert_eq!(ada.get("/api/documents?status=archived").await["total"], 0);
     assert_eq!(bulk(&ada, json!("restore")).await["done"], 3);

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     app::{self, App, Find, Sort},
     domain::{access::Action, documents::Status, users::User},
+    error::Error,
     web::{
         auth::Member,
         body::Query,
@@ -48,7 +49,13 @@ async fn found(app: &App, member: &Member, address: Address) -> Result<Results> 
     let can_upload = member.may(Action::Upload(member.organization));
     let find = address.find();
     let (category, person) = (find.category, find.person);
-    let found = app.find(member.actor(), find).await?;
+    let found = match app.find(member.actor(), find.clone()).await {
+        // An old bookmark's place in a list that is no more.
+        Err(Error::Invalid { field: Some("after"), .. }) => {
+            app.find(member.actor(), Find { after: None, ..find }).await?
+        }
+        found => found?,
+    };
     let facets = found.facets.clone().unwrap_or_default();
     let (category, person) = app.names_of_filters(member.actor(), category, person).await?;
     let active = narrowing::active(&address, Names { category, person });
