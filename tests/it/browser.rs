@@ -409,7 +409,7 @@ async fn a_portal_is_administered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_page_is_calm_on_a_phone_in_the_dark() {
+async fn every_page_is_calm_on_a_phone_in_the_dark_and_on_a_desk_in_the_light() {
     let app = TestApp::spawn().await;
     let ada = app.person("ada").await;
     let id = ada.add("plan.txt", b"The plan", &[("category", "Plans"), ("tags", "a, b")]).await;
@@ -417,9 +417,8 @@ async fn every_page_is_calm_on_a_phone_in_the_dark() {
     let chromium = Chromium::launch().await;
     let tab = chromium.open(&app.url).await;
     sign_in(&tab, "ada").await;
-    tab.resize(390, 844).await;
     let person = app.ada.id;
-    for path in [
+    let pages: Vec<String> = vec![
         "/documents".into(),
         "/documents?view=grid".into(),
         "/documents/upload".into(),
@@ -442,12 +441,31 @@ async fn every_page_is_calm_on_a_phone_in_the_dark() {
         "/admin/jobs".into(),
         "/admin/audit".into(),
         "/admin/settings".into(),
+        "/admin/storage".into(),
+        "/admin/backups".into(),
+        "/admin/https".into(),
+        "/admin/system".into(),
         "/api/docs".into(),
-    ] {
-        tab.goto(&path).await;
-        let width: u32 = tab.js("document.documentElement.scrollWidth").await;
-        assert!(width <= 390, "{path} is {width} pixels wide");
+    ];
+    for (scheme, width_px, height_px) in [("dark", 390, 844), ("light", 1280, 800)] {
+        tab.prefer(scheme).await;
+        tab.resize(width_px, height_px).await;
+        for path in &pages {
+            tab.goto(path).await;
+            let width: u32 = tab.js("document.documentElement.scrollWidth").await;
+            assert!(width <= width_px, "{path} is {width} pixels wide");
+            let paper: String =
+                tab.js("getComputedStyle(document.documentElement).backgroundColor").await;
+            assert_eq!(is_dark(&paper), scheme == "dark", "{path} stands on {paper}");
+        }
     }
     tab.assert_calm(&[]).await;
     chromium.close().await;
+}
+
+/// Of a color as the browser tells it, `rgb(18, 20, 22)`.
+fn is_dark(color: &str) -> bool {
+    let parts =
+        color.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse::<u32>().ok());
+    parts.take(3).sum::<u32>() < 3 * 128
 }

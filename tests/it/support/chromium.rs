@@ -292,6 +292,17 @@ impl Tab {
         self.page.execute(params).await.expect("another size");
     }
 
+    /// As if the system were set to `light` or `dark`.
+    pub async fn prefer(&self, scheme: &str) {
+        use chromiumoxide::cdp::browser_protocol::emulation::{
+            MediaFeature, SetEmulatedMediaParams,
+        };
+        let params = SetEmulatedMediaParams::builder()
+            .feature(MediaFeature::new("prefers-color-scheme", scheme))
+            .build();
+        self.page.execute(params).await.expect("another color scheme");
+    }
+
     /// Fails when the browser had anything to complain about. `expected` are pieces of complaints
     /// that the test provoked.
     pub async fn assert_calm(&self, expected: &[&str]) {
