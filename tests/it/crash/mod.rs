@@ -14,8 +14,8 @@ use self::{client::Client, portal::Portal};
 use crate::support::{Api, PASSWORD, Shell, program::Server, s3::S3Server};
 
 /// In a run of the whole suite.
-const KILLS: u64 = 10;
-const KILLS_ON_S3: u64 = 4;
+const KILLS: u64 = 40;
+const KILLS_ON_S3: u64 = 12;
 const CLIENTS: u64 = 8;
 const LOAD_MS_MAX: u64 = 1_000;
 /// Every so many kills, another one hits the start that follows.
