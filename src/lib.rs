@@ -28,14 +28,15 @@
 //! An engine knows no noun of the domain and no other engine, but for `s3`, which is a client and no
 //! more. `domain` is plain synchronous Rust inside a transaction: no HTTP, no files, no index, no
 //! waiting. One noun has one name in every layer: `domain/documents`, `web/api/documents`,
-//! `web/pages/documents`, `templates/documents`.
+//! `web/pages/documents`, `templates/documents`; only the addresses of pages speak as people do
+//! (`/admin/people` for users, `/admin/audit` for events).
 //!
 //! Beside `src/`: `templates/` are the pages, one folder per noun; `assets/` the style sheet, small
 //! scripts and icons, which `build.rs` names, compresses and embeds; `tests/it/` the one test binary, a
-//! file or folder per noun, over `tests/it/support`; `tests/host/` bare machines with a systemd;
-//! `tests/fixtures/` files that others made and backups of every format there was; `benches/` the
-//! measurements beside other programs; `data/` what a running portal keeps. `clippy.toml` bans what would
-//! break a promise, with the reason.
+//! folder per layer (`domain`, `api`, `pages`) or concern, over `tests/it/support`; `tests/host/` bare
+//! machines with a systemd; `tests/fixtures/` files that others made and backups of every format there
+//! was; `benches/` the measurements beside other programs; `data/` what a running portal keeps.
+//! `clippy.toml` bans what would break a promise, with the reason.
 //!
 //! # What always holds
 //!
@@ -43,8 +44,9 @@
 //!   `Err` nothing of it happened. `put` writes the record, its index entries and one entry of the
 //!   change log: nobody can forget one of them.
 //! - **One decision.** [`domain::access::decide`] says who may do what, and every verb asks it. The
-//!   terms that indexes carry say the same; whatever an index finds passes the decision once more.
-//!   What one may not see is answered like what does not exist.
+//!   terms that indexes carry say the same. What an index finds passes the decision once more before
+//!   it is shown; totals and counts are the index's own. What one may not see is answered like what does
+//!   not exist.
 //! - **Bytes before records.** A record names a file only after the file is on the disk. A crash
 //!   between the two leaves bytes without a record, which the keeper removes; never a record
 //!   without its bytes.
@@ -110,7 +112,7 @@
 //!
 //! - **A noun:** a file in `domain` with its record (a new table number, listed in
 //!   [`domain::EVERY_TABLE`]) and verbs; `web/api/<noun>.rs` and `web/pages/<noun>.rs`; their lines in
-//!   `web/routes/`; `templates/<noun>/`; `tests/it/<noun>.rs`.
+//!   `web/routes/`; `templates/<noun>/`; `tests/it/{domain,api,pages}/<noun>.rs`.
 //! - **A page:** a template and its struct with handlers in `web/pages`, a line in
 //!   `web/routes/pages.rs`, a sample in `tests/it/gallery/`, a line in the oracle (`tests/it/oracle`),
 //!   which fails until there is one.

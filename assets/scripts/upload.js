@@ -198,10 +198,10 @@ export function enhance(form, { files = [], onDone = leave } = {}) {
   }
 }
 
-/// `annual_report-2025.pdf` → `annual report 2025`.
+/// `annual_report-2025.pdf` → `annual report-2025`, as the server proposes it.
 function title_of(filename) {
-  const stem = filename.replace(/\.[^.]{1,8}$/, "");
-  return stem.replace(/[_]+/g, " ").replace(/(\S)-(?=\S)/g, "$1 ").replace(/\s+/g, " ").trim();
+  const stem = filename.replace(/(?<=.)\.(?=[0-9]*[a-z])[a-z0-9]{1,8}$/i, "");
+  return stem.replace(/[_\s]+/g, " ").trim() || filename;
 }
 
 /// Calls `take` with the files that are dropped on an element.

@@ -83,6 +83,17 @@ async fn a_mistyped_word_finds_what_was_meant() {
 }
 
 #[tokio::test]
+async fn an_old_bookmark_shows_the_library() {
+    let app = TestApp::spawn().await;
+    let ada = app.person("ada").await;
+    ada.add("plan.txt", b"The plan", &[]).await;
+    app.settle().await;
+    let shown = ada.get("/documents?after=nowhere&sort=sideways&kind=&person=nobody").await;
+    assert_eq!(shown.status, 200);
+    shown.says("plan");
+}
+
+#[tokio::test]
 async fn titles_are_text_wherever_they_stand() {
     let app = TestApp::spawn().await;
     let ada = app.person("ada").await;
