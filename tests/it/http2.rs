@@ -24,6 +24,16 @@ async fn http_2_is_spoken_where_the_client_does() {
         let (answer, _) = requests.send_request(get("/sign-in"), true).expect("a stream");
         assert_eq!(answer.await.expect("an answer").status(), 200);
     }
+    // The way back is known although there is no `Host`.
+    let form = http::Request::post("https://localhost/documents/link")
+        .header("referer", "https://localhost/documents/link?from=here")
+        .header("content-type", "application/x-www-form-urlencoded");
+    let (answer, _) = requests.send_request(form.body(()).expect("a form"), true).expect("a stream");
+    let mut answer = answer.await.expect("an answer");
+    assert_eq!(answer.status(), 401);
+    let page = answer.body_mut().data().await.expect("a page").expect("its beginning");
+    let page = String::from_utf8_lossy(&page);
+    assert!(page.contains("/sign-in?next=%2Fdocuments%2Flink%3Ffrom%3Dhere"), "{page}");
     test.stop().await;
 }
 
