@@ -1,6 +1,7 @@
 //! Runs the programs of the machine: systemctl, useradd, ufw.
 
 use std::{
+    env,
     ffi::OsStr,
     io::{self, Read},
     process::{Command, Output, Stdio},
@@ -12,6 +13,8 @@ use anyhow::{Context, anyhow};
 
 use crate::error::Result;
 
+/// Where the programs of root are, which not every shell of root looks through.
+const FOLDERS: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const PAUSE: Duration = Duration::from_millis(10);
 /// What was written before the end is there by then.
 const AFTER_END: Duration = Duration::from_secs(2);
@@ -26,14 +29,26 @@ pub struct Ended {
     pub err: String,
 }
 
+/// A program of the machine, found also where the variable `PATH` leaves out folders of root. Its words
+/// are read by programs and by people alike; the plain language serves both.
+pub fn of_machine(program: &str) -> Command {
+    let path = match env::var("PATH") {
+        // An empty part of it would be the working folder.
+        Ok(path) if !path.is_empty() => format!("{path}:{FOLDERS}"),
+        _ => FOLDERS.to_owned(),
+    };
+    let mut command = Command::new(program);
+    command.env("PATH", path).env("LC_ALL", "C.UTF-8");
+    command
+}
+
 /// Runs a program to its end, however it ends; `None` when there is no such program here.
 pub fn attempt<A: AsRef<OsStr>>(
     program: &str,
     arguments: impl IntoIterator<Item = A>,
 ) -> Result<Option<Ended>> {
-    let mut command = Command::new(program);
-    // Its words are read by programs and by people alike; the plain language serves both.
-    command.args(arguments).env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
+    let mut command = of_machine(program);
+    command.args(arguments).stdin(Stdio::null());
     match command.output() {
         Ok(Output { status, stdout, stderr }) => Ok(Some(Ended {
             is_success: status.success(),
