@@ -1,4 +1,14 @@
-//! Whether the machine's clock is kept right by somebody.
+//! The clocks of the machine: how long it runs, and whether somebody keeps the time right.
+
+use std::time::Duration;
+
+/// How long the machine runs, as systemd counts it (CLOCK_MONOTONIC).
+pub fn since_boot() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the structure is ours, and the call only writes it. It cannot fail for this clock.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec as u32)
+}
 
 /// True when the kernel was told that the clock follows a reference, false when it was told that it
 /// does not; `None` when it does not say.

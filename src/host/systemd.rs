@@ -4,15 +4,17 @@ use std::{
     collections::BTreeMap,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 
 use anyhow::anyhow;
 use jiff::Timestamp;
 
-use super::commands::{self, Ended};
-use crate::error::Result;
+use super::{
+    clock,
+    commands::{self, Ended},
+};
+use crate::{clock::Clock, error::Result};
 
 /// True when systemd runs this machine (sd_booted(3)).
 pub fn are_kept() -> bool {
@@ -55,10 +57,11 @@ impl Unit {
 
 /// Asks systemd about a unit.
 pub fn look(name: &str) -> Result<Unit> {
-    let properties = "LoadState,ActiveState,SubState,StateChangeTimestamp,Result,MainPID,\
+    // The times of all versions are alike only where they are numbers.
+    let properties = "LoadState,ActiveState,SubState,StateChangeTimestampMonotonic,Result,MainPID,\
                       NRestarts,UnitFileState";
-    let told = commands::run("systemctl", ["show", "--timestamp=unix", "-p", properties, name])?;
-    Ok(unit(&told))
+    let told = commands::run("systemctl", ["show", "-p", properties, name])?;
+    Ok(unit(&told, Clock::system().now() - clock::since_boot()))
 }
 
 /// Below which folders a service may write, beside the one for its state.
@@ -69,16 +72,19 @@ pub fn writable_folders(name: &str) -> Result<Vec<PathBuf>> {
     Ok(paths.map(|path| PathBuf::from(path.trim_end_matches('"'))).collect())
 }
 
-fn unit(told: &str) -> Unit {
+/// `booted_at` is when the machine started.
+fn unit(told: &str, booted_at: Timestamp) -> Unit {
     let properties: BTreeMap<&str, &str> =
         told.lines().filter_map(|line| line.split_once('=')).collect();
     let text = |name: &str| properties.get(name).copied().unwrap_or_default();
-    let since = text("StateChangeTimestamp").strip_prefix('@').and_then(|at| at.parse().ok());
+    let since_boot_us = text("StateChangeTimestampMonotonic").parse().ok().filter(|us| *us > 0);
+    let since = since_boot_us.and_then(|us| booted_at.checked_add(Duration::from_micros(us)).ok());
     Unit {
         is_known: text("LoadState") == "loaded",
         state: text("ActiveState").into(),
         detail: text("SubState").into(),
-        since: since.and_then(|second| Timestamp::from_second(second).ok()),
+        // Two looks at the same unit differ by less than that.
+        since: since.and_then(|at| at.round(jiff::Unit::Second).ok()),
         result: text("Result").into(),
         pid: text("MainPID").parse().ok().filter(|pid| *pid > 0),
         restarts: text("NRestarts").parse().unwrap_or(0),
@@ -132,6 +138,12 @@ pub fn kill(unit: &str) -> Result<()> {
 pub fn listens(name: &str) -> Result<Vec<SocketAddr>> {
     let told = commands::run("systemctl", ["show", "-P", "Listen", name])?;
     Ok(addresses(&told))
+}
+
+/// What a socket unit calls the sockets that it hands over: its own name when nobody chose one.
+pub fn descriptor_name(name: &str) -> Result<String> {
+    let told = commands::run("systemctl", ["show", "-P", "FileDescriptorName", name])?;
+    Ok(told.trim().to_owned())
 }
 
 /// Such as `[::]:80 (Stream)`, one in each line.
@@ -221,7 +233,7 @@ const SECONDS_BESIDE: u64 = 60;
 
 /// Runs a program in such a cage (systemd-run(1)) to its end, which may be its being ended.
 pub fn run_caged(cage: &Cage, program: &Path, arguments: &[&str]) -> Result<Ended> {
-    let mut command = Command::new("systemd-run");
+    let mut command = commands::of_machine("systemd-run");
     command.args(["--quiet", "--wait", "--pipe", "--collect"]);
     let mut property = |text: String| {
         command.arg(format!("--property={text}"));
@@ -273,13 +285,17 @@ mod tests {
     #[test]
     fn what_systemd_tells_is_understood() {
         let told = "LoadState=loaded\nActiveState=active\nSubState=running\n\
-                    StateChangeTimestamp=@1795000000\nResult=success\nMainPID=77\nNRestarts=2\n\
-                    UnitFileState=enabled\n";
-        let unit = unit(told);
+                    StateChangeTimestampMonotonic=60250000\nResult=success\nMainPID=77\n\
+                    NRestarts=2\nUnitFileState=enabled\n";
+        let booted_at = Timestamp::from_second(1_795_000_000).unwrap();
+        let unit = unit(told, booted_at);
         assert!(unit.is_known && unit.is_active() && unit.is_enabled, "{unit:?}");
         assert_eq!((unit.pid, unit.restarts), (Some(77), 2));
-        assert_eq!(unit.since.map(Timestamp::as_second), Some(1_795_000_000));
-        let absent = super::unit("LoadState=not-found\nActiveState=inactive\nMainPID=0\n");
+        assert_eq!(unit.since.map(Timestamp::as_second), Some(1_795_000_060));
+        let told = "LoadState=not-found\nActiveState=inactive\nMainPID=0\n\
+                    StateChangeTimestampMonotonic=0\n";
+        let absent = super::unit(told, booted_at);
         assert!(!absent.is_known && !absent.is_active() && absent.pid.is_none());
+        assert_eq!(absent.since, None, "it never changed");
     }
 }
