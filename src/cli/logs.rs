@@ -2,7 +2,7 @@
 //!
 //! The journal of systemd keeps it; the portal writes a line of JSON for each thing.
 
-use std::{collections::VecDeque, fmt::Write, ops::ControlFlow};
+use std::{fmt::Write, ops::ControlFlow};
 
 use clap::Args;
 use jiff::{Timestamp, tz::TimeZone};
@@ -54,8 +54,13 @@ pub fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         (None, _, true) => Some(LINES_FOLLOWED),
         (None, None, false) => Some(LINES),
     });
-    let wanted =
-        Wanted { unit: SERVICE, since: since.as_deref(), lines, follows: arguments.follow };
+    let wanted = Wanted {
+        unit: SERVICE,
+        since: since.as_deref(),
+        lines,
+        follows: arguments.follow,
+        is_reversed: false,
+    };
     let sought = arguments.grep.as_deref().map(str::to_lowercase);
     let mut is_silent = true;
     journal::read(&wanted, |entry| {
@@ -86,19 +91,18 @@ pub struct ErrorsArguments {
 pub fn run_errors(arguments: &ErrorsArguments) -> Result<Exit, Failure> {
     service::installed()?;
     let since = arguments.since.as_deref().map(journal_time);
-    let wanted = Wanted { unit: SERVICE, since: since.as_deref(), lines: None, follows: false };
-    let mut last = VecDeque::with_capacity(ERRORS_MAX);
+    // From the end, for it is long: a line for each request.
+    let wanted =
+        Wanted { unit: SERVICE, since: since.as_deref(), is_reversed: true, ..Wanted::default() };
+    let mut last = Vec::with_capacity(ERRORS_MAX);
     journal::read(&wanted, |entry| {
-        let said = Said::of(&entry);
-        if said.is_error() {
-            if last.len() == ERRORS_MAX {
-                last.pop_front();
-            }
-            last.push_back(said);
-        }
-        Ok(ControlFlow::Continue(()))
+        last.extend(Some(Said::of(&entry)).filter(Said::is_error));
+        Ok(match last.len() {
+            ERRORS_MAX => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        })
     })?;
-    for said in &last {
+    for said in last.iter().rev() {
         said.print(arguments.json)?;
     }
     if last.is_empty() && !arguments.json {

@@ -3,14 +3,15 @@
 use std::{
     io::{BufRead, BufReader},
     ops::ControlFlow,
-    process::{Command, Stdio},
+    process::Stdio,
 };
 
 use anyhow::Context;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::error::Result;
+use super::commands;
+use crate::error::{Error, Result};
 
 /// From here on an entry is worth a look, as syslog counts: 4 is "warning", 3 is "error".
 pub const WARNING: u8 = 4;
@@ -25,6 +26,8 @@ pub struct Wanted<'a> {
     pub lines: Option<u32>,
     /// Go on with what comes.
     pub follows: bool,
+    /// The newest first.
+    pub is_reversed: bool,
 }
 
 /// One entry of the journal.
@@ -39,8 +42,11 @@ pub struct Entry {
 }
 
 /// Hands over the entries, oldest first, until there are no more or `each` has enough.
+///
+/// # Errors
+/// `Invalid` with the words of journalctl, such as about a time that it does not understand.
 pub fn read(wanted: &Wanted, mut each: impl FnMut(Entry) -> Result<ControlFlow<()>>) -> Result<()> {
-    let mut command = Command::new("journalctl");
+    let mut command = commands::of_machine("journalctl");
     command.args(["--unit", wanted.unit, "--output", "json", "--no-pager", "--quiet"]);
     if let Some(since) = wanted.since {
         command.arg(format!("--since={since}"));
@@ -52,9 +58,13 @@ pub fn read(wanted: &Wanted, mut each: impl FnMut(Entry) -> Result<ControlFlow<(
     if wanted.follows {
         command.arg("--follow");
     }
+    if wanted.is_reversed {
+        command.arg("--reverse");
+    }
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .context("starting journalctl")?;
     let out = child.stdout.take().context("journalctl has no output")?;
@@ -62,13 +72,21 @@ pub fn read(wanted: &Wanted, mut each: impl FnMut(Entry) -> Result<ControlFlow<(
         let line = line.context("reading what journalctl writes")?;
         let Some(entry) = entry(&line) else { continue };
         if each(entry)?.is_break() {
-            break;
+            // It is of no more use.
+            let _ended = child.kill();
+            child.wait().context("waiting for journalctl")?;
+            return Ok(());
         }
     }
-    // It ends with its output; one that goes on is of no more use.
-    let _ended = child.kill();
-    child.wait().context("waiting for journalctl")?;
-    Ok(())
+    let ended = child.wait_with_output().context("waiting for journalctl")?;
+    if ended.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&ended.stderr);
+    Err(Error::invalid(format!(
+        "The journal cannot be read: {}.",
+        said.trim().trim_end_matches('.')
+    )))
 }
 
 /// An entry from its fields (systemd.journal-fields(7)).
