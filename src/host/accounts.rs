@@ -28,13 +28,14 @@ pub fn home(name: &str) -> Result<Option<String>> {
     Ok(found.and_then(|found| found.out.trim().split(':').nth(5).map(str::to_owned)))
 }
 
-/// Adds a user, with a group of the same name, as whom programs run and nobody signs in.
+/// Adds a user as whom programs run and nobody signs in, with a group of the same name. One of an
+/// earlier user, which stays as long as somebody else is in it, is taken.
 pub fn add_system_user(name: &str, home: &Path) -> Result<()> {
-    let home = home.to_string_lossy();
-    let shell = "/usr/sbin/nologin";
-    let how = ["--system", "--user-group", "--no-create-home", "--home-dir", &home];
-    commands::run("useradd", [how[0], how[1], how[2], how[3], how[4], "--shell", shell, name])?;
-    Ok(())
+    let (home, shell) = (home.to_string_lossy(), "/usr/sbin/nologin");
+    let has_group = commands::attempt("getent", ["group", name])?.is_some_and(|it| it.is_success);
+    let group = if has_group { format!("--gid={name}") } else { "--user-group".into() };
+    let how = ["--system", &group, "--no-create-home", "--home-dir", &home, "--shell", shell, name];
+    commands::run("useradd", how).map(drop)
 }
 
 /// Removes a user and the group of the same name.
