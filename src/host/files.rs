@@ -10,7 +10,7 @@ use std::{
 use anyhow::Context;
 use uuid::Uuid;
 
-use super::{accounts::Ids, power};
+use super::{accounts::Ids, power, processes};
 use crate::error::Result;
 
 /// Who may do what with a file or folder.
@@ -56,11 +56,8 @@ impl Rights {
 /// Puts a file in its place: whoever opens the path finds the old one or the new one, also after a
 /// power cut.
 pub fn replace(path: &Path, mut content: impl Read, rights: Rights) -> Result<()> {
-    let draft = Draft(path.with_file_name(format!(
-        ".{}.{}",
-        path.file_name().unwrap_or_default().to_string_lossy(),
-        Uuid::new_v4()
-    )));
+    remove_drafts(path);
+    let draft = Draft::of(path);
     let mut write = || -> io::Result<()> {
         let mut file =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft.0)?;
@@ -80,10 +77,39 @@ pub fn replace(path: &Path, mut content: impl Read, rights: Rights) -> Result<()
 /// Removed unless it got its name.
 struct Draft(PathBuf);
 
+impl Draft {
+    fn of(path: &Path) -> Self {
+        let (pid, id) = (std::process::id(), Uuid::new_v4());
+        Draft(path.with_file_name(format!("{}{pid}.{id}", Draft::beginning(path))))
+    }
+
+    fn beginning(path: &Path) -> String {
+        format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy())
+    }
+
+    /// The process that writes it.
+    fn writer(path: &Path, name: &str) -> Option<u32> {
+        let (pid, id) = name.strip_prefix(&Draft::beginning(path))?.split_once('.')?;
+        Uuid::parse_str(id).ok().and(pid.parse().ok())
+    }
+}
+
 impl Drop for Draft {
     fn drop(&mut self) {
         // Usually it has its name and is not here any more.
         let _gone = fs::remove_file(&self.0);
+    }
+}
+
+/// Removes what processes left that were killed while they wrote this file.
+pub fn remove_drafts(path: &Path) {
+    let entries = path.parent().and_then(|folder| fs::read_dir(folder).ok());
+    for entry in entries.into_iter().flatten().flatten() {
+        let writer = Draft::writer(path, &entry.file_name().to_string_lossy());
+        if writer.is_some_and(|pid| !processes::is_running(pid)) {
+            // They take room and do no other harm.
+            let _gone = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -173,5 +199,22 @@ mod tests {
         assert!(!are_equal(&path, &other).unwrap());
         fs::write(&other, "second, and larger").unwrap();
         assert!(!are_equal(&path, &other).unwrap());
+    }
+
+    #[test]
+    fn what_a_killed_process_left_goes_with_the_next_writing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("name");
+        let mut dead = std::process::Command::new("true").spawn().unwrap();
+        dead.wait().unwrap();
+        let (id, own) = (Uuid::new_v4(), std::process::id());
+        let there = |name: &str| folder.path().join(name).exists();
+        let left = format!(".name.{}.{id}", dead.id());
+        let others = [format!(".name.{own}.{id}"), ".name.next".into(), format!(".other.1.{id}")];
+        for name in others.iter().chain([&left]) {
+            fs::write(folder.path().join(name), "draft").unwrap();
+        }
+        replace(&path, "content".as_bytes(), Rights::own(0o600)).unwrap();
+        assert!(!there(&left) && others.iter().all(|name| there(name)));
     }
 }
