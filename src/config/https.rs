@@ -93,9 +93,10 @@ pub(super) fn is_directory(text: &str) -> bool {
 }
 
 /// Empty, or something that a mail server may accept.
-pub(super) fn is_email(text: &str) -> bool {
+pub fn is_email(text: &str) -> bool {
     let parts = text.split_once('@');
-    let is_address = parts.is_some_and(|(name, host)| !name.is_empty() && is_host(host));
+    let is_address =
+        parts.is_some_and(|(name, host)| !name.is_empty() && is_host(&host.to_ascii_lowercase()));
     text.is_empty() || is_address && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
@@ -128,6 +129,12 @@ fn is_host(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_may_be_written_in_capitals() {
+        assert!(is_email("Ops@Example.com") && is_email(""));
+        assert!(!is_email("ops@exämple.com") && !is_email("ops") && !is_email("@example.com"));
+    }
 
     #[test]
     fn only_names_that_a_certificate_can_be_had_for_are_domains() {

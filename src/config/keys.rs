@@ -70,7 +70,10 @@ pub const KEYS: &[Key] = &[
         "an address such as https://docs.example.com, without anything after the name",
     )
     .when(|config| config.public_url.as_deref().is_none_or(is_origin)),
-    list("trusted_proxies", "a list of addresses without a port, such as 10.0.0.7"),
+    list(
+        "trusted_proxies",
+        "a list of addresses without a port, or of networks, such as 10.0.0.7 or 10.0.0.0/16",
+    ),
     switch("proxy_protocol"),
     list(
         "allowed_hosts",

@@ -310,8 +310,7 @@ impl Draft {
             Problems(vec![format!("The configuration cannot be read: {fault}")])
         })?;
         // What each setting says is sound; whether they fit together is asked last.
-        let mut problems = config.storage.problems();
-        problems.extend(config.https.problems());
+        let problems = config.problems();
         if !problems.is_empty() {
             return Err(Problems(problems));
         }

@@ -13,6 +13,7 @@ mod editing;
 mod https;
 mod keys;
 mod loading;
+mod network;
 mod storage;
 
 use std::{
@@ -24,9 +25,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use self::{
     editing::set,
-    https::{ChallengeChoice, HttpsConfig, is_domain},
+    https::{ChallengeChoice, HttpsConfig, is_domain, is_email},
     keys::{KEYS, Key},
     loading::{Flags, Loaded, Origin, Problems, SYSTEM_FILE, Sources, load},
+    network::Network,
     storage::{Backend, Delivery, Encryption, S3Config, Secret, StorageConfig},
 };
 
@@ -48,8 +50,8 @@ pub struct Config {
     /// portal. Without it, the address of the request.
     #[serde(deserialize_with = "empty_is_none")]
     pub public_url: Option<String>,
-    /// Proxies whose word about the client's address is taken.
-    pub trusted_proxies: Vec<IpAddr>,
+    /// Proxies whose word about the client's address is taken, by their addresses or networks.
+    pub trusted_proxies: Vec<Network>,
     /// Whether those begin each connection with the PROXY protocol.
     pub proxy_protocol: bool,
     /// The names that the portal answers to. When empty: its domains, or any while it has none.
@@ -156,6 +158,26 @@ pub enum LogFormat {
     Auto,
     Human,
     Json,
+}
+
+impl Config {
+    /// Whether the word of a proxy with this address is taken.
+    pub fn trusts(&self, proxy: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(proxy))
+    }
+
+    /// What does not fit together, as sentences; each names a key.
+    fn problems(&self) -> Vec<String> {
+        let mut problems = self.storage.problems();
+        problems.extend(self.https.problems());
+        if self.proxy_protocol && self.trusted_proxies.is_empty() {
+            problems.push(
+                "trusted_proxies is missing: proxy_protocol is spoken with the proxies that it names."
+                    .into(),
+            );
+        }
+        problems
+    }
 }
 
 impl Default for Config {

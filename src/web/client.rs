@@ -19,7 +19,7 @@ use crate::{
 /// `None` where a proxy writes a word for it (`unknown`): the proxy itself is not the client.
 pub fn address(request: &HttpRequest, config: &Config) -> Option<IpAddr> {
     let peer = peer(request)?;
-    if !config.trusted_proxies.contains(&peer) {
+    if !config.trusts(peer) {
         return Some(peer);
     }
     let mut client = peer;
@@ -27,7 +27,7 @@ pub fn address(request: &HttpRequest, config: &Config) -> Option<IpAddr> {
     {
         for hop in value.to_str().unwrap_or_default().rsplit(',') {
             client = hop_address(hop.trim())?;
-            if !config.trusted_proxies.contains(&client) {
+            if !config.trusts(client) {
                 return Some(client);
             }
         }
@@ -57,7 +57,7 @@ pub fn unknown_proxy(request: &HttpRequest, config: &Config) -> Option<IpAddr> {
         }
     };
     let is_proxy = is_near && request.headers().contains_key("x-forwarded-for");
-    (is_proxy && !config.trusted_proxies.contains(&peer)).then_some(peer)
+    (is_proxy && !config.trusts(peer)).then_some(peer)
 }
 
 /// Whether somebody asks on this machine itself, and for nobody else.
@@ -115,7 +115,7 @@ fn is_published_secure(config: &Config) -> bool {
 
 /// True when a proxy that the configuration trusts passes it on.
 pub fn is_proxied(request: &HttpRequest, config: &Config) -> bool {
-    peer(request).is_some_and(|peer| config.trusted_proxies.contains(&peer))
+    peer(request).is_some_and(|peer| config.trusts(peer))
 }
 
 /// What the proxy said by the PROXY protocol; then the peer is the client behind it.

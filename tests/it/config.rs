@@ -109,7 +109,7 @@ fn every_setting_can_come_from_the_environment() {
         ("APPLIANCE_LISTEN", "[::1]:9000"),
         ("APPLIANCE_DATA", "/srv/appliance"),
         ("APPLIANCE_PUBLIC_URL", "https://docs.example.com"),
-        ("APPLIANCE_TRUSTED_PROXIES", "10.0.0.7, 10.0.0.8"),
+        ("APPLIANCE_TRUSTED_PROXIES", "10.0.0.7, 10.0.16.0/20"),
         ("APPLIANCE_STORE_CACHE_MB", "128"),
         ("APPLIANCE_STORAGE_RESERVE_MB", "0"),
         ("APPLIANCE_UPLOADS_STALL_SECONDS", "20"),
@@ -294,6 +294,18 @@ fn the_shell_shows_the_configuration_and_where_it_comes_from() {
 
     assert_eq!(shell.run(&["config", "show", "--template"]).expect(0).out, TEMPLATE);
     shell.run(&["--config", &file, "config", "check"]).expect(0);
+}
+
+#[test]
+fn proxies_are_named_where_their_protocol_is_spoken() {
+    assert_eq!(
+        problems_of("proxy_protocol = true\n"),
+        ["trusted_proxies is missing: proxy_protocol is spoken with the proxies that it names."]
+    );
+    let named = from_file("proxy_protocol = true\ntrusted_proxies = [\"10.0.0.0/16\"]\n");
+    assert!(named.expect("a configuration").trusts("10.0.9.9".parse().expect("an address")));
+    let problems = problems_of("trusted_proxies = [\"10.0.0.0/40\"]\n");
+    assert!(problems[0].contains("such as 10.0.0.7 or 10.0.0.0/16"), "{problems:?}");
 }
 
 #[test]

@@ -163,7 +163,7 @@ async fn the_public_address_is_answered_to_however_it_is_spelled() {
 }
 
 fn behind_a_proxy(config: &mut Config) {
-    config.trusted_proxies = vec!["127.0.0.1".parse().expect("an address")];
+    config.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
     config.proxy_protocol = true;
 }
 

@@ -13,7 +13,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::rates::Rates;
-use crate::config::Config;
+use crate::config::{Config, Network};
 
 /// Refusals are told in the log so often, not each.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
@@ -21,7 +21,7 @@ const TOLD_EVERY: Duration = Duration::from_secs(60);
 pub struct Gate {
     connections_max: usize,
     per_address_max: u32,
-    trusted_proxies: Vec<IpAddr>,
+    trusted_proxies: Vec<Network>,
     proxy_protocol: bool,
     /// For what TLS or the PROXY protocol needs, and for the first request.
     pub head_timeout: Duration,
@@ -78,13 +78,16 @@ impl Gate {
 
     /// True when the other end begins with the PROXY protocol.
     pub fn expects_proxy_header(&self, peer: IpAddr) -> bool {
-        self.proxy_protocol && self.trusted_proxies.contains(&peer.to_canonical())
+        self.proxy_protocol && self.trusts(peer)
     }
 
     /// Counted by nothing but the total: this machine, and proxies that stand for many.
     pub fn is_exempt(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        address.is_loopback() || self.trusted_proxies.contains(&address)
+        address.to_canonical().is_loopback() || self.trusts(address)
+    }
+
+    fn trusts(&self, proxy: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(proxy))
     }
 
     pub fn connections(&self) -> usize {

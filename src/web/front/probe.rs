@@ -79,8 +79,8 @@ async fn connect(door: SocketAddr, config: &Config) -> Result<TcpStream> {
     let addresses: Vec<SocketAddr> =
         addresses.into_iter().map(|ip| SocketAddr::new(ip, door.port())).collect();
     let mut stream = TcpStream::connect(addresses.as_slice()).await.context("connecting")?;
-    let own = stream.local_addr().context("reading the own address")?.ip().to_canonical();
-    if config.proxy_protocol && config.trusted_proxies.contains(&own) {
+    let own = stream.local_addr().context("reading the own address")?.ip();
+    if config.proxy_protocol && config.trusts(own) {
         stream.write_all(PROXY_HEADER).await.context("asking")?;
     }
     Ok(stream)
