@@ -11,22 +11,39 @@ use super::keys::Key;
 /// The text with another value of this key.
 ///
 /// # Errors
-/// When the text is no TOML: then only a person can say what it was to be.
+/// When the text is no TOML, or would be none with it: then only a person can say what it was to be.
 pub fn set(text: &str, key: &Key, value: &Value) -> Result<String, toml::de::Error> {
     let spans = DeTable::parse(text)?;
-    let mut text = text.to_owned();
-    if let Some(place) = place(spans.get_ref(), key.path) {
-        text.replace_range(place, &value.to_string());
-        return Ok(text);
+    let mut changed = text.to_owned();
+    match place(spans.get_ref(), key.path) {
+        Some(place) => changed.replace_range(place, &value.to_string()),
+        None => add(&mut changed, spans.get_ref(), key.path, value),
     }
-    let (section, name) = key.path.rsplit_once('.').unwrap_or(("", key.path));
-    let line = format!("{name} = {value}\n");
-    match find(&text, section, name) {
-        Found::Commented(start, end) => text.replace_range(start..end, &line),
-        Found::Section(end) => text.insert_str(end, &line),
-        Found::Nothing => text.push_str(&format!("\n[{section}]\n{line}")),
+    DeTable::parse(&changed)?;
+    Ok(changed)
+}
+
+/// Adds a key where its section stands: under a header, in braces, or as the beginning of dotted keys
+/// under the header above.
+fn add(text: &mut String, table: &DeTable, path: &str, value: &Value) {
+    let sections = path.rmatch_indices('.').map(|(dot, _)| (&path[..dot], &path[dot + 1..]));
+    for (section, name) in sections.chain([("", path)]) {
+        let line = format!("{name} = {value}\n");
+        match find(text, section, name) {
+            Found::Commented(start, end) => return text.replace_range(start..end, &line),
+            Found::Section(end) => return text.insert_str(end, &line),
+            Found::Nothing => {}
+        }
+        match place(table, section) {
+            None => return text.push_str(&format!("\n[{section}]\n{line}")),
+            Some(place) if text[place.clone()].starts_with('{') => {
+                let is_empty = text[place.start + 1..].trim_start().starts_with('}');
+                let comma = if is_empty { "" } else { "," };
+                return text.insert_str(place.start + 1, &format!(" {name} = {value}{comma}"));
+            }
+            Some(_) => {}
+        }
     }
-    Ok(text)
 }
 
 /// Where the value of a key stands.
@@ -97,6 +114,38 @@ mod tests {
             assert_eq!(found, &Value::Array(vec![Value::Integer(2)]));
             assert_eq!(twice.replace("[2]", "\"first\""), once);
         }
+    }
+
+    #[test]
+    fn a_section_may_be_written_by_dotted_keys_or_in_braces() {
+        let number = Value::Integer(7);
+        for (path, before, after) in [
+            (
+                "https.domains",
+                "https.acme = \"off\"\n",
+                "https.domains = 7\nhttps.acme = \"off\"\n",
+            ),
+            (
+                "https.domains",
+                "https = { acme = \"off\" }",
+                "https = { domains = 7, acme = \"off\" }",
+            ),
+            ("https.domains", "https = {}", "https = { domains = 7}"),
+            (
+                "storage.s3.bucket",
+                "[storage]\ns3.region = \"x\"\n",
+                "[storage]\ns3.bucket = 7\ns3.region = \"x\"\n",
+            ),
+            (
+                "storage.s3.bucket",
+                "storage.backend = \"s3\"\n",
+                "storage.backend = \"s3\"\n\n[storage.s3]\nbucket = 7\n",
+            ),
+        ] {
+            assert_eq!(set(before, key(path), &number).unwrap(), after);
+        }
+        // What cannot be added to is not broken.
+        assert!(set("storage = { backend = \"s3\" }", key("storage.s3.bucket"), &number).is_err());
     }
 
     #[test]
