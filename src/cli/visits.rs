@@ -1,13 +1,18 @@
 //! Visits the portal that runs, as a browser does: on this machine, and by its public address.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::anyhow;
-use reqwest::{Client, Error as Fault, redirect::Policy};
+use reqwest::{Certificate, Client, Error as Fault, redirect::Policy};
 
 use super::{Failure, Shell, ask::runtime, status};
 use crate::{
     app::{Doors, Finding, Reporter},
+    config::Config,
     control::{Reply, Request, Status, ask},
     web::{self, Heard},
 };
@@ -20,7 +25,7 @@ pub fn probe(shell: &Shell) -> Result<Vec<Finding>, Failure> {
     runtime()?.block_on(async {
         let Some(status) = status::of_server(shell).await? else { return Ok(Vec::new()) };
         let mut findings = vec![visit_here(shell, &status).await];
-        findings.extend(visit_publicly(&status).await);
+        findings.extend(visit_publicly(&status, &shell.config).await);
         let asked = ask(&shell.config.data, &Request::Probe, &Reporter::unheard()).await;
         match asked {
             Ok(Some(Reply::Findings(found))) => findings.extend(found),
@@ -67,8 +72,9 @@ fn doors(status: &Status) -> Doors {
     }
 }
 
-/// As people come to it, with their view of its certificate.
-async fn visit_publicly(status: &Status) -> Option<Finding> {
+/// As people come to it, with their view of its certificate. Those of an authority of one's own trust
+/// what the configuration does.
+async fn visit_publicly(status: &Status, config: &Config) -> Option<Finding> {
     let about = "public address";
     let url = &status.url;
     let host = url.split_once("://").map_or(url.as_str(), |(_, host)| host);
@@ -76,7 +82,7 @@ async fn visit_publicly(status: &Status) -> Option<Finding> {
         return None;
     }
     let begin = Instant::now();
-    Some(match visit(&format!("{url}/healthz")).await {
+    Some(match visit(&format!("{url}/healthz"), roots(&config.https.ca_file)).await {
         Ok(200..=399) => {
             let took_ms = begin.elapsed().as_millis();
             Finding::fine(about, format!("{url} answers in {took_ms} ms."))
@@ -95,9 +101,16 @@ async fn visit_publicly(status: &Status) -> Option<Finding> {
     })
 }
 
-/// The code of the answer.
-pub async fn visit(url: &str) -> Result<u16, Fault> {
-    let client = Client::builder().timeout(PATIENCE).redirect(Policy::none()).no_proxy().build()?;
+/// The certificates in a file; what cannot be read is said where they are needed.
+fn roots(file: &Path) -> Vec<Certificate> {
+    let pem = fs::read(file).unwrap_or_default();
+    Certificate::from_pem_bundle(&pem).unwrap_or_default()
+}
+
+/// The code of the answer; `trusted` are roots beside those of the machine.
+pub async fn visit(url: &str, trusted: Vec<Certificate>) -> Result<u16, Fault> {
+    let client = Client::builder().timeout(PATIENCE).redirect(Policy::none()).no_proxy();
+    let client = client.tls_certs_merge(trusted).build()?;
     Ok(client.get(url).send().await?.status().as_u16())
 }
 
