@@ -38,12 +38,7 @@ impl Doors {
         let mut doors = Doors { http: Vec::new(), https: Vec::new() };
         for socket in handed {
             let port = socket.listener.local_addr().context("reading a socket's address")?.port();
-            let configured = config.listen_https.map(|address| address.port());
-            let is_https = match socket.name.as_str() {
-                "https" => true,
-                "http" => false,
-                _ => port == HTTPS_PORT || Some(port) == configured,
-            };
+            let is_https = is_for_https(&socket.name, port, config);
             if is_https { &mut doors.https } else { &mut doors.http }.push(socket.listener);
         }
         if doors.http.is_empty() && doors.https.is_empty() {
@@ -83,6 +78,17 @@ impl Doors {
             address.context("reading the address of the server")
         };
         Ok(app::Doors { http: first(&self.http)?, https: first(&self.https)? })
+    }
+}
+
+/// Whether HTTPS is spoken on a socket that the service manager holds, by its `FileDescriptorName=` and
+/// its port.
+pub fn is_for_https(name: &str, port: u16, config: &Config) -> bool {
+    let configured = config.listen_https.map(|address| address.port());
+    match name {
+        "https" => true,
+        "http" => false,
+        _ => port == HTTPS_PORT || Some(port) == configured,
     }
 }
 

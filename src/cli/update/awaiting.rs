@@ -17,12 +17,12 @@ use super::{
 };
 use crate::{
     app::Doors,
-    cli::ask::runtime,
+    cli::{ask::runtime, doors::is_for_https},
     config::Config,
     error::Result,
     host::{
         files,
-        places::{PORTS, SERVICE, SOCKET},
+        places::{SERVICE, SOCKET},
         systemd,
     },
     web::{self, Heard},
@@ -118,8 +118,8 @@ fn visit(config: &Config) -> Result<bool> {
 /// Where the installed portal is reached: on what systemd holds for it, else where it listens itself.
 fn doors(config: &Config) -> Result<Doors> {
     let held = systemd::listens(SOCKET)?;
-    let https_port = config.listen_https.map(|address| address.port());
-    let is_https = |door: &&SocketAddr| door.port() == PORTS[1] || Some(door.port()) == https_port;
+    let name = systemd::descriptor_name(SOCKET)?;
+    let is_https = |door: &&SocketAddr| is_for_https(&name, door.port(), config);
     if held.is_empty() {
         return Ok(Doors { http: Some(config.listen), https: None });
     }

@@ -128,7 +128,7 @@ impl Change<'_> {
         let new = files_of(self.ground, &self.to)?;
         journal.write(self.ground)?;
         settling::lay_out(self.ground, journal, new)?;
-        systemd::reload()?;
+        self.ground.read_units()?;
         self.ground.records(Step::Prepare)?;
         self.ground.records(Step::CopyAhead)?;
         if let Some(left) = &self.returning {
@@ -141,7 +141,7 @@ impl Change<'_> {
     fn go_back(&self, journal: &mut Journal, restarts: bool, why: String) -> Result<Ended> {
         if restarts {
             settling::put_files_back(self.ground, &journal.saved)?;
-            systemd::reload()?;
+            self.ground.read_units()?;
             // It has answered nobody, or answers nobody any more.
             systemd::kill(SERVICE)?;
             begin_restart()?;
@@ -166,7 +166,7 @@ impl Change<'_> {
 pub fn settle(ground: &Ground, config: &Config) -> Result<bool> {
     let turn = Turn::take(ground)?;
     let Some(mut journal) = Journal::read(ground)? else {
-        clear(ground)?;
+        settling::clear(ground)?;
         return Ok(false);
     };
     let was_exchanged = journal.stage == Stage::Exchanged;
@@ -196,14 +196,7 @@ pub fn settle(ground: &Ground, config: &Config) -> Result<bool> {
 fn end_here(ground: &Ground, journal: &mut Journal, stage: Stage) -> Result<()> {
     journal.set(ground, stage)?;
     settling::end(ground, journal)?;
-    clear(ground)
-}
-
-fn clear(ground: &Ground) -> Result<()> {
-    match settling::clear(ground)? {
-        true => systemd::reload(),
-        false => Ok(()),
-    }
+    settling::clear(ground)
 }
 
 fn read_again(ground: &Ground) -> Result<Journal> {

@@ -11,6 +11,7 @@ use crate::{
         files::{self, Rights},
         places::{CHANGEOVER_UNIT, DATA, LIBRARY, LOCKS, PROGRAM},
         processes::OWN_PROGRAM,
+        systemd,
     },
 };
 
@@ -28,6 +29,7 @@ pub struct Ground {
     /// Who owns all this but the data.
     root: fn(u32) -> Rights,
     touch: fn(&Path, &Step) -> Result<Outcome>,
+    read_units: fn(&Ground) -> Result<()>,
 }
 
 impl Ground {
@@ -41,6 +43,7 @@ impl Ground {
             own: OWN_PROGRAM.into(),
             root: Rights::root,
             touch: |_, step| records::ask(step),
+            read_units: |_| systemd::reload(),
         }
     }
 
@@ -56,11 +59,29 @@ impl Ground {
             own: folder.join("bin/own"),
             root: Rights::own,
             touch: records::carry_out,
+            read_units: |ground| ground.note_line(),
         }
+    }
+
+    /// What systemd knows of the line in the unit until it is asked to read it again.
+    #[cfg(test)]
+    pub fn line_as_read(&self) -> PathBuf {
+        self.locks.join("line-as-read")
+    }
+
+    #[cfg(test)]
+    fn note_line(&self) -> Result<()> {
+        let content = files::read(&self.unit_line)?.unwrap_or_default();
+        files::replace(&self.line_as_read(), content.as_slice(), self.rights(0o644))
     }
 
     pub fn rights(&self, mode: u32) -> Rights {
         (self.root)(mode)
+    }
+
+    /// Has systemd read its units anew.
+    pub fn read_units(&self) -> Result<()> {
+        (self.read_units)(self)
     }
 
     /// Has something done with the data, as the user who owns them.

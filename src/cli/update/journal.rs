@@ -11,7 +11,7 @@
 //! | `program_back` | program and files are put back; the records stay, for both versions read them | the same once more |
 //! | `refused`      | the service starts with the version before, because the exchange failed; all is back | putting the files of the machine back |
 //! | `done`         | the version is noted, the records of before are put aside or removed, the trial is forgotten | the same once more |
-//! | (no journal)   | the line in the unit and the programs that only an update needs are removed | nothing: without a journal the line does nothing, and the next update removes it |
+//! | (no journal)   | the line in the unit is removed, systemd reads its units, and the program that it called until then is removed | nothing: without a journal that program does nothing, and the next update removes it |
 //!
 //! Two decide: the command that leads, which holds [`Lead`], and the call by systemd before each start
 //! of the service ([`exchange`](super::exchange)). Both read the journal anew and act on it under

@@ -14,12 +14,12 @@ use serde_json::{Value, json};
 use super::{
     awaiting::Watch,
     candidate::{self, Candidate, Seen},
-    change::{self, Change, Ended},
+    change::{Change, Ended},
     ground::Ground,
     lead,
     records::Step,
     rehearsal::{self, Rehearsed},
-    told,
+    settle, told,
     versions::Program,
 };
 use crate::{
@@ -59,7 +59,7 @@ pub fn make(shell: &Shell, update: &Update) -> Result<Exit, Failure> {
     let trust = candidate::trust(shell, update.is_unsigned)?;
     let ground = Ground::installed();
     let _lead = lead(shell, &ground, "update")?;
-    if change::settle(&ground, &shell.config)? {
+    if settle(shell, &ground, update.is_dry_run)? {
         note(update, "an earlier update was cut off; it is settled now.")?;
     }
     let mut from = Program::installed(&ground)?;

@@ -39,7 +39,7 @@ use super::{
     output::{self, Color, colored},
     service,
 };
-use crate::{config::Config, host::owner, version::Version};
+use crate::{config::Config, error::Error, host::owner, version::Version};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
@@ -159,12 +159,14 @@ fn lead(shell: &Shell, ground: &Ground, verb: &str) -> Result<Lead, Failure> {
 
 /// The same for whoever changes the installed program in another way.
 fn lead_alone(ground: &Ground) -> Result<Lead, Failure> {
-    Lead::take(ground)?.ok_or_else(|| {
+    let lead = Lead::take(ground)?.ok_or_else(|| {
         Failure::in_use(
             "Another update or installation is under way. Wait until it is done; then see \
              “appliance status”.",
         )
-    })
+    })?;
+    rehearsal::clear(ground)?;
+    Ok(lead)
 }
 
 /// For `install` and `uninstall`: keeps others out as long as it is held, and settles what an update
@@ -177,6 +179,21 @@ pub fn settle_and_lead(config: &Config) -> Result<Lead, Failure> {
         output::print(&format!("{note} an update was cut off; it is settled now.\n"))?;
     }
     Ok(lead)
+}
+
+/// Settles what an earlier update left that was cut off; true when there was one.
+///
+/// # Errors
+/// `Conflict` when there is one and nothing is to be changed: nobody knows yet how it ends.
+fn settle(shell: &Shell, ground: &Ground, is_dry_run: bool) -> Result<bool, Failure> {
+    match is_dry_run {
+        false => Ok(change::settle(ground, &shell.config)?),
+        true if !ground.journal().exists() => Ok(false),
+        true => Err(Failure::from(Error::conflict(
+            "An earlier update was cut off, and what can be done next depends on how it is settled. \
+             Nothing was changed. Without --dry-run it is settled first.",
+        ))),
+    }
 }
 
 /// A line of what was done.

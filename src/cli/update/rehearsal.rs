@@ -102,6 +102,11 @@ pub fn rehearse(ground: &Ground, program: &Program) -> Result<Rehearsed, Failure
     Ok(rehearsed)
 }
 
+/// Removes what a rehearsal left whose leader was killed.
+pub fn clear(ground: &Ground) -> Result<(), Failure> {
+    remove(&ground.changeover().rehearsal())
+}
+
 /// It holds files of another user than the portal's.
 fn remove(folder: &Path) -> Result<(), Failure> {
     match folders::remove(folder) {
@@ -211,7 +216,7 @@ async fn start(config: Config) -> Result<Rehearsed, Failure> {
     // Where a container may not set up a network of its own, nobody can visit; the trial will.
     let paths: &[&str] = if has_loopback() { &["readyz", "sign-in"] } else { &[] };
     for path in paths {
-        let visited = visits::visit(&format!("http://{address}/{path}")).await;
+        let visited = visits::visit(&format!("http://{address}/{path}"), Vec::new()).await;
         let code = visited.with_context(|| format!("asking for /{path}"))?;
         if code >= 500 {
             let sentence = format!("With {} of records /{path} answers with {code}.", Size(size));

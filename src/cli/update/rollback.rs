@@ -9,11 +9,11 @@ use serde_json::json;
 
 use super::{
     awaiting::Watch,
-    change::{self, Change, Ended},
+    change::{Change, Ended},
     ground::Ground,
     lead,
     making::outcome,
-    rehearsal,
+    rehearsal, settle,
     versions::Program,
 };
 use crate::{
@@ -64,7 +64,7 @@ pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
     let begin = Instant::now();
     let ground = Ground::installed();
     let _lead = lead(shell, &ground, "rollback")?;
-    change::settle(&ground, &shell.config)?;
+    settle(shell, &ground, arguments.dry_run)?;
     let from = Program::installed(&ground)?;
     let to = chosen(&ground, &from, arguments.to.as_deref())?;
     to.check(&ground)?;

@@ -135,9 +135,9 @@ fn finish(ground: &Ground, keep_as: Option<String>) -> Result<()> {
     ground.records(Step::Finish { versions, keep_as }).map(drop)
 }
 
-/// Removes what only an update needs; true when systemd has to read its units again. The line goes
-/// before the program that it calls: with the line alone nothing would start.
-pub fn clear(ground: &Ground) -> Result<bool> {
+/// Removes what only an update needs. The program that the line calls goes last, when systemd has read
+/// that there is no line any more: until then it calls it, and without it nothing would start.
+pub fn clear(ground: &Ground) -> Result<()> {
     Journal::remove(ground)?;
     let had_line = ground.unit_line.exists();
     files::remove(&ground.unit_line).context("ending the update")?;
@@ -145,8 +145,10 @@ pub fn clear(ground: &Ground) -> Result<bool> {
         // Stays when somebody has changes of the unit there.
         let _removed = fs::remove_dir(folder);
     }
-    for path in [ground.updater(), ground.next_program()] {
-        files::remove(&path).with_context(|| format!("removing {}", path.display()))?;
+    files::remove(&ground.next_program()).context("removing the next program")?;
+    // As long as it is there, nobody knows what systemd has read.
+    if had_line || ground.updater().exists() {
+        ground.read_units()?;
     }
-    Ok(had_line)
+    Ok(files::remove(&ground.updater()).context("removing the program that led the update")?)
 }

@@ -109,6 +109,7 @@ impl Machine {
         journal.write(&ground)?;
         let new = vec![(self.unit(), self.to.version.clone())];
         lay_out(&ground, &mut journal, new)?;
+        ground.read_units()?;
         ground.records(Step::Prepare)?;
         ground.records(Step::CopyAhead)?;
         if journal.returning.is_some() {
@@ -132,13 +133,14 @@ impl Machine {
             self.start()?;
         }
         end(&ground, &journal)?;
-        clear(&ground).map(drop)
+        clear(&ground)
     }
 
-    /// As systemd starts the service: what stands in the unit, and then the program.
+    /// As systemd starts the service: what stands in the unit, or stood there when it last read it, and
+    /// then the program.
     fn start(&mut self) -> Result<()> {
         let ground = self.ground.clone();
-        if ground.unit_line.exists() {
+        if ground.unit_line.exists() || !self.text(&ground.line_as_read()).is_empty() {
             assert!(ground.updater().exists(), "the unit calls what is not there");
             before_start(&ground)?;
         }
