@@ -21,6 +21,13 @@ pub enum Exit {
     InUse = 11,
 }
 
+impl Exit {
+    /// Of two things that were done, the one that went less well.
+    pub fn and(self, other: Exit) -> Exit {
+        if self == Exit::Done { other } else { self }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(exit as u8)

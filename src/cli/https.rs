@@ -98,7 +98,7 @@ fn wait(shell: &Shell, standing: HttpsStanding, waits: bool) -> Result<HttpsStan
     Ok(standing)
 }
 
-fn exit(standing: &HttpsStanding) -> Exit {
+pub fn exit(standing: &HttpsStanding) -> Exit {
     let has_fault = standing.certificates.iter().any(|one| one.fault.is_some());
     if has_fault { Exit::Partly } else { Exit::Done }
 }

@@ -11,6 +11,8 @@ pub const DATA: &str = "/var/lib/appliance";
 pub const LIBRARY: &str = "/usr/local/lib/appliance";
 /// Files by which commands keep each other out; empty after each start of the machine.
 pub const LOCKS: &str = "/run";
+/// There while an installation is under way.
+pub const INSTALLING: &str = "/run/appliance-installing";
 pub const UNIT_FOLDER: &str = "/etc/systemd/system";
 /// Where an update puts its line into the service while it is under way.
 pub const CHANGEOVER_UNIT: &str = "/etc/systemd/system/appliance.service.d/changeover.conf";

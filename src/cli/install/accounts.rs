@@ -13,6 +13,7 @@ use super::{
     step::{Step, Undo},
 };
 use crate::{
+    cli::Exit,
     error::{Error, Result},
     host::{
         accounts,
@@ -44,10 +45,10 @@ impl Step for Account {
         Ok(accounts::find(USER)?.is_some())
     }
 
-    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<Exit> {
         accounts::add_system_user(USER, Path::new(DATA))?;
         undo.push(Undo::RemoveUser(USER));
-        Ok(())
+        Ok(Exit::Done)
     }
 
     fn removal(&self, purges: bool) -> Vec<Undo> {
@@ -78,9 +79,9 @@ impl Step for FirstAdministrator {
         Ok(installed_status()?.is_some_and(|status| status.is_set_up))
     }
 
-    fn apply(&self, _undo: &mut Vec<Undo>) -> Result<()> {
+    fn apply(&self, _undo: &mut Vec<Undo>) -> Result<Exit> {
         if self.is_so()? {
-            return Ok(());
+            return Ok(Exit::Done);
         }
         let mut child = Command::new(PROGRAM)
             .args(["user", "add", &self.name, "--email", &self.email, "--admin"])
@@ -95,7 +96,7 @@ impl Step for FirstAdministrator {
         drop(input);
         let ended = child.wait_with_output().context("adding the administrator")?;
         if ended.status.success() {
-            return Ok(());
+            return Ok(Exit::Done);
         }
         let said = String::from_utf8_lossy(&ended.stderr);
         let said = said.trim().trim_start_matches("error: ");

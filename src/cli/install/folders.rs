@@ -9,6 +9,7 @@ use super::{
     step::{Step, Undo},
 };
 use crate::{
+    cli::Exit,
     config::{self, Key, SYSTEM_FILE, TEMPLATE},
     error::{Error, Result},
     host::{
@@ -35,13 +36,22 @@ impl Step for Folder {
     }
 
     fn is_so(&self) -> Result<bool> {
-        Ok(Path::new(CONFIG_FOLDER).is_dir())
+        is_read_by_portal(Path::new(CONFIG_FOLDER), 0o750)
     }
 
-    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
-        fs::create_dir_all(CONFIG_FOLDER).context("making the folder of the configuration")?;
-        undo.push(Undo::RemoveFolder(CONFIG_FOLDER.into()));
-        read_by_portal(0o750)?.give_to(Path::new(CONFIG_FOLDER))
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<Exit> {
+        let path = Path::new(CONFIG_FOLDER);
+        undo.push(
+            match Rights::of(path).context("looking at the folder of the configuration")? {
+                Some(before) => Undo::GiveBack(path.into(), before),
+                None => {
+                    fs::create_dir_all(path).context("making the folder of the configuration")?;
+                    Undo::RemoveFolder(path.into())
+                }
+            },
+        );
+        read_by_portal(0o750)?.give_to(path)?;
+        Ok(Exit::Done)
     }
 
     fn removal(&self, purges: bool) -> Vec<Undo> {
@@ -106,17 +116,16 @@ impl Step for Configuration {
 
     fn is_so(&self) -> Result<bool> {
         let before = Configuration::before()?;
-        Ok(Path::new(SYSTEM_FILE).exists() && self.after(&before)? == before)
+        Ok(is_read_by_portal(Path::new(SYSTEM_FILE), 0o640)? && self.after(&before)? == before)
     }
 
-    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<Exit> {
         let path = Path::new(SYSTEM_FILE);
         let after = self.after(&Configuration::before()?)?;
         let before = Undo::of_file(path)?;
-        let rights = Rights::of(path)?.map_or_else(|| read_by_portal(0o640), Ok)?;
-        files::replace(path, after.as_bytes(), rights)?;
+        files::replace(path, after.as_bytes(), read_by_portal(0o640)?)?;
         undo.push(before);
-        Ok(())
+        Ok(Exit::Done)
     }
 
     fn removal(&self, purges: bool) -> Vec<Undo> {
@@ -147,19 +156,28 @@ impl Step for Variables {
     }
 
     fn is_so(&self) -> Result<bool> {
-        Ok(Path::new(ENVIRONMENT_FILE).exists())
+        is_read_by_portal(Path::new(ENVIRONMENT_FILE), 0o640)
     }
 
-    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<Exit> {
         let path = Path::new(ENVIRONMENT_FILE);
-        files::replace(path, VARIABLES.as_bytes(), read_by_portal(0o640)?)?;
-        undo.push(Undo::RemoveFile(path.into()));
-        Ok(())
+        let before = Undo::of_file(path)?;
+        let text = files::read(path)?.unwrap_or_else(|| VARIABLES.into());
+        files::replace(path, text.as_slice(), read_by_portal(0o640)?)?;
+        undo.push(before);
+        Ok(Exit::Done)
     }
 
     fn removal(&self, purges: bool) -> Vec<Undo> {
         Folder.removal(purges)
     }
+}
+
+/// Whether it is there, and root's, to be read by the portal and by nobody else.
+fn is_read_by_portal(path: &Path, mode: u32) -> Result<bool> {
+    let found = Rights::of(path).with_context(|| format!("looking at {}", path.display()))?;
+    // Before there is the user, nothing can be read by it.
+    Ok(found.is_some_and(|found| read_by_portal(mode).is_ok_and(|wanted| wanted == found)))
 }
 
 fn read_by_portal(mode: u32) -> Result<Rights> {
@@ -188,7 +206,7 @@ impl Step for DataFolder {
         Ok(DataFolder::rights().is_ok_and(|wanted| wanted == found))
     }
 
-    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<Exit> {
         let path = Path::new(DATA);
         let is_new = !path.exists();
         fs::create_dir_all(path).context("making the data folder")?;
@@ -198,7 +216,8 @@ impl Step for DataFolder {
         let rights = DataFolder::rights()?;
         // What an earlier portal left belongs to whoever owned it then.
         folders::hand_over(path, rights.owner)?;
-        rights.give_to(path)
+        rights.give_to(path)?;
+        Ok(Exit::Done)
     }
 
     fn removal(&self, purges: bool) -> Vec<Undo> {

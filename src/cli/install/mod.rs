@@ -81,6 +81,8 @@ struct Administrator {
     password: String,
 }
 
+/// Exit code 3 when the portal runs, but a certificate could not be fetched, or the backup that it was
+/// brought back from is damaged.
 pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
     let begin = Instant::now();
     let wanted = wanted(arguments)?;
@@ -100,16 +102,18 @@ pub fn run(config: &Config, arguments: &Arguments) -> Result<Exit, Failure> {
         output::print("\nNothing was changed. Without --dry-run it is done.\n")?;
         return Ok(Exit::Done);
     }
-    plan.carry_out()?;
+    let mut exit = plan.carry_out()?;
     if !wanted.domains.is_empty() {
         output::print(&portal::prefer_configured(&wanted)?)?;
         output::print("\nWaiting for the certificate …\n")?;
-        output::print(&portal::wait_for_certificates()?)?;
+        let (shown, certified) = portal::wait_for_certificates()?;
+        output::print(&shown)?;
+        exit = exit.and(certified);
     }
     let address = Address::find()?;
     let seconds = begin.elapsed().as_secs_f64();
     output::print(&format!("\nDone in {seconds:.1} seconds.\n{}", address.shown(&wanted)))?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// Reads what the flags name, before anything is looked at or changed.

@@ -1,5 +1,9 @@
 //! All steps in their order: shown, carried out, undone.
 
+use std::{fs, path::Path};
+
+use anyhow::Context;
+
 use super::{
     Wanted,
     accounts::{Account, FirstAdministrator},
@@ -11,12 +15,12 @@ use super::{
 };
 use crate::{
     cli::{
-        Failure,
+        Exit, Failure,
         output::{self, Color, colored},
     },
     error::{Error, Result},
     host::{
-        places::{SERVICE, SOCKET},
+        places::{INSTALLING, SERVICE, SOCKET},
         processes::Interruption,
         systemd,
     },
@@ -54,6 +58,8 @@ pub struct Plan {
     steps: Vec<(Box<dyn Step>, bool)>,
     /// A portal runs already: then it starts again with what has changed.
     was_serving: bool,
+    /// Neither it nor systemd may know yet what an installation has changed that was cut off.
+    was_cut_off: bool,
 }
 
 impl Plan {
@@ -67,7 +73,7 @@ impl Plan {
         let service = systemd::look(SERVICE)?;
         // One that fails and is started again and again counts: it may well run by now.
         let was_serving = service.is_known && service.state != "inactive";
-        Ok(Plan { steps, was_serving })
+        Ok(Plan { steps, was_serving, was_cut_off: UnderWay::is_left() })
     }
 
     pub fn shown(&self) -> String {
@@ -80,17 +86,30 @@ impl Plan {
             let what = step.what();
             text.push_str(&format!("  {mark} {what}{}\n", colored(remark, Color::Dim)));
         }
+        if self.was_cut_off {
+            let mark = colored("+", Color::Yellow);
+            text.push_str(&format!(
+                "  {mark} What an installation changed that was cut off counts\n"
+            ));
+        }
         text
     }
 
     /// Takes the steps that are left. When one fails, what this run did is undone, and the machine
     /// is as it was.
-    pub fn carry_out(&self) -> Result<(), Failure> {
+    pub fn carry_out(&self) -> Result<Exit, Failure> {
+        let mut exit = Exit::Done;
+        if !self.was_cut_off && self.steps.iter().all(|(_, is_so)| *is_so) {
+            return Ok(exit);
+        }
+        let _under_way = UnderWay::begin()?;
         let mut undo = Vec::new();
         let interruption = Interruption::note();
-        let has_changes = self.steps.iter().any(|(_, is_so)| !is_so);
-        if self.was_serving && has_changes {
+        if self.was_serving {
             undo.push(Undo::ServeAgain);
+        }
+        if self.was_cut_off {
+            systemd::reload()?;
         }
         for (step, is_so) in &self.steps {
             if *is_so {
@@ -100,18 +119,40 @@ impl Plan {
                 let fault = Error::conflict("The installation was interrupted.");
                 return Err(undone(&step.what(), fault, undo));
             }
-            if let Err(fault) = step.apply(&mut undo) {
-                return Err(undone(&step.what(), fault, undo));
+            match step.apply(&mut undo) {
+                Ok(applied) => exit = exit.and(applied),
+                Err(fault) => return Err(undone(&step.what(), fault, undo)),
             }
         }
         if self.was_serving
-            && has_changes
             && let Err(fault) =
                 systemd::start([SOCKET, SERVICE]).and_then(|()| systemd::restart(SERVICE))
         {
             return Err(undone("The portal starts again", portal::reason(fault), undo));
         }
-        Ok(())
+        Ok(exit)
+    }
+}
+
+/// A mark while an installation is under way; one that is killed leaves it. It goes with a start of the
+/// machine, and so does what it stands for.
+struct UnderWay;
+
+impl UnderWay {
+    fn begin() -> Result<Self> {
+        fs::write(INSTALLING, "").with_context(|| format!("writing {INSTALLING}"))?;
+        Ok(UnderWay)
+    }
+
+    fn is_left() -> bool {
+        Path::new(INSTALLING).exists()
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        // One that stays has the portal start again once more.
+        let _gone = fs::remove_file(INSTALLING);
     }
 }
 

@@ -51,7 +51,7 @@ impl Step for Restored {
         Ok(false)
     }
 
-    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<Exit> {
         let data = Path::new(DATA);
         undo.push(Undo::EmptyFolder(data.into()));
         // As root it can read the backup wherever it is; then everything goes to the portal's user.
@@ -61,11 +61,16 @@ impl Step for Restored {
             .args(&self.flags)
             .status()
             .context("starting the restore")?;
-        let partly = Exit::Partly as i32;
-        if !status.success() && status.code() != Some(partly) {
-            return Err(anyhow!("the backup could not be restored; the reason stands above").into());
-        }
-        folders::hand_over(data, portal_user()?)
+        let exit = match status.code() {
+            Some(code) if code == Exit::Done as i32 => Exit::Done,
+            Some(code) if code == Exit::Partly as i32 => Exit::Partly,
+            _ => {
+                let fault = anyhow!("the backup could not be restored; the reason stands above");
+                return Err(fault.into());
+            }
+        };
+        folders::hand_over(data, portal_user()?)?;
+        Ok(exit)
     }
 
     fn removal(&self, _purges: bool) -> Vec<Undo> {
@@ -176,16 +181,18 @@ pub fn prefer_configured(wanted: &Wanted) -> Result<String> {
     Ok(given_way)
 }
 
-/// Waits until the certificates of the domains are there, or it is clear why not; says which.
-pub fn wait_for_certificates() -> Result<String> {
+/// Waits until the certificates of the domains are there, or it is clear why not; says which, and
+/// whether all are.
+pub fn wait_for_certificates() -> Result<(String, Exit)> {
     let begin = Instant::now();
     loop {
         let standing = match asked(&Request::Https)? {
             Some(Reply::Https(standing)) => standing,
-            _ => return Ok(String::new()),
+            _ => return Ok((String::new(), Exit::Done)),
         };
         if !https::is_under_way(&standing) || begin.elapsed() > https::PATIENCE {
-            return Ok(standing.certificates.iter().map(https::of_one).collect());
+            let shown = standing.certificates.iter().map(https::of_one).collect();
+            return Ok((shown, https::exit(&standing)));
         }
         std::thread::sleep(https::PAUSE);
     }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
 use super::{Wanted, accounts, folders::Configuration, portal, program};
 use crate::{
     cli::{Failure, leading},
-    config::is_domain,
+    config::{is_domain, is_email},
     domain::text,
     error::Error,
     host::{
@@ -41,6 +41,12 @@ pub fn check(wanted: &Wanted, any_address: bool) -> Result<Vec<String>, Failure>
     accounts::check()?;
     if let Some(email) = &wanted.email {
         text::email(email)?;
+        if !wanted.domains.is_empty() && !is_email(email) {
+            return Err(Failure::usage(format!(
+                "“{email}” is no address that a certificate authority can write to. It looks like \
+                 ops@example.com; letters beyond ASCII are written as xn--…."
+            )));
+        }
     }
     let mut remarks = Vec::new();
     for domain in &wanted.domains {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::step::{Step, Undo};
 use crate::{
-    cli::{completions, manual},
+    cli::{Exit, completions, manual},
     error::Result,
     host::{
         commands,
@@ -63,13 +63,13 @@ impl Step for Program {
         files::are_equal(Path::new(OWN_PROGRAM), Path::new(PROGRAM))
     }
 
-    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<Exit> {
         let path = Path::new(PROGRAM);
         let before = Undo::of_file(path)?;
         let own = File::open(OWN_PROGRAM).context("reading this program")?;
         files::replace(path, own, Rights::root(0o755))?;
         undo.push(before);
-        Ok(())
+        Ok(Exit::Done)
     }
 
     fn removal(&self, _purges: bool) -> Vec<Undo> {
@@ -108,7 +108,7 @@ impl Step for Manual {
         Ok(true)
     }
 
-    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<Exit> {
         for (path, text) in Manual::files()? {
             let folder = path.parent().context("a file has a folder")?;
             let missing = folder.ancestors().take_while(|folder| !folder.exists());
@@ -123,7 +123,7 @@ impl Step for Manual {
             files::replace(&path, text.as_bytes(), Rights::root(0o644))?;
             undo.push(before);
         }
-        Ok(())
+        Ok(Exit::Done)
     }
 
     fn removal(&self, _purges: bool) -> Vec<Undo> {

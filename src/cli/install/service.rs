@@ -7,6 +7,7 @@ use super::{
     step::{Step, Undo},
 };
 use crate::{
+    cli::Exit,
     error::Result,
     host::{
         files::{self, Rights},
@@ -54,7 +55,7 @@ impl Step for Units {
         Ok(true)
     }
 
-    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<Exit> {
         // Undone after the files are as they were.
         undo.push(Undo::ReadUnits);
         for (path, text) in Units::files()? {
@@ -62,17 +63,21 @@ impl Step for Units {
             files::replace(&path, text.as_bytes(), Rights::root(0o644))?;
             undo.push(before);
         }
-        systemd::reload()
+        systemd::reload()?;
+        Ok(Exit::Done)
     }
 
-    fn removal(&self, _purges: bool) -> Vec<Undo> {
+    fn removal(&self, purges: bool) -> Vec<Undo> {
         let folder = PathBuf::from(UNIT_FOLDER);
+        let units = [SOCKET, SERVICE];
         // Undone in the order from the last to the first.
-        vec![
-            Undo::ReadUnits,
-            Undo::RemoveFile(folder.join(SOCKET)),
-            Undo::RemoveFile(folder.join(SERVICE)),
-        ]
+        let mut acts = vec![Undo::ReadUnits];
+        acts.extend(units.map(|unit| Undo::RemoveFile(folder.join(unit))));
+        if purges {
+            // What “systemctl edit” made.
+            acts.extend(units.map(|unit| Undo::RemoveFolder(folder.join(format!("{unit}.d")))));
+        }
+        acts
     }
 }
 
@@ -88,12 +93,12 @@ impl Step for Firewall {
         Ok(firewall::closed(&PORTS)?.is_empty())
     }
 
-    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<Exit> {
         for port in firewall::closed(&PORTS)? {
             firewall::open(port)?;
             undo.push(Undo::ClosePort(port));
         }
-        Ok(())
+        Ok(Exit::Done)
     }
 
     fn removal(&self, _purges: bool) -> Vec<Undo> {
@@ -115,13 +120,14 @@ impl Step for Serving {
         Ok(both(systemd::Unit::is_active) && both(|unit| unit.is_enabled))
     }
 
-    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()> {
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<Exit> {
         if !systemd::look(SERVICE)?.is_known || systemd::look(SERVICE)?.state == "inactive" {
             undo.push(Undo::StopServing);
         }
         systemd::enable([SOCKET, SERVICE])?;
         systemd::start([SOCKET, SERVICE]).map_err(portal::reason)?;
-        portal::wait_until_it_answers(PATIENCE)
+        portal::wait_until_it_answers(PATIENCE)?;
+        Ok(Exit::Done)
     }
 
     fn removal(&self, _purges: bool) -> Vec<Undo> {

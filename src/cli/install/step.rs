@@ -9,6 +9,7 @@ use anyhow::Context;
 
 use super::portal::LOST_AND_FOUND;
 use crate::{
+    cli::Exit,
     error::Result,
     host::{
         accounts,
@@ -27,8 +28,9 @@ pub trait Step {
     /// Whether it is so already.
     fn is_so(&self) -> Result<bool>;
 
-    /// Makes it so, and notes how to undo each part as soon as it is done.
-    fn apply(&self, undo: &mut Vec<Undo>) -> Result<()>;
+    /// Makes it so, and notes how to undo each part as soon as it is done. [`Exit::Partly`] when it is
+    /// so and not all is well.
+    fn apply(&self, undo: &mut Vec<Undo>) -> Result<Exit>;
 
     /// What `uninstall` takes away; with `purges` also what people keep in the portal.
     fn removal(&self, purges: bool) -> Vec<Undo>;
@@ -43,6 +45,8 @@ pub enum Undo {
     EmptyFolder(PathBuf),
     /// A file as it was.
     WriteBack(PathBuf, Vec<u8>, Rights),
+    /// A folder to whom it belonged; what is in it stays.
+    GiveBack(PathBuf, Rights),
     RemoveUser(&'static str),
     ClosePort(u16),
     /// No longer runs, and is not started with the machine.
@@ -69,6 +73,7 @@ impl Undo {
             Undo::RemoveFolder(path) => format!("remove {} with everything in it", path.display()),
             Undo::EmptyFolder(path) => format!("remove what is in {}", path.display()),
             Undo::WriteBack(path, ..) => format!("put {} back as it was", path.display()),
+            Undo::GiveBack(path, _) => format!("give {} back its owner and mode", path.display()),
             Undo::RemoveUser(name) => format!("remove the user “{name}”"),
             Undo::ClosePort(port) => format!("close port {port} in the firewall (ufw)"),
             Undo::StopServing => format!("stop and disable {SOCKET} and {SERVICE}"),
@@ -87,18 +92,22 @@ impl Undo {
             Undo::StopServing => {
                 systemd::look(SOCKET)?.is_known || systemd::look(SERVICE)?.is_known
             }
-            Undo::WriteBack(..) | Undo::ReadUnits | Undo::ServeAgain => true,
+            Undo::WriteBack(..) | Undo::GiveBack(..) | Undo::ReadUnits | Undo::ServeAgain => true,
         })
     }
 
     pub fn carry_out(&self) -> Result<()> {
         match self {
-            Undo::RemoveFile(path) => gone(path, fs::remove_file(path)),
+            Undo::RemoveFile(path) => {
+                files::remove_drafts(path);
+                gone(path, fs::remove_file(path))
+            }
             Undo::RemoveFolder(path) => gone(path, folders::remove(path)),
             Undo::EmptyFolder(path) => gone(path, folders::empty(path, Some(LOST_AND_FOUND))),
             Undo::WriteBack(path, content, rights) => {
                 files::replace(path, content.as_slice(), *rights)
             }
+            Undo::GiveBack(path, rights) => rights.give_to(path),
             Undo::RemoveUser(name) => accounts::remove_user(name),
             Undo::ClosePort(port) => firewall::close(*port),
             Undo::StopServing => {
