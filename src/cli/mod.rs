@@ -43,15 +43,18 @@ mod version;
 mod visits;
 mod watchdog;
 
-use std::path::PathBuf;
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 pub use self::failure::{Exit, Failure};
 use crate::{
-    config::{Config, Flags, Loaded, Sources},
-    host::owner,
+    config::{Config, Flags, Loaded, SYSTEM_FILE, Sources},
+    host::{owner, places::DATA},
 };
 
 /// A document and media portal in one file.
@@ -174,12 +177,12 @@ pub fn run(command_line: &CommandLine) -> Result<Exit, Failure> {
         Verb::Logs(arguments) => logs::run(arguments),
         Verb::Errors(arguments) => logs::run_errors(arguments),
         Verb::Start(arguments) => service::start(&common.shell()?, arguments),
-        Verb::Stop(arguments) => service::stop(&common.shell()?, arguments),
+        Verb::Stop(arguments) => service::stop(&common.shell_of_service()?, arguments),
         Verb::Restart(arguments) => service::restart(&common.shell()?, arguments),
         Verb::Update(arguments) => update::run(&common.shell()?, arguments),
-        Verb::Rollback(arguments) => update::run_rollback(&common.shell()?, arguments),
+        Verb::Rollback(arguments) => update::run_rollback(&common.shell_of_service()?, arguments),
         Verb::Changeover(arguments) => update::run_part(|| common.shell(), arguments),
-        Verb::Status(arguments) => status::run(&common.shell()?, arguments),
+        Verb::Status(arguments) => status::run(&common.shell_of_service()?, arguments),
         Verb::SetupLink => setup_link::run(&common.shell()?),
         Verb::User(arguments) => user::run(&common.shell()?, arguments),
         Verb::Backup(arguments) => backup::run(&common.shell()?, arguments),
@@ -209,6 +212,33 @@ impl Common {
         let config = self.load_for_work(Vec::new())?;
         logging::start_for_verb(self.verbose);
         Ok(Shell { config })
+    }
+
+    /// For what must work however the installed service is configured: where that makes no sense, a shell
+    /// that knows its data folder and no more.
+    fn shell_of_service(&self) -> Result<Shell, Failure> {
+        match self.shell() {
+            Err(failure) if failure.exit() == Exit::Usage && self.means_service() => {
+                eprintln!(
+                    "note: {} The installed service is meant all the same.",
+                    failure.sentence()
+                );
+                logging::start_for_verb(self.verbose);
+                Ok(Shell { config: Config { data: DATA.into(), ..Config::default() } })
+            }
+            shell => shell,
+        }
+    }
+
+    /// Whether nobody names another configuration or data folder than those of the installed service.
+    /// Only root can tell, and do anything with them.
+    fn means_service(&self) -> bool {
+        let sources = self.sources(Vec::new());
+        let variable = || sources.environment.get(OsStr::new("APPLIANCE_DATA")).cloned();
+        let data = self.data.clone().map(OsString::from).or_else(variable);
+        owner::own_user() == 0
+            && sources.file().is_some_and(|file| file == Path::new(SYSTEM_FILE))
+            && data.is_none_or(|data| data == DATA)
     }
 
     /// The configuration with the whole path of the data folder, which messages then show.

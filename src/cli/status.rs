@@ -37,7 +37,15 @@ pub fn run(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
         false => None,
     };
     let Some(status) = runtime()?.block_on(of_server(shell))? else {
-        return Err(not_running(shell, unit.as_ref()));
+        let failure = not_running(shell, unit.as_ref());
+        if arguments.json {
+            output::print_json(&json!({
+                "running": false,
+                "why": failure.sentence(),
+                "service": unit.as_ref().map(service_as_json),
+            }))?;
+        }
+        return Err(failure);
     };
     match arguments.json {
         true => output::print_json(&as_json(&status, unit.as_ref())?)?,
@@ -86,17 +94,19 @@ fn not_running(shell: &Shell, unit: Option<&Unit>) -> Failure {
 fn as_json(status: &Status, unit: Option<&Unit>) -> Result<Value, Failure> {
     let mut json = serde_json::to_value(status).map_err(|fault| anyhow::anyhow!(fault))?;
     json["earlier_version"] = json!(unit.and_then(|_| update::earlier(&status.version)));
-    json["service"] = match unit {
-        Some(unit) => json!({
-            "state": unit.state,
-            "detail": unit.detail,
-            "since": unit.since,
-            "restarts": unit.restarts,
-            "is_enabled": unit.is_enabled,
-        }),
-        None => Value::Null,
-    };
+    json["running"] = true.into();
+    json["service"] = json!(unit.map(service_as_json));
     Ok(json)
+}
+
+fn service_as_json(unit: &Unit) -> Value {
+    json!({
+        "state": unit.state,
+        "detail": unit.detail,
+        "since": unit.since,
+        "restarts": unit.restarts,
+        "is_enabled": unit.is_enabled,
+    })
 }
 
 fn shown(status: &Status, unit: Option<&Unit>) -> String {
