@@ -1,6 +1,7 @@
 //! `appliance serve`: the portal, from its start to its end.
 
 use std::{
+    io,
     net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket},
     path::Path,
     sync::Arc,
@@ -278,14 +279,19 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     if !address.ip().is_unspecified() {
         return address;
     }
-    // Connecting a datagram socket sends nothing; it only chooses the own address that packets to
-    // the given one (RFC 5737: nobody's) would bear.
-    let own = UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
-        socket.connect("192.0.2.1:9")?;
-        socket.local_addr()
-    });
-    let ip = own.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |own| own.ip());
+    // Nobody's (RFC 5737, RFC 3849).
+    let outside = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
+    let mut own = outside.into_iter().filter_map(|(from, to)| own_address(from, to).ok());
+    let ip = own.next().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     SocketAddr::new(ip, address.port())
+}
+
+/// The own address that packets to the given one would bear. Connecting a datagram socket chooses it,
+/// and sends nothing.
+fn own_address(from: &str, to: &str) -> io::Result<IpAddr> {
+    let socket = UdpSocket::bind(from)?;
+    socket.connect(to)?;
+    Ok(socket.local_addr()?.ip())
 }
 
 /// Tells the person who started it where it is, and how to begin. The secrets in it go to the
