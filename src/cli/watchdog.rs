@@ -9,7 +9,7 @@ use tokio::{
 
 use crate::{
     app::{App, CertificateSource, HttpsStanding},
-    host::service,
+    host::{limits, service},
     web::{self, Heard},
 };
 
@@ -18,6 +18,9 @@ const EVERY: Duration = Duration::from_secs(30);
 /// So long at most nobody can be asked between two portals: the time to finish what is in flight, to
 /// close the one, and to open the other.
 const BETWEEN_MAX: Duration = Duration::from_secs(300);
+/// So long it may lack the descriptor to ask itself with: visitors who took them leave again, and to end
+/// it would cut off all of them. After that they are taken for lost.
+const FULL_MAX: Duration = Duration::from_secs(300);
 
 /// Runs until it is dropped. The event loop is alive because this runs; the doors and their workers
 /// are asked from outside, and the store's writer by a write of nothing.
@@ -25,10 +28,11 @@ pub async fn run(app: Arc<App>, url: String) {
     let patience = service::watchdog();
     let every = every(patience);
     let mut next = Instant::now();
+    let mut heard_at = next;
     loop {
         tokio::time::sleep_until(next).await;
         next = Instant::now() + every;
-        if patience.is_some() && is_alive(&app, every).await {
+        if patience.is_some() && is_alive(&app, every, &mut heard_at).await {
             service::alive();
         }
         service::status(&sentence(&app, &url).await);
@@ -64,7 +68,8 @@ fn every(patience: Option<Duration>) -> Duration {
     patience.map_or(EVERY, |patience| patience / 3)
 }
 
-async fn is_alive(app: &App, patience: Duration) -> bool {
+/// `heard_at` is when somebody answered at the doors the last time.
+async fn is_alive(app: &App, patience: Duration, heard_at: &mut Instant) -> bool {
     let writer = timeout(patience, app.store.writer_answers());
     let doors = web::probe(app.https.doors(), &app.config);
     let (writer, doors) = tokio::join!(writer, doors);
@@ -73,11 +78,15 @@ async fn is_alive(app: &App, patience: Duration) -> bool {
         Ok(refusal) => tracing::warn!("the server turns itself away: {refusal}"),
         Err(fault) => tracing::error!("the server does not answer itself: {fault:#}"),
     }
+    if doors.is_ok() {
+        *heard_at = Instant::now();
+    }
+    let is_full = doors.as_ref().is_err_and(limits::is_out_of_files);
     let does_write = writer.unwrap_or(false);
     if !does_write {
         tracing::error!("the store's writer does not answer");
     }
-    does_write && doors.is_ok()
+    does_write && (doors.is_ok() || is_full && heard_at.elapsed() < FULL_MAX)
 }
 
 /// For `systemctl status`.
