@@ -264,6 +264,7 @@ impl App {
         tasks.spawn(worker::run(self.clone(), stopped.clone()));
         tasks.spawn(backup::follow(self.clone(), stopped.clone()));
         tasks.spawn(https::run(self.clone(), stopped.clone()));
+        tasks.spawn(https::watch_names(self.clone(), stopped.clone()));
         tasks.spawn(keeper::run(self.clone(), stopped));
         Background { stop, tasks }
     }

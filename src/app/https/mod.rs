@@ -3,10 +3,11 @@
 //! With files in the configuration it is theirs, else one from the certificate authority for each
 //! domain, and while there is none, one that vouches for itself: the portal always answers. A task of
 //! its own ([`run`]) looks after them: it reads files that changed, fetches, renews, and puts off
-//! what fails. What is shown is exchanged without a restart.
+//! what fails, unless the DNS says something new (`names`). What is shown is exchanged without a restart.
 
 mod choosing;
 mod files;
+mod names;
 mod ordering;
 mod orders;
 mod standing;
@@ -22,6 +23,7 @@ use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use tokio::sync::{Mutex, Notify, watch};
 
+pub(super) use self::names::run as watch_names;
 pub use self::{
     choosing::{Face, host_of, matches},
     standing::{CertificateSource, HttpsStanding},
