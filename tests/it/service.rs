@@ -368,3 +368,23 @@ fn the_domain_is_set_at_the_shell_while_the_portal_runs() {
     let set = shell.run(&["config", "set", "domain", "docs.example.com", "--no-wait"]).expect(0);
     assert!(set.out.contains("ops@example.com"), "{set:?}");
 }
+
+/// What is left open: the network to its visitors, a local socket, and what the reader of files uses to
+/// lock itself in.
+#[test]
+fn the_unit_leaves_little_open() {
+    let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/src/cli/install/units/appliance.service");
+    let mut command = Command::new("systemd-analyze");
+    let arguments = ["security", "--offline=true", "--threshold=15", "--no-pager", unit];
+    let Ok(rated) = command.args(arguments).output() else {
+        eprintln!("skipped: systemd-analyze is not installed");
+        return;
+    };
+    let (said, refused) =
+        (String::from_utf8_lossy(&rated.stdout), String::from_utf8_lossy(&rated.stderr));
+    if refused.contains("unrecognized option") {
+        eprintln!("skipped: systemd-analyze rates no files before systemd 250");
+        return;
+    }
+    assert!(rated.status.success() && said.contains("Overall exposure level"), "{said}{refused}");
+}
