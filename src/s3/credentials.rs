@@ -72,7 +72,13 @@ fn secret(config: &S3Config) -> Result<String> {
         fs::read_to_string(file).with_context(|| format!("reading {}", file.display())).map_err(
             |error| Error::invalid(format!("storage.s3.secret_access_key_file: {error:#}.")),
         )?;
-    Ok(text.trim().to_owned())
+    match text.trim() {
+        "" => Err(Error::invalid(format!(
+            "storage.s3.secret_access_key_file: {} is empty.",
+            file.display()
+        ))),
+        secret => Ok(secret.to_owned()),
+    }
 }
 
 /// The key of a profile: `[name]`, then lines of `name = value`; `#` and `;` begin comments.
@@ -150,6 +156,9 @@ mod tests {
         assert_eq!(with(&environment, &config).unwrap(), key("AKIASET", "set", None));
         config.secret_access_key_file = secret;
         assert_eq!(with(&[], &config).unwrap(), key("AKIASET", "from a file", None));
+        fs::write(&config.secret_access_key_file, " \n").expect("a file");
+        let empty = with(&[], &config).unwrap_err();
+        assert!(empty.to_string().contains("is empty"), "{empty}");
         config.secret_access_key_file = "/nowhere".into();
         let gone = with(&[], &config).unwrap_err();
         assert!(gone.to_string().contains("storage.s3.secret_access_key_file"), "{gone}");

@@ -2,25 +2,38 @@
 
 use object_store::client::{HttpError, HttpErrorKind};
 
+use super::renewing::NoCredentials;
+
+const CLOCK_IS_WRONG: &str =
+    "The clock of this machine is wrong. Set it: timedatectl set-ntp true.";
+
 /// An error of S3, taken apart.
 #[derive(Clone, Debug)]
 pub struct Fault {
-    /// Of the HTTP answer, when there was one.
-    status: Option<u16>,
+    origin: Origin,
     /// Such as `SlowDown`, when the answer had one.
     pub code: String,
-    /// `None` when there was an answer.
-    connection: Option<HttpErrorKind>,
     /// All that is known.
     pub text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// An HTTP answer with this status.
+    Answer(u16),
+    /// There was none, or not all of it; the reason when it is known.
+    Silence(Option<HttpErrorKind>),
+    /// Whoever hands out credentials gave none: S3 was not even asked.
+    Credentials,
 }
 
 impl Fault {
     pub fn of(error: &object_store::Error) -> Self {
         let mut text = error.to_string();
-        let mut connection = None;
+        let (mut connection, mut has_credentials) = (None, true);
         let mut next = std::error::Error::source(error);
         while let Some(source) = next {
+            has_credentials &= !source.is::<NoCredentials>();
             if let Some(http) = source.downcast_ref::<HttpError>() {
                 connection = Some(http.kind());
             }
@@ -31,19 +44,23 @@ impl Fault {
             }
             next = source.source();
         }
-        Fault { status: status(error, &text), code: tag(&text, "Code"), connection, text }
+        if !has_credentials {
+            return Fault { origin: Origin::Credentials, code: String::new(), text };
+        }
+        let origin = status(error, &text).map_or(Origin::Silence(connection), Origin::Answer);
+        Fault { origin, code: tag(&text, "Code"), text }
     }
 
     /// Of an answer that we asked for ourselves.
     pub fn of_answer(status: u16, body: &str) -> Self {
         let text =
             format!("the answer is {status}: {}", body.chars().take(2_000).collect::<String>());
-        Fault { status: Some(status), code: tag(body, "Code"), connection: None, text }
+        Fault { origin: Origin::Answer(status), code: tag(body, "Code"), text }
     }
 
-    /// Of an answer that broke off.
+    /// Of an answer that broke off, or never came.
     pub fn of_silence(text: String) -> Self {
-        Fault { status: None, code: String::new(), connection: None, text }
+        Fault { origin: Origin::Silence(None), code: String::new(), text }
     }
 
     pub fn of_connection(error: &reqwest::Error) -> Self {
@@ -58,16 +75,26 @@ impl Fault {
             error if error.is_connect() => HttpErrorKind::Connect,
             _ => HttpErrorKind::Request,
         };
-        Fault { status: None, code: String::new(), connection: Some(kind), text }
+        Fault { origin: Origin::Silence(Some(kind)), code: String::new(), text }
+    }
+
+    fn status(&self) -> Option<u16> {
+        match self.origin {
+            Origin::Answer(status) => Some(status),
+            Origin::Silence(_) | Origin::Credentials => None,
+        }
     }
 
     /// Whether other requests will fail as well: nothing answers, S3 has too much to do or says that
     /// it is broken, or it does not know us or our bucket (any more).
     pub fn is_outage(&self) -> bool {
-        match self.status {
+        match self.status() {
             None => true,
+            // It will not know that kind of request tomorrow either; it knows the others.
+            _ if self.is_not_implemented() => false,
             Some(500..) | Some(401 | 403 | 429) | Some(300..=399) => true,
-            Some(404) => self.code == "NoSuchBucket",
+            // S3 says what it misses. What says nothing may be a gateway with nothing behind it.
+            Some(404) => matches!(self.code.as_str(), "" | "NoSuchBucket"),
             Some(400) => matches!(
                 self.code.as_str(),
                 "ExpiredToken"
@@ -81,41 +108,46 @@ impl Fault {
     }
 
     /// An answer that a server also gives for a single object, which it keeps from us or cannot read
-    /// itself.
+    /// itself (503 is what MinIO says then).
     pub fn may_be_of_one_object(&self) -> bool {
-        matches!(self.status, Some(403 | 500))
+        matches!(self.status(), Some(403 | 404 | 500..))
     }
 
     /// There was no answer at all.
     pub fn is_silence(&self) -> bool {
-        self.status.is_none()
+        self.status().is_none()
     }
 
     /// We are not allowed to.
     pub fn is_refusal(&self) -> bool {
-        matches!(self.status, Some(401 | 403))
+        matches!(self.status(), Some(401 | 403))
     }
 
     pub fn is_missing_object(&self) -> bool {
-        self.status == Some(404) && self.code != "NoSuchBucket"
+        self.status() == Some(404) && self.code != "NoSuchBucket"
     }
 
     /// It is not as the request supposed.
     pub fn is_conflict(&self) -> bool {
-        matches!(self.status, Some(409 | 412))
+        matches!(self.status(), Some(409 | 412))
     }
 
     pub fn is_unsatisfiable_range(&self) -> bool {
-        self.status == Some(416)
+        self.status() == Some(416)
     }
 
     /// The server does not know this kind of request.
     pub fn is_not_implemented(&self) -> bool {
-        self.status == Some(501) || self.code == "NotImplemented"
+        self.status() == Some(501) || self.code == "NotImplemented"
     }
 
     /// What to do about it, as a sentence that names the setting or permission.
     pub fn advice(&self, permission: &str, resource: &str) -> String {
+        if self.origin == Origin::Credentials {
+            return "There are no credentials. Set storage.s3.access_key_id and \
+                    storage.s3.secret_access_key, or give this machine a role."
+                .to_owned();
+        }
         let text = self.text.to_ascii_lowercase();
         let known = match self.code.as_str() {
             "InvalidAccessKeyId" | "NotSignedUp" => {
@@ -126,8 +158,14 @@ impl Fault {
                 "The signature is wrong. Check storage.s3.secret_access_key, and that no proxy \
                  changes requests on their way."
             }
-            "RequestTimeTooSkewed" => {
-                "The clock of this machine is wrong. Set it: timedatectl set-ntp true."
+            "RequestTimeTooSkewed" => CLOCK_IS_WRONG,
+            // Of a link that was signed a moment ago, as Amazon and others put it.
+            _ if self.is_refusal()
+                && ["request has expired", "not yet valid", "not valid yet"]
+                    .iter()
+                    .any(|words| text.contains(words)) =>
+            {
+                CLOCK_IS_WRONG
             }
             "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired" => {
                 "The temporary credentials have run out. Renew AWS_SESSION_TOKEN, or use a role."
@@ -153,7 +191,7 @@ impl Fault {
             "SlowDown" | "ServiceUnavailable" | "TooManyRequests" => {
                 "S3 asks for fewer requests. Try again later."
             }
-            _ if text.contains("kms") && matches!(self.status, Some(400 | 403)) => {
+            _ if text.contains("kms") && matches!(self.status(), Some(400 | 403)) => {
                 "The key may not be used. Allow kms:GenerateDataKey and kms:Decrypt on the key that \
                  storage.s3.kms_key names."
             }
@@ -162,40 +200,37 @@ impl Fault {
         if !known.is_empty() {
             return known.to_owned();
         }
-        match (self.status, self.connection) {
-            (Some(403), _) => format!("Not allowed. Grant {permission} on {resource}."),
-            (Some(401), _) => "The credentials are refused. Check storage.s3.access_key_id and \
-                               storage.s3.secret_access_key."
-                .to_owned(),
-            (Some(300..=399), _) => {
+        match self.origin {
+            Origin::Answer(403) => format!("Not allowed. Grant {permission} on {resource}."),
+            Origin::Answer(401) => {
+                "The credentials are refused. Check storage.s3.access_key_id and \
+                                    storage.s3.secret_access_key."
+                    .to_owned()
+            }
+            Origin::Answer(300..=399) => {
                 "The bucket is in another region. Check storage.s3.region.".to_owned()
             }
-            (Some(404), _) => "Not found. Check storage.s3.bucket, storage.s3.endpoint and \
-                               storage.s3.path_style."
+            Origin::Answer(404) => "Not found. Check storage.s3.bucket, storage.s3.endpoint and \
+                                    storage.s3.path_style."
                 .to_owned(),
-            (Some(501), _) => "This S3 does not know this kind of request.".to_owned(),
-            (Some(500..), _) => "S3 is out of order. Try again later.".to_owned(),
-            (None, _) if advice_about_tls(&text).is_some() => {
+            Origin::Answer(501) => "This S3 does not know this kind of request.".to_owned(),
+            Origin::Answer(500..) => "S3 is out of order. Try again later.".to_owned(),
+            Origin::Silence(_) if advice_about_tls(&text).is_some() => {
                 advice_about_tls(&text).unwrap_or_default().to_owned()
             }
-            (None, _)
+            Origin::Silence(_)
                 if text.contains("dns") || text.contains("resolve") || text.contains("lookup") =>
             {
                 "The name of the server is unknown. Check storage.s3.endpoint and \
                  storage.s3.region; most providers other than Amazon need storage.s3.path_style."
                     .to_owned()
             }
-            (None, Some(HttpErrorKind::Timeout)) => {
+            Origin::Silence(Some(HttpErrorKind::Timeout)) => {
                 "The server does not answer in time. Check the network and storage.s3.endpoint."
                     .to_owned()
             }
-            (None, Some(_)) => {
+            Origin::Silence(Some(_)) => {
                 "Nothing answers. Check storage.s3.endpoint and the network.".to_owned()
-            }
-            (None, None) if text.contains("credential") || text.contains("metadata") => {
-                "There are no credentials. Set storage.s3.access_key_id and \
-                 storage.s3.secret_access_key, or give this machine a role."
-                    .to_owned()
             }
             _ => "Look at the answer for the reason.".to_owned(),
         }

@@ -166,8 +166,9 @@ fn store(
                     builder = builder.with_config(key, value);
                 }
             }
-            let source = builder.clone().build().context("making a client for credentials")?;
-            let renewing = Renewing::new(Arc::clone(source.credentials()));
+            let source = builder.clone();
+            let make = move || Ok(Arc::clone(source.clone().build()?.credentials()));
+            let renewing = Renewing::new(make).context("making a client for credentials")?;
             builder = builder.with_credentials(Arc::new(renewing));
         }
     }

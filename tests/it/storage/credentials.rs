@@ -13,7 +13,7 @@ use std::{
 use appliance::{
     clock::Clock,
     config::S3Config,
-    s3::{Patience, connect_in},
+    s3::{Fault, Patience, connect_in},
 };
 use jiff::SignedDuration;
 use object_store::{ObjectStoreExt, path::Path as Key};
@@ -187,4 +187,21 @@ async fn the_role_of_a_machine_is_renewed_before_it_ends_and_outlives_an_absent_
     assert!((1..=3).contains(&tries), "it is not asked for every request: {tries}");
     let none = connect(&short);
     assert!(round_trip(&none).await.is_err(), "there never was a key");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_whoever_hands_out_credentials_answers_says_nothing_about_s3() {
+    let s3 = S3Server::start();
+    for (status, body) in [(404, ""), (400, "<Error><Code>ExpiredTokenException</Code></Error>")] {
+        let nobody = Fake::start(None, move |_| (status, body.to_owned()));
+        let address = format!("http://{}", nobody.address);
+        let environment = |name: &str| (name == "AWS_METADATA_ENDPOINT").then(|| address.clone());
+        let clients = connect_in(&settings(&s3), Patience::SHORT, &environment).unwrap();
+        let error = clients.store.get(&Key::from("probe")).await.unwrap_err();
+        let fault = Fault::of(&error);
+        assert!(fault.text.contains(&status.to_string()), "{}", fault.text);
+        assert!(fault.is_outage() && !fault.is_missing_object(), "{fault:?}");
+        let advice = fault.advice("s3:GetObject", "everything");
+        assert!(advice.starts_with("There are no credentials."), "{advice}");
+    }
 }
