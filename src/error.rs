@@ -148,7 +148,8 @@ impl From<anyhow::Error> for Error {
 }
 
 impl From<std::io::Error> for Error {
+    /// An `Error` that travelled inside comes out as itself.
     fn from(error: std::io::Error) -> Self {
-        Error::Internal(error.into())
+        error.downcast::<Error>().unwrap_or_else(|error| Error::Internal(error.into()))
     }
 }

@@ -232,7 +232,10 @@ impl Blobs {
         if !fs::metadata(&path).is_ok_and(|found| found.ino() == inode) {
             return Err(Error::Internal(anyhow!("its copy on the disk was replaced")));
         }
-        remote.delete(hash).await
+        match remote.delete(hash).await? {
+            true => Ok(()),
+            false => Err(Error::Internal(anyhow!("its copy on S3 is not ours to remove any more"))),
+        }
     }
 }
 

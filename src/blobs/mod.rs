@@ -51,7 +51,9 @@
 //!
 //! No record, no reference count, no retry: a failed move is tried again by whoever asked for it.
 //! Nothing here ever makes up bytes: a missing blob is a [`Missing`] fault, and a damaged one on S3
-//! ends its stream in an error.
+//! ends its stream in an error when it is read whole. Of a part that comes from S3 only the length and the
+//! version of the object are certain: its hash says nothing before all is there. Scrubbing finds what is
+//! damaged.
 
 mod cache;
 mod derived;

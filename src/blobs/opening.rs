@@ -33,7 +33,8 @@ pub enum Source {
 }
 
 impl Blobs {
-    /// Opens a blob, or the given range of it. A range may end beyond the blob and is cut there.
+    /// Opens a blob, or the given range of it. A range may end beyond the blob and is cut there. All of
+    /// a blob is compared with its hash on the way from S3; a range is as S3 sends it.
     ///
     /// # Errors
     /// `Internal` with [`Missing`] when the blob is nowhere; `Invalid` for a range that begins
@@ -151,7 +152,9 @@ impl Opened {
             }
             Source::Stream(mut pieces) => {
                 let mut bytes = BytesMut::with_capacity(wanted_bytes as usize);
-                while let Some(piece) = pieces.try_next().await.context("reading a blob")? {
+                while let Some(piece) =
+                    pieces.try_next().await.map_err(Error::from).context("reading a blob")?
+                {
                     bytes.extend_from_slice(&piece);
                 }
                 Ok(bytes.freeze())

@@ -5,7 +5,7 @@ use futures_util::TryStreamExt;
 
 use super::{Blobs, Opened, Source, digest::hash_file, disk};
 use crate::{
-    error::Result,
+    error::{Error, Result},
     hash::{ContentHash, Digest},
 };
 
@@ -43,7 +43,9 @@ pub(super) async fn judge(hash: ContentHash, opened: Opened) -> Result<Verdict> 
         Source::Stream(mut pieces) => {
             let mut digest = Digest::new();
             let mut size_bytes = 0;
-            while let Some(piece) = pieces.try_next().await.with_context(doing)? {
+            while let Some(piece) =
+                pieces.try_next().await.map_err(Error::from).with_context(doing)?
+            {
                 size_bytes += piece.len() as u64;
                 digest = disk::blocking(move || {
                     digest.update(&piece);

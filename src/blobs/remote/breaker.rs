@@ -126,6 +126,12 @@ impl Breaker {
         }
     }
 
+    /// Ends as soon as requests do not get through.
+    pub async fn opens(&self) {
+        // The other end is ours, so there is always something to wait for.
+        drop(self.watch().wait_for(|is_closed| !is_closed).await);
+    }
+
     /// Shows `true` while requests get through.
     pub fn watch(&self) -> watch::Receiver<bool> {
         self.is_closed.subscribe()

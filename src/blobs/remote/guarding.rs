@@ -1,9 +1,13 @@
-//! Every request passes a [breaker](super::breaker), which learns how it went. While one is open, a
-//! probe runs beside everything else.
+//! Every request passes a [breaker](super::breaker), which learns how it went. One that failed to read
+//! opens it only when a probe fails as well: no single object, and no single moment, keeps readers from
+//! all the others. While a breaker is open, a probe runs beside everything else.
 
-use std::sync::{Arc, Weak};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
-use object_store::{ObjectStore, ObjectStoreExt, PutOptions, PutPayload};
+use object_store::{ObjectStore, PutOptions, PutPayload};
 
 use super::{
     Direction, Remote,
@@ -19,6 +23,8 @@ use crate::{
 /// What a probe writes. It reads the object that names the owner, which is there without a right to
 /// list, and this one when that cannot be read itself.
 const PROBE: &str = "appliance-probe";
+/// An S3 that takes longer to begin a small answer is silent: readers are told to come back.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(4);
 
 impl Remote {
     fn breaker(&self, direction: Direction) -> &Breaker {
@@ -30,6 +36,47 @@ impl Remote {
 
     pub(super) fn admit(&self, direction: Direction) -> Result<Pass> {
         self.breaker(direction).admit().map_err(|open| unavailable(direction, open))
+    }
+
+    /// Asks for something, once more when the first answer was an error that others do not get: it may
+    /// have been a moment. Who waits for a silent S3 is told as soon as anybody has found out.
+    ///
+    /// # Errors
+    /// `Busy` while S3 is away. The inner one is about what was asked for.
+    pub(super) async fn read<T, F>(
+        self: &Arc<Self>,
+        pass: Pass,
+        request: impl Fn() -> F,
+    ) -> Result<Result<T, Fault>>
+    where
+        F: Future<Output = object_store::Result<T>>,
+    {
+        let asking = async {
+            match self.judged(Direction::Read, pass, request().await).await? {
+                Err(fault) if fault.is_outage() => {
+                    self.judged(Direction::Read, pass, request().await).await
+                }
+                asked => Ok(asked),
+            }
+        };
+        tokio::select! {
+            asked = asking => asked,
+            () = self.reads.opens() => Err(self.busy(Direction::Read)),
+            fault = self.falls_silent() => {
+                self.note_outage(Direction::Read, pass, &fault);
+                Err(self.busy(Direction::Read))
+            }
+        }
+    }
+
+    /// Ends when S3 answers neither who has waited for a while nor a probe.
+    async fn falls_silent(&self) -> Fault {
+        loop {
+            tokio::time::sleep(ANSWERS_WITHIN).await;
+            if let Err(fault) = self.probe(Direction::Read).await {
+                return fault;
+            }
+        }
     }
 
     /// Tells the breaker how a request went. What says nothing about S3 itself is given back.
@@ -51,16 +98,18 @@ impl Remote {
             return Ok(Err(fault));
         }
         // It may be this one object that is broken or locked: then the others can still be read.
-        if direction == Direction::Read
-            && fault.may_be_of_one_object()
-            && self.probe(Direction::Read).await.is_ok()
-        {
+        if direction == Direction::Read && self.probe(Direction::Read).await.is_ok() {
             self.count(direction, false);
             return Ok(Err(fault));
         }
         self.note_outage(direction, pass, &fault);
+        Err(self.busy(direction))
+    }
+
+    /// What is said to somebody whose request has shown that S3 is away.
+    pub(super) fn busy(&self, direction: Direction) -> Error {
         let open = self.breaker(direction).admit().err();
-        Err(unavailable(direction, open.unwrap_or(IsOpen { retry_after_s: 1 })))
+        unavailable(direction, open.unwrap_or(IsOpen { retry_after_s: 1 }))
     }
 
     pub fn requests(&self) -> S3Requests {
@@ -94,12 +143,14 @@ impl Remote {
     }
 
     /// Does what has failed, with an object that matters to nobody.
-    async fn probe(&self, direction: Direction) -> Result<(), Fault> {
+    pub(super) async fn probe(&self, direction: Direction) -> Result<(), Fault> {
         let outcome = match direction {
-            Direction::Read => match self.probe_object(OWNER).await {
-                Err(fault) if fault.may_be_of_one_object() => self.probe_object(PROBE).await,
-                outcome => outcome,
-            },
+            Direction::Read => tokio::time::timeout(ANSWERS_WITHIN, self.probe_reading())
+                .await
+                .unwrap_or_else(|_| {
+                    let seconds = ANSWERS_WITHIN.as_secs();
+                    Err(Fault::of_silence(format!("there is no answer within {seconds} seconds")))
+                }),
             Direction::Write | Direction::Delete => {
                 let probe = PutPayload::from_static(b"probe");
                 let options = PutOptions { attributes: self.attributes(), ..PutOptions::default() };
@@ -113,8 +164,17 @@ impl Remote {
         }
     }
 
+    async fn probe_reading(&self) -> Result<(), Fault> {
+        match self.probe_object(OWNER).await {
+            Err(fault) if fault.is_outage() && fault.may_be_of_one_object() => {
+                self.probe_object(PROBE).await
+            }
+            outcome => outcome,
+        }
+    }
+
     async fn probe_object(&self, name: &str) -> Result<(), Fault> {
-        let found = self.store.head(&self.full_key(name)).await;
+        let found = self.look_at(&self.full_key(name)).await;
         found.map(drop).map_err(|error| Fault::of(&error))
     }
 }

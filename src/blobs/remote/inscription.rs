@@ -6,8 +6,10 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
+use bytes::Bytes;
 use object_store::{
-    ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion, path::Path as Key,
+    ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, UpdateVersion,
+    path::Path as Key,
 };
 use uuid::Uuid;
 
@@ -95,15 +97,7 @@ impl Remote {
     pub(super) async fn inscription(self: &Arc<Self>) -> Result<Found> {
         let pass = self.admit(Direction::Read)?;
         let key = self.full_key(OWNER);
-        let found = match self.store.get(&key).await {
-            Ok(found) if found.meta.size > BYTES_MAX => Ok((found.meta, None)),
-            Ok(found) => {
-                let meta = found.meta.clone();
-                found.bytes().await.map(|bytes| (meta, Some(bytes)))
-            }
-            Err(error) => Err(error),
-        };
-        match self.judged(Direction::Read, pass, found).await? {
+        match self.read(pass, || self.get_small(&key)).await? {
             Ok((meta, bytes)) => {
                 let version = UpdateVersion { e_tag: meta.e_tag, version: meta.version };
                 let text = bytes.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok());
@@ -120,6 +114,17 @@ impl Remote {
                 Ok(Found::Unreadable(advice, None))
             }
         }
+    }
+
+    /// An object, without its bytes when they are too many.
+    async fn get_small(&self, key: &Key) -> object_store::Result<(ObjectMeta, Option<Bytes>)> {
+        let found = self.store.get(key).await?;
+        let meta = found.meta.clone();
+        let bytes = match meta.size > BYTES_MAX {
+            true => None,
+            false => Some(found.bytes().await?),
+        };
+        Ok((meta, bytes))
     }
 
     /// Writes it in place of what was found. `false` when somebody else was quicker.
@@ -163,9 +168,8 @@ impl Remote {
     pub(super) async fn has_files(self: &Arc<Self>) -> Result<bool> {
         let pass = self.admit(Direction::Read)?;
         let root = Some(Key::from(self.config.prefix.as_str())).filter(|root| !root.is_root());
-        let listed = self.store.list_with_delimiter(root.as_ref()).await;
         let listed = self
-            .judged(Direction::Read, pass, listed)
+            .read(pass, || self.store.list_with_delimiter(root.as_ref()))
             .await?
             .map_err(|fault| failed(fault, || format!("listing {}", self.name())))?;
         let is_of_files = |folder: &Key| {

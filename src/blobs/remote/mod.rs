@@ -43,6 +43,9 @@ use crate::{
     s3::{self, Fault, Patience},
 };
 
+/// As wrong as the clock of this machine may be: S3 refuses other requests too when it is more.
+const SIGNED_FOR: Duration = Duration::from_secs(15 * 60);
+
 pub(super) struct Remote {
     store: AmazonS3,
     /// For the few requests that `object_store` does not know.
@@ -119,17 +122,17 @@ impl Remote {
         self.writes.watch()
     }
 
-    /// Deletes an object; that there is none is fine. Where this portal may not, it stays: see
-    /// [`owner`].
-    pub async fn delete(self: &Arc<Self>, hash: ContentHash) -> Result<()> {
+    /// Deletes an object; that there is none is fine. `false` when it stays, because this portal may not
+    /// remove it: see [`owner`].
+    pub async fn delete(self: &Arc<Self>, hash: ContentHash) -> Result<bool> {
         if !self.may_remove().await? {
-            return Ok(());
+            return Ok(false);
         }
         let pass = self.admit(Direction::Delete)?;
         let key = self.key(hash);
         match self.judged(Direction::Delete, pass, self.delete_key(&key).await).await? {
-            Ok(()) => Ok(()),
-            Err(fault) if fault.is_missing_object() => Ok(()),
+            Ok(()) => Ok(true),
+            Err(fault) if fault.is_missing_object() => Ok(true),
             Err(fault) => Err(failed(fault, || format!("deleting object {key}"))),
         }
     }
@@ -152,13 +155,12 @@ impl Remote {
             ("response-content-type", content_type),
         ]);
         let key = self.key(hash);
-        let signed = self.store.signed_url_opts(Method::GET, &key, lifetime, &options).await;
-        self.judged(Direction::Read, pass, signed)
+        self.read(pass, || self.store.signed_url_opts(Method::GET, &key, lifetime, &options))
             .await?
             .map_err(|fault| failed(fault, || format!("making a link to object {key}")))
     }
 
-    /// The address of a request of our own making.
+    /// The address of a request of our own making, which is sent at once.
     async fn signed(
         &self,
         method: Method,
@@ -166,7 +168,7 @@ impl Remote {
         query: &[(&str, &str)],
     ) -> object_store::Result<Url> {
         let options = SignedUrlOptions::default().with_query(query.iter().copied());
-        self.store.signed_url_opts(method, key, Duration::from_secs(60), &options).await
+        self.store.signed_url_opts(method, key, SIGNED_FOR, &options).await
     }
 
     fn key(&self, hash: ContentHash) -> Key {

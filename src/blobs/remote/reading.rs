@@ -4,7 +4,9 @@
 use std::{ops::Range, sync::Arc};
 
 use futures_util::{StreamExt, TryStreamExt};
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+use object_store::{
+    GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt, path::Path as Key,
+};
 
 use super::{Direction, Remote, failed};
 use crate::{
@@ -15,6 +17,7 @@ use crate::{
     },
     error::Result,
     hash::ContentHash,
+    s3::Fault,
 };
 
 impl Remote {
@@ -37,8 +40,7 @@ impl Remote {
         let options = GetOptions { range: wanted, ..GetOptions::default() };
         let pass = self.admit(Direction::Read)?;
         let key = self.key(hash);
-        let found =
-            self.judged(Direction::Read, pass, self.store.get_opts(&key, options).await).await?;
+        let found = self.read(pass, || self.store.get_opts(&key, options.clone())).await?;
         let found = match (found, range) {
             (Ok(found), _) => found,
             (Err(fault), _) if fault.is_missing_object() => return Ok(None),
@@ -71,10 +73,28 @@ impl Remote {
     pub async fn head(self: &Arc<Self>, hash: ContentHash) -> Result<Option<Object>> {
         let pass = self.admit(Direction::Read)?;
         let key = self.key(hash);
-        match self.judged(Direction::Read, pass, self.store.head(&key).await).await? {
+        match self.read(pass, || self.look_at(&key)).await? {
             Ok(meta) => objects::object(FileName::source(hash), &meta).map(Some),
             Err(fault) if fault.is_missing_object() => Ok(None),
             Err(fault) => Err(failed(fault, || format!("looking at object {key}"))),
+        }
+    }
+
+    /// Reads the first byte of an object: an answer to `HEAD` has no body, and so cannot say whether it
+    /// is the object that is missing, or the bucket.
+    pub(super) async fn look_at(&self, key: &Key) -> object_store::Result<ObjectMeta> {
+        let first = Some(GetRange::Bounded(0..1));
+        let options = GetOptions { range: first, ..GetOptions::default() };
+        match self.store.get_opts(key, options).await {
+            Ok(found) => {
+                let meta = found.meta.clone();
+                // To its end, so that the connection can be used again.
+                found.bytes().await?;
+                Ok(meta)
+            }
+            // An empty one has none.
+            Err(error) if Fault::of(&error).is_unsatisfiable_range() => self.store.head(key).await,
+            Err(error) => Err(error),
         }
     }
 
@@ -82,9 +102,8 @@ impl Remote {
     pub async fn list(self: &Arc<Self>, first_byte: u8) -> Result<Vec<Object>> {
         let pass = self.admit(Direction::Read)?;
         let folder = self.full_key(&layout::folder_name(first_byte));
-        let listed = self.store.list(Some(&folder)).try_collect::<Vec<_>>().await;
         let metas = self
-            .judged(Direction::Read, pass, listed)
+            .read(pass, || self.store.list(Some(&folder)).try_collect::<Vec<_>>())
             .await?
             .map_err(|fault| failed(fault, || format!("listing the objects in {folder}")))?;
         let mut objects = Vec::new();

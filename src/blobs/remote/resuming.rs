@@ -76,7 +76,7 @@ impl Resuming {
     /// Asks for the rest, again and again for a while.
     ///
     /// # Errors
-    /// When that does not help; then the breaker has been told.
+    /// When that does not help: `Busy` inside while S3 is away, which the breaker has been told then.
     async fn resume(&mut self, broken: Option<io::Error>) -> io::Result<()> {
         let mut fault = match broken {
             Some(error) => Fault::of_silence(error.to_string()),
@@ -86,11 +86,8 @@ impl Resuming {
             tokio::time::sleep(PAUSE * (1 << self.resumptions)).await;
             self.resumptions += 1;
             self.bytes_since = 0;
-            // Others have found out that it is away.
-            let Ok(pass) = self.remote.admit(Direction::Read) else {
-                return Err(broke_off(&fault));
-            };
-            self.pass = pass;
+            // Perhaps others have found out that it is away.
+            self.pass = self.remote.admit(Direction::Read).map_err(io::Error::other)?;
             let options = GetOptions {
                 range: Some(GetRange::Bounded(self.left.clone())),
                 if_match: Some(e_tag),
@@ -110,8 +107,12 @@ impl Resuming {
                 return Err(broke_off(&fault));
             }
         }
+        // Perhaps only this object has no end.
+        if self.remote.probe(Direction::Read).await.is_ok() {
+            return Err(broke_off(&fault));
+        }
         self.remote.note_outage(Direction::Read, self.pass, &fault);
-        Err(broke_off(&fault))
+        Err(io::Error::other(self.remote.busy(Direction::Read)))
     }
 }
 

@@ -16,12 +16,14 @@ use crate::{
     support::s3::{Disturbance, SLOW_DOWN},
 };
 
+const MINUTE: Duration = Duration::from_secs(60);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_object_that_cannot_be_read_takes_nobody_else_down() {
     let site = Site::new();
     let broken = site.stored(&content(60, 40_000)).await;
     let sound = site.stored(&content(61, 40_000)).await;
-    for status in [403, 500] {
+    for status in [403, 500, 503] {
         let answer = Disturbance::Answer(status, "AccessDenied");
         site.proxy.disturb(Disturbance::About(broken.to_string(), Box::new(answer)));
         let read = site.blobs.open(broken, None).await.map(drop);
@@ -40,30 +42,31 @@ async fn while_s3_is_away_uploads_succeed_and_readers_are_told_at_once() {
         Disturbance::Answer(500, "InternalError"),
         Disturbance::Answer(403, "InvalidAccessKeyId"),
         Disturbance::Answer(404, "NoSuchBucket"),
+        // A gateway with nothing behind it.
+        Disturbance::Answer(404, ""),
     ];
     for (seed, disturbance) in (770..).zip(away) {
         let bytes = content(seed, 40_000);
         let resting = site.stored(&content(seed + 100, 40_000)).await;
-        let is_about_bucket = disturbance == Disturbance::Answer(404, "NoSuchBucket");
         site.proxy.disturb(disturbance.clone());
         let waiting = upload(&site.blobs, &bytes).await.unwrap().hash;
         assert_eq!(site.read(waiting).await, bytes);
-        // The first ones find out; those after them are told.
+        // The first ones find out, whatever they want; those after them are told.
+        let linked = site.blobs.link(resting, "inline", "text/plain", MINUTE).await;
         let moved = site.blobs.store(waiting).await;
         let read = site.blobs.open(resting, None).await;
         assert!(is_busy(&moved) && is_busy(&read), "{disturbance:?}: {moved:?}");
+        assert!(is_busy(&linked), "{disturbance:?}: {linked:?}");
         let began = Instant::now();
         assert!(is_busy(&site.blobs.store(waiting).await));
         assert!(is_busy(&site.blobs.open(resting, None).await));
-        assert!(is_busy(
-            &site.blobs.link(resting, "inline", "text/plain", Duration::from_secs(9)).await
-        ));
+        assert!(is_busy(&site.blobs.link(resting, "inline", "text/plain", MINUTE).await));
         assert!(began.elapsed() < Duration::from_millis(100), "{:?}", began.elapsed());
         let status = site.blobs.status().await.unwrap();
         assert_eq!(status.spooled, Tally { files: 1, bytes: 40_000 });
         let sentence = status.degraded().unwrap();
         assert!(sentence.contains("1 file waits on this machine (40 kB)"), "{sentence}");
-        assert!(is_about_bucket || is_busy(&site.blobs.remove(resting, Timestamp::MAX).await));
+        assert!(is_busy(&site.blobs.remove(resting, Timestamp::MAX).await));
 
         // It comes back, and nobody has to ask.
         site.proxy.disturb(Disturbance::None);
@@ -72,6 +75,32 @@ async fn while_s3_is_away_uploads_succeed_and_readers_are_told_at_once() {
         assert_eq!(site.read(waiting).await, bytes);
         assert_eq!(site.read(resting).await.len(), 40_000);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_s3_that_falls_silent_keeps_its_readers_for_seconds_and_a_slow_object_is_waited_for() {
+    let site = Site::new();
+    let resting = site.stored(&content(780, 40_000)).await;
+    // Longer than silence is borne; others are answered meanwhile.
+    let slow = Disturbance::Delay(Duration::from_secs(6));
+    site.proxy.disturb(Disturbance::About(resting.to_string(), Box::new(slow)));
+    assert_eq!(site.read(resting).await.len(), 40_000);
+    assert!(!site.blobs.is_degraded());
+
+    site.proxy.disturb(Disturbance::Silence);
+    let began = Instant::now();
+    let reading = site.blobs.open(resting, None);
+    let late = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        site.blobs.link(resting, "inline", "text/plain", MINUTE).await
+    };
+    let (read, linked) = future::join(reading, late).await;
+    assert!(is_busy(&read) && is_busy(&linked), "{linked:?}");
+    assert!(began.elapsed() < Duration::from_secs(18), "{:?}", began.elapsed());
+    assert!(is_busy(&site.blobs.open(resting, None).await));
+    site.proxy.disturb(Disturbance::None);
+    site.wait_until_it_works().await;
+    assert_eq!(site.read(resting).await.len(), 40_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -184,14 +184,13 @@ async fn a_body_that_is_cut_off_goes_on_where_it_was_and_opens_no_breaker() {
     };
     assert!(heads.iter().filter(resumed).count() > 0, "{heads:?}");
 
-    // A hundred cuts are too many; that is an error, and the breaker knows.
+    // A hundred cuts are too many; that is an error of this one, for smaller ones can be read.
     site.proxy.disturb(Disturbance::Cut(30_000));
     assert!(site.try_read(hash).await.is_err());
-    assert!(site.blobs.is_degraded());
+    assert!(!site.blobs.is_degraded());
     let asked = site.proxy.requests();
     assert!(asked < 40, "it gives up after a few: {asked}");
     site.proxy.disturb(Disturbance::None);
-    site.wait_until_it_works().await;
     assert_eq!(site.read(hash).await, bytes);
 }
 

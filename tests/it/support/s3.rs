@@ -15,6 +15,7 @@ use std::{
 };
 
 use appliance::config::{Backend, S3Config, StorageConfig};
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
@@ -140,6 +141,14 @@ impl S3Server {
         self.root.path().join(BUCKET).join(PREFIX).join(key)
     }
 
+    /// Makes an object unreadable, until it is written anew.
+    pub fn spoil(&self, key: &str) {
+        let [bucket, key] = [BUCKET.into(), format!("{PREFIX}/{key}")]
+            .map(|name: String| BASE64_URL_SAFE_NO_PAD.encode(name));
+        let facts = format!(".bucket-{bucket}.object-{key}.internal.json");
+        fs::write(self.root.path().join(facts), "not what the server writes").expect("a file");
+    }
+
     /// Parts of uploads that were begun and are neither completed nor aborted.
     pub fn parts(&self) -> usize {
         let files = fs::read_dir(self.root.path()).expect("a folder");
@@ -167,8 +176,10 @@ pub enum Disturbance {
     Answer(u16, &'static str),
     /// As long as it says so, to requests with this method only.
     Only(&'static str, Box<Disturbance>),
-    /// As long as it says so, to requests whose target contains this text only.
+    /// As long as it says so, to requests whose head contains this text only.
     About(String, Box<Disturbance>),
+    /// What is missing is forbidden, as it is for who may not list.
+    ForbidMissing,
     /// The request arrives and is carried out; its answer gets lost.
     LoseAnswer,
     /// After so many requests, counted from now, nothing is answered any more; `true` when the last
@@ -291,10 +302,7 @@ async fn pass_on(
     let (method, target) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
     state.log.lock().unwrap().push(format!("{method} {target}"));
     state.heads.lock().unwrap().push(head.clone());
-    let disturbance = match disturbance {
-        Disturbance::Only(wanted, inner) if wanted == method => *inner,
-        Disturbance::About(wanted, inner) if target.contains(&wanted) => *inner,
-        Disturbance::Only(..) | Disturbance::About(..) => Disturbance::None,
+    let disturbance = match aimed(disturbance, method, &head) {
         Disturbance::StopAfter(last, _) if number > last => Disturbance::Silence,
         Disturbance::BreakAfter(last, _) if number > last => Disturbance::Refuse,
         Disturbance::StopAfter(last, true) | Disturbance::BreakAfter(last, true)
@@ -328,13 +336,7 @@ async fn pass_on(
         }
         Disturbance::Delay(delay) => tokio::time::sleep(*delay).await,
         Disturbance::Answer(status, code) => {
-            let xml = format!("<Error><Code>{code}</Code><Message>a bad day</Message></Error>");
-            let head = format!(
-                "HTTP/1.1 {status} No\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-                xml.len()
-            );
-            let xml = if method == "HEAD" { String::new() } else { xml };
-            return client.write_all((head + &xml).as_bytes()).await;
+            return refuse(&mut client, method, *status, code).await;
         }
         Disturbance::CorruptUpload if !body.is_empty() => {
             let middle = body.len() / 2;
@@ -347,6 +349,9 @@ async fn pass_on(
     drop(under_way);
     if disturbance == Disturbance::LoseAnswer {
         return Ok(());
+    }
+    if disturbance == Disturbance::ForbidMissing && head.starts_with(b"HTTP/1.1 404") {
+        return refuse(&mut client, method, 403, "AccessDenied").await;
     }
     client.write_all(&head).await?;
     let mut piece = first;
@@ -368,6 +373,29 @@ async fn pass_on(
         if server.read_buf(&mut piece).await? == 0 {
             return client.shutdown().await;
         }
+    }
+}
+
+/// Without a code nobody says why: a gateway with nothing behind it.
+async fn refuse(client: &mut TcpStream, method: &str, status: u16, code: &str) -> io::Result<()> {
+    let body = match (method, code) {
+        ("HEAD", _) | (_, "") => String::new(),
+        _ => format!("<Error><Code>{code}</Code><Message>a bad day</Message></Error>"),
+    };
+    let head = format!(
+        "HTTP/1.1 {status} No\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    client.write_all((head + &body).as_bytes()).await
+}
+
+/// What a disturbance of some requests does to this one.
+fn aimed(disturbance: Disturbance, method: &str, head: &str) -> Disturbance {
+    match disturbance {
+        Disturbance::Only(wanted, inner) if wanted == method => aimed(*inner, method, head),
+        Disturbance::About(wanted, inner) if head.contains(&wanted) => aimed(*inner, method, head),
+        Disturbance::Only(..) | Disturbance::About(..) => Disturbance::None,
+        other => other,
     }
 }
 
