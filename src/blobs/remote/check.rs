@@ -5,7 +5,8 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use object_store::{
-    GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload,
+    GetOptions, GetRange, MultipartId, ObjectStore, PutMode, PutMultipartOptions, PutOptions,
+    PutPayload,
     multipart::MultipartStore,
     path::Path as Key,
     signer::{Method, SignedUrlOptions, Signer},
@@ -41,13 +42,15 @@ pub enum Outcome {
         /// What S3 said, for the operator.
         detail: String,
     },
-    /// An earlier step failed that this one needs.
+    /// An earlier step failed without which this one cannot be tried.
     Skipped,
 }
 
 /// A step went wrong: S3 said so, or what came back was wrong.
 enum Wrong {
     Fault(Fault),
+    /// In a step that needs several permissions, where it was this one's turn.
+    Lacks(&'static str, Fault),
     Answer(String),
 }
 
@@ -61,45 +64,58 @@ impl Remote {
     /// Tries everything with objects of its own, past the breakers.
     pub async fn check(self: &Arc<Self>) -> Vec<CheckStep> {
         let key = self.full_key(&format!("appliance-check-{}", Uuid::new_v4()));
-        let mut steps = Steps { remote: self, steps: Vec::new() };
-
-        let written = steps.take("Write a file", "s3:PutObject", self.check_write(&key).await);
-        let reading = [
-            ("Read a file", "s3:GetObject"),
-            ("Read a part of a file", "s3:GetObject"),
-            ("Download by a link", "s3:GetObject"),
-            ("List files", "s3:ListBucket"),
-            ("Tell a missing file", "s3:ListBucket"),
-            ("Upload in parts", "s3:PutObject and s3:AbortMultipartUpload"),
-            ("List unfinished uploads", "s3:ListBucketMultipartUploads"),
-            ("Delete a file", "s3:DeleteObject"),
+        let written = self.check_write(&key).await;
+        let is_there = written.is_ok();
+        // What is not allowed says nothing about the rest; what does not answer does.
+        let goes_on = match &written {
+            Ok(()) => true,
+            Err(Wrong::Fault(fault)) => fault.code == "AccessDenied",
+            Err(_) => false,
+        };
+        let (write, read) = ("s3:PutObject", "s3:GetObject");
+        let in_parts = "s3:PutObject and s3:AbortMultipartUpload";
+        let uploads = "s3:ListBucketMultipartUploads";
+        let part = Some(10..19);
+        let listed = is_there.then_some(&key);
+        let tried = [
+            ("Write a file", write, Some(written)),
+            ("Read a file", read, only_if(is_there, self.check_read(&key, None)).await),
+            ("Read a part of a file", read, only_if(is_there, self.check_read(&key, part)).await),
+            ("Download by a link", read, only_if(is_there, self.check_link(&key)).await),
+            ("List files", "s3:ListBucket", only_if(goes_on, self.check_list(listed)).await),
+            ("Tell a missing file", "s3:ListBucket", only_if(goes_on, self.check_missing()).await),
+            ("Upload in parts", in_parts, only_if(goes_on, self.check_parts(&key)).await),
+            ("List unfinished uploads", uploads, only_if(goes_on, self.check_uploads()).await),
+            ("Delete a file", "s3:DeleteObject", only_if(goes_on, self.check_delete(&key)).await),
         ];
-        if !written {
-            for (what, permission) in reading {
-                steps.note(what, permission, Outcome::Skipped);
-            }
-            return steps.steps;
-        }
-        let outcomes = [
-            self.check_read(&key, None).await,
-            self.check_read(&key, Some(10..19)).await,
-            self.check_link(&key).await,
-            self.check_list(&key).await,
-            self.check_missing().await,
-            self.check_parts(&key).await,
-            self.check_uploads().await,
-            self.check_delete(&key).await,
-        ];
-        for ((what, permission), outcome) in reading.into_iter().zip(outcomes) {
-            steps.take(what, permission, outcome);
-        }
-        steps.steps
+        let steps = tried.into_iter().map(|(what, permission, tried)| CheckStep {
+            what: what.into(),
+            permission: permission.into(),
+            outcome: self.outcome(permission, tried),
+        });
+        steps.collect()
     }
 
+    /// As the object is written that names the owner: on the condition that there is none, where S3
+    /// knows that condition.
     async fn check_write(&self, key: &Key) -> Result<(), Wrong> {
-        let options = PutOptions { attributes: self.attributes(), ..PutOptions::default() };
-        self.store.put_opts(key, PutPayload::from_static(CONTENT), options).await?;
-        Ok(())
+        let written = match self.put_content(key, PutMode::Create).await {
+            Err(fault) if fault.is_not_implemented() => {
+                self.put_content(key, PutMode::Overwrite).await
+            }
+            written => written,
+        };
+        match written {
+            // A first try arrived, and its answer was lost.
+            Err(fault) if fault.is_conflict() => Ok(()),
+            written => written.map_err(Wrong::Fault),
+        }
+    }
+
+    async fn put_content(&self, key: &Key, mode: PutMode) -> Result<(), Fault> {
+        let options = PutOptions { mode, attributes: self.attributes(), ..PutOptions::default() };
+        let put = self.store.put_opts(key, PutPayload::from_static(CONTENT), options).await;
+        put.map(drop).map_err(|error| Fault::of(&error))
     }
 
     async fn check_read(
@@ -116,7 +132,8 @@ impl Remote {
         same(&read, wanted)
     }
 
-    /// As a browser would: without our credentials.
+    /// As a browser would: without our credentials. The link ends soon, so that a clock that is slow
+    /// shows itself.
     async fn check_link(&self, key: &Key) -> Result<(), Wrong> {
         let options = SignedUrlOptions::default().with_query([
             ("response-content-disposition", NAME),
@@ -143,11 +160,12 @@ impl Remote {
         }
     }
 
-    async fn check_list(&self, key: &Key) -> Result<(), Wrong> {
-        let (folder, _) = key.as_ref().rsplit_once('/').unwrap_or_default();
-        let folder = (!folder.is_empty()).then(|| Key::from(folder));
-        let listed = self.store.list_with_delimiter(folder.as_ref()).await?;
-        match listed.objects.iter().any(|object| object.location == *key) {
+    /// `wanted` is a file that is there, if there is one.
+    async fn check_list(&self, wanted: Option<&Key>) -> Result<(), Wrong> {
+        let root = Some(Key::from(self.config.prefix.as_str())).filter(|root| !root.is_root());
+        let listed = self.store.list_with_delimiter(root.as_ref()).await?;
+        let is_listed = |key: &Key| listed.objects.iter().any(|object| object.location == *key);
+        match wanted.is_none_or(is_listed) {
             true => Ok(()),
             false => Err(Wrong::Answer("The list lacks a file that is there.".to_owned())),
         }
@@ -156,21 +174,36 @@ impl Remote {
     /// Without the right to list, S3 answers 403 for what is not there, which says nothing.
     async fn check_missing(&self) -> Result<(), Wrong> {
         let nowhere = self.full_key(&format!("appliance-check-{}", Uuid::new_v4()));
-        match self.store.head(&nowhere).await {
-            Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
+        match self.look_at(&nowhere).await.map_err(|error| Fault::of(&error)) {
+            Err(fault) if fault.is_missing_object() && !fault.is_outage() => Ok(()),
+            Err(fault) => Err(Wrong::Fault(fault)),
             Ok(_) => Err(Wrong::Answer("S3 has a file that nobody has written.".to_owned())),
         }
     }
 
+    /// One that is completed, and one that is not.
     async fn check_parts(&self, key: &Key) -> Result<(), Wrong> {
+        let lacks = |permission| {
+            move |error: object_store::Error| Wrong::Lacks(permission, Fault::of(&error))
+        };
+        let id = self.begin_parts(key).await.map_err(lacks("s3:PutObject"))?;
+        let completing = async {
+            let part = self.store.put_part(key, &id, 0, PutPayload::from_static(CONTENT)).await?;
+            self.store.complete_multipart(key, &id, vec![part]).await
+        };
+        if let Err(error) = completing.await {
+            // Whatever comes of that: the first thing that is wrong is told.
+            drop(self.store.abort_multipart(key, &id).await);
+            return Err(lacks("s3:PutObject")(error));
+        }
+        let id = self.begin_parts(key).await.map_err(lacks("s3:PutObject"))?;
+        self.store.abort_multipart(key, &id).await.map_err(lacks("s3:AbortMultipartUpload"))
+    }
+
+    async fn begin_parts(&self, key: &Key) -> object_store::Result<MultipartId> {
         let options =
             PutMultipartOptions { attributes: self.attributes(), ..PutMultipartOptions::default() };
-        let id = self.store.create_multipart_opts(key, options).await?;
-        let part = self.store.put_part(key, &id, 0, PutPayload::from_static(CONTENT)).await;
-        self.store.abort_multipart(key, &id).await?;
-        part?;
-        Ok(())
+        self.store.create_multipart_opts(key, options).await
     }
 
     async fn check_uploads(&self) -> Result<(), Wrong> {
@@ -184,31 +217,25 @@ impl Remote {
 
     async fn check_delete(&self, key: &Key) -> Result<(), Wrong> {
         self.delete_key(key).await?;
-        match self.store.head(key).await {
-            Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
+        match self.look_at(key).await.map_err(|error| Fault::of(&error)) {
+            // Who may not list is not told that it is missing; there is a step for that.
+            Err(fault) if fault.is_missing_object() || fault.is_refusal() => Ok(()),
+            Err(fault) => Err(Wrong::Fault(fault)),
             Ok(_) => Err(Wrong::Answer("A deleted file is still there.".to_owned())),
         }
     }
-}
 
-struct Steps<'a> {
-    remote: &'a Remote,
-    steps: Vec<CheckStep>,
-}
-
-impl Steps<'_> {
-    /// Notes how a step went; `true` when it works.
-    fn take(
-        &mut self,
-        what: &'static str,
-        permission: &'static str,
-        outcome: Result<(), Wrong>,
-    ) -> bool {
+    /// `tried` is `None` when the step could not be.
+    fn outcome(&self, permission: &'static str, tried: Option<Result<(), Wrong>>) -> Outcome {
         let is_optional = permission == "s3:ListBucketMultipartUploads";
-        let outcome = match outcome {
-            Ok(()) => Outcome::Works,
-            Err(Wrong::Fault(fault)) if is_optional && !fault.is_silence() => {
+        let fails = |permission, fault: Fault| Outcome::Fails {
+            advice: fault.advice(permission, &self.resource(permission)),
+            detail: fault.text,
+        };
+        match tried {
+            None => Outcome::Skipped,
+            Some(Ok(())) => Outcome::Works,
+            Some(Err(Wrong::Fault(fault))) if is_optional && !fault.is_silence() => {
                 let why = match fault.is_not_implemented() {
                     true => "This S3 cannot list them".to_owned(),
                     false => format!("{permission} is not granted"),
@@ -217,30 +244,30 @@ impl Steps<'_> {
                     "{why}: let a rule of the bucket abort unfinished uploads after some days."
                 ))
             }
-            Err(Wrong::Fault(fault)) => Outcome::Fails {
-                advice: fault.advice(permission, &self.resource(permission)),
-                detail: fault.text,
-            },
-            Err(Wrong::Answer(advice)) => Outcome::Fails { advice, detail: String::new() },
-        };
-        let works = outcome == Outcome::Works;
-        self.note(what, permission, outcome);
-        works
-    }
-
-    fn note(&mut self, what: &'static str, permission: &'static str, outcome: Outcome) {
-        let (what, permission) = (what.into(), permission.into());
-        self.steps.push(CheckStep { what, permission, outcome });
+            Some(Err(Wrong::Fault(fault))) => fails(permission, fault),
+            Some(Err(Wrong::Lacks(permission, fault))) => fails(permission, fault),
+            Some(Err(Wrong::Answer(advice))) => Outcome::Fails { advice, detail: String::new() },
+        }
     }
 
     /// As a policy names it.
     fn resource(&self, permission: &str) -> String {
-        let config = &self.remote.config;
+        let config = &self.config;
         match (permission.starts_with("s3:ListBucket"), config.prefix.as_str()) {
             (true, _) => format!("arn:aws:s3:::{}", config.bucket),
             (false, "") => format!("arn:aws:s3:::{}/*", config.bucket),
             (false, prefix) => format!("arn:aws:s3:::{}/{prefix}/*", config.bucket),
         }
+    }
+}
+
+async fn only_if(
+    is_possible: bool,
+    step: impl Future<Output = Result<(), Wrong>>,
+) -> Option<Result<(), Wrong>> {
+    match is_possible {
+        true => Some(step.await),
+        false => None,
     }
 }
 

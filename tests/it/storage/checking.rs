@@ -37,6 +37,7 @@ async fn a_check_names_what_is_missing() {
     let site = Site::new();
     let refuse =
         |method| Disturbance::Only(method, Box::new(Disturbance::Answer(403, "AccessDenied")));
+    let expired = Disturbance::Answer(403, "Request has expired");
     for (disturbance, what, advice) in [
         (
             refuse("PUT"),
@@ -44,7 +45,26 @@ async fn a_check_names_what_is_missing() {
             "Grant s3:PutObject on arn:aws:s3:::documents/portal/files/*",
         ),
         (refuse("DELETE"), "Delete a file", "Grant s3:DeleteObject on"),
-        (refuse("HEAD"), "Tell a missing file", "Grant s3:ListBucket on arn:aws:s3:::documents."),
+        (
+            Disturbance::ForbidMissing,
+            "Tell a missing file",
+            "Grant s3:ListBucket on arn:aws:s3:::documents.",
+        ),
+        (
+            Disturbance::About("?uploads=".into(), Box::new(refuse("POST"))),
+            "Upload in parts",
+            "Grant s3:PutObject on",
+        ),
+        (
+            Disturbance::About("uploadId=".into(), Box::new(refuse("DELETE"))),
+            "Upload in parts",
+            "Grant s3:AbortMultipartUpload on",
+        ),
+        (
+            Disturbance::About("X-Amz-Signature=".into(), Box::new(expired)),
+            "Download by a link",
+            "clock",
+        ),
         (refuse("GET"), "Read a file", "Grant s3:GetObject on"),
         (Disturbance::Refuse, "Write a file", "storage.s3.endpoint"),
         (
@@ -68,6 +88,13 @@ async fn a_check_names_what_is_missing() {
         let step = step.unwrap_or_else(|| panic!("{disturbance:?}: {failed:?}"));
         assert!(step.1.contains(advice), "{disturbance:?}: {step:?}");
     }
+    // Nothing else is blamed for it, and what is refused hides nothing.
+    site.proxy.disturb(Disturbance::ForbidMissing);
+    let failed = failing(&site.blobs.check_remote().await);
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    site.proxy.disturb(refuse("PUT"));
+    let steps = site.blobs.check_remote().await;
+    assert!(steps.iter().any(|step| step.what == "List files" && step.outcome == Outcome::Works));
     site.proxy.disturb(Disturbance::None);
     let wrong = |configure: fn(&mut StorageConfig)| {
         let mut storage = site.storage.clone();

@@ -4,7 +4,7 @@
 use std::fs;
 
 use appliance::{
-    blobs::{Ownership, Removal},
+    blobs::{Outcome, Ownership, Removal},
     config::Backend,
     domain::storage::{Home, owner},
     error::Error,
@@ -195,6 +195,21 @@ async fn an_owner_that_is_absent_or_unreadable_is_never_guessed() {
     site.proxy.disturb(Disturbance::Refuse);
     assert!(is_busy(&site.blobs.look_at_owner().await));
     assert!(site.blobs.list_own().await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_knows_no_conditions_has_an_owner_too() {
+    let site = Site::new();
+    let unknown = Disturbance::Answer(501, "NotImplemented");
+    let conditional = Disturbance::About("\r\nif-".into(), Box::new(unknown));
+    site.proxy.disturb(Disturbance::Only("PUT", Box::new(conditional)));
+    let hash = site.stored(&content(915, 10_000)).await;
+    assert!(site.on_s3(hash).exists());
+    site.blobs.claim(Uuid::new_v4()).await.unwrap();
+    assert_eq!(site.look().await, Ownership::Ours);
+    assert!(!site.blobs.is_degraded());
+    let steps = site.blobs.check_remote().await;
+    assert!(steps.iter().all(|step| !matches!(step.outcome, Outcome::Fails { .. })), "{steps:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
