@@ -6,14 +6,17 @@ use std::{fs::File, sync::Arc};
 use anyhow::Context;
 
 use super::{
-    Blobs, Opened, Verdict,
+    Blobs, Verdict,
     digest::hash_file,
     disk::{self, TemporaryFile},
     layout::FileName,
     moving::copy_verified,
     verify::judge,
 };
-use crate::{error::Result, hash::ContentHash};
+use crate::{
+    error::{Error, Result},
+    hash::ContentHash,
+};
 
 /// Where a copy can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,10 +27,18 @@ pub enum Place {
     Cache,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
-    Intact { size_bytes: u64 },
-    Damaged { size_bytes: u64 },
+    Intact {
+        size_bytes: u64,
+    },
+    Damaged {
+        size_bytes: u64,
+    },
+    /// It cannot be had to its end, though others can; why, for the operator.
+    Unreadable {
+        reason: String,
+    },
 }
 
 /// How a blob was found, and what was done about it.
@@ -36,7 +47,7 @@ pub struct Scrubbed {
     pub hash: ContentHash,
     /// Every copy as it was found. None at all: the blob is missing.
     pub copies: Vec<(Place, Health)>,
-    /// Copies that were made anew; a damaged one that is not among them is still damaged.
+    /// Copies that were made anew; one that was not intact and is not among them is as it was.
     pub healed: Vec<Place>,
 }
 
@@ -60,7 +71,7 @@ impl Blobs {
     /// the other. What ought to be there, the records know: take the hashes from them.
     ///
     /// # Errors
-    /// `Busy` while S3 is away.
+    /// `Busy` while S3 is away: nothing was found out then, and the same blob is to be looked at again.
     pub async fn scrub(&self, hash: ContentHash) -> Result<Scrubbed> {
         let _traffic = self.traffic(hash).await;
         let mut scrubbed = Scrubbed { hash, copies: Vec::new(), healed: Vec::new() };
@@ -71,17 +82,33 @@ impl Blobs {
             };
             scrubbed.copies.extend(health.map(|health| (place, health)));
         }
-        let places = |wanted: fn(&Health) -> bool| {
-            let found = scrubbed.copies.iter().filter(move |(_, health)| wanted(health));
-            found.map(|(place, _)| *place).collect::<Vec<_>>()
+        let is_intact = |(place, health): &(Place, Health)| {
+            matches!(health, Health::Intact { .. }).then_some(*place)
         };
-        let intact = places(|health| matches!(health, Health::Intact { .. }));
-        let damaged = places(|health| matches!(health, Health::Damaged { .. }));
-        for place in damaged {
-            tracing::error!("the copy of blob {hash} in {place:?} is damaged");
-            if self.heal(hash, place, &intact).await? {
-                tracing::warn!("the copy of blob {hash} in {place:?} was made anew");
-                scrubbed.healed.push(place);
+        let intact: Vec<_> = scrubbed.copies.iter().filter_map(is_intact).collect();
+        for (place, health) in &scrubbed.copies {
+            match health {
+                Health::Intact { .. } => continue,
+                Health::Damaged { .. } => {
+                    tracing::error!("the copy of blob {hash} in {place:?} is damaged");
+                }
+                Health::Unreadable { reason } => {
+                    tracing::error!(
+                        "the copy of blob {hash} in {place:?} cannot be read: {reason}"
+                    );
+                }
+            }
+            match self.heal(hash, *place, &intact).await {
+                Ok(true) => {
+                    tracing::warn!("the copy of blob {hash} in {place:?} was made anew");
+                    scrubbed.healed.push(*place);
+                }
+                Ok(false) => {}
+                // The good copy is as good as before.
+                Err(Error::Internal(fault)) => {
+                    tracing::error!("the copy of blob {hash} in {place:?} stays: {fault:#}");
+                }
+                Err(fault) => return Err(fault),
             }
         }
         // A copy in the cache is gone tomorrow: it goes home by way of the spool.
@@ -96,11 +123,10 @@ impl Blobs {
     async fn health_here(&self, hash: ContentHash, place: Place) -> Result<Option<Health>> {
         let Some(file) = self.open_at(hash, place).await? else { return Ok(None) };
         disk::blocking(move || {
-            let (found, size_bytes) =
-                hash_file(&file).with_context(|| format!("reading blob {hash} in {place:?}"))?;
-            Ok(Some(match found == hash {
-                true => Health::Intact { size_bytes },
-                false => Health::Damaged { size_bytes },
+            Ok(Some(match hash_file(&file) {
+                Ok((found, size_bytes)) if found == hash => Health::Intact { size_bytes },
+                Ok((_, size_bytes)) => Health::Damaged { size_bytes },
+                Err(error) => Health::Unreadable { reason: error.to_string() },
             }))
         })
         .await
@@ -108,12 +134,20 @@ impl Blobs {
 
     async fn health_on_s3(&self, hash: ContentHash) -> Result<Option<Health>> {
         let Some(remote) = &self.shared.remote else { return Ok(None) };
-        let opened: Option<Opened> = remote.get(hash, None).await?;
-        let Some(opened) = opened else { return Ok(None) };
-        Ok(match judge(hash, opened).await? {
-            Verdict::Intact { size_bytes } => Some(Health::Intact { size_bytes }),
-            Verdict::Damaged { size_bytes, .. } => Some(Health::Damaged { size_bytes }),
-            Verdict::Missing => None,
+        let verdict = match remote.get(hash, None).await {
+            Ok(Some(opened)) => judge(hash, opened).await,
+            Ok(None) => Ok(Verdict::Missing),
+            Err(fault) => Err(fault),
+        };
+        Ok(match verdict {
+            Ok(Verdict::Intact { size_bytes }) => Some(Health::Intact { size_bytes }),
+            Ok(Verdict::Damaged { size_bytes, .. }) => Some(Health::Damaged { size_bytes }),
+            Ok(Verdict::Missing) => None,
+            // It is about this object: that S3 is away is another error.
+            Err(Error::Internal(fault)) => {
+                Some(Health::Unreadable { reason: format!("{fault:#}") })
+            }
+            Err(fault) => return Err(fault),
         })
     }
 

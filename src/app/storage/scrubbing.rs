@@ -115,11 +115,7 @@ impl App {
         let looked_at = |bytes, is_healed, fault| LookedAt { blob, bytes, is_healed, fault };
         match self.blobs.scrub(blob).await {
             Ok(scrubbed) => {
-                let fault = match (scrubbed.is_lost(), scrubbed.copies.is_empty()) {
-                    (false, _) => None,
-                    (true, true) => Some(Fault::Missing),
-                    (true, false) => Some(Fault::Damaged),
-                };
+                let fault = scrubbed.is_lost().then(|| fault_of(&scrubbed));
                 Ok(looked_at(bytes_of(&scrubbed), !scrubbed.healed.is_empty(), fault))
             }
             Err(fault @ (Error::Busy { .. } | Error::Full(_))) => Err(fault),
@@ -167,9 +163,22 @@ pub(super) fn faulty(tx: &ReadTx) -> Result<Vec<FaultyFile>> {
     Ok(faulty)
 }
 
+/// Of a file without a good copy. One that cannot be read may still be good.
+fn fault_of(scrubbed: &Scrubbed) -> Fault {
+    let unreadable = scrubbed.copies.iter().find_map(|(_, health)| match health {
+        Health::Unreadable { reason } => Some(Fault::Unreadable { reason: reason.clone() }),
+        Health::Intact { .. } | Health::Damaged { .. } => None,
+    });
+    unreadable.unwrap_or(match scrubbed.copies.is_empty() {
+        true => Fault::Missing,
+        false => Fault::Damaged,
+    })
+}
+
 fn bytes_of(scrubbed: &Scrubbed) -> u64 {
     let bytes = scrubbed.copies.iter().map(|(_, health)| match health {
         Health::Intact { size_bytes } | Health::Damaged { size_bytes } => *size_bytes,
+        Health::Unreadable { .. } => 0,
     });
     bytes.sum()
 }

@@ -32,7 +32,7 @@ use uuid::Uuid;
 
 use crate::{
     blobs::{collect, upload},
-    support::s3::{FaultProxy, S3Server},
+    support::s3::{Disturbance, FaultProxy, S3Server},
 };
 
 /// A portal's files with S3 behind a proxy.
@@ -149,6 +149,21 @@ impl Site {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("blob {hash} never got there: {last}");
+    }
+
+    /// Does something that reads a large file, of which only the beginning comes.
+    async fn while_s3_goes_away<T>(&self, hash: ContentHash, act: impl Future<Output = T>) -> T {
+        let name = hash.to_string();
+        let cut = Disturbance::Cut(100_000);
+        self.proxy.disturb(Disturbance::About(name.clone(), Box::new(cut)));
+        self.proxy.take_log();
+        let going = async {
+            while !self.proxy.take_log().iter().any(|line| line.contains(&name)) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            self.proxy.disturb(Disturbance::Refuse);
+        };
+        futures_util::future::join(act, going).await.0
     }
 
     async fn wait_until_it_works(&self) {
