@@ -97,7 +97,8 @@ pub fn migration(tx: &ReadTx) -> Result<Option<Migration>> {
     tx.get(&())
 }
 
-/// Begins to move all files, or goes on with a move to the same place that was stopped.
+/// Begins to move all files, or goes on with a move to the same place that was stopped. Not when some
+/// could not be copied: they come before the place where it stopped, and have another chance.
 ///
 /// # Errors
 /// `Conflict` while one is under way.
@@ -114,7 +115,9 @@ pub fn begin_migration(
         ));
     }
     let job = jobs::enqueue(tx, Task::Migrate)?.id;
-    let stopped = migration(tx)?.filter(|old| old.finished_at.is_none() && old.to == to);
+    let goes_on =
+        |old: &Migration| old.finished_at.is_none() && old.to == to && old.faults_total == 0;
+    let stopped = migration(tx)?.filter(goes_on);
     let migration = match stopped {
         Some(old) if old.phase == Phase::Copying || removes_old => {
             Migration { removes_old, job, ..old }

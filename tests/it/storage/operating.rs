@@ -9,15 +9,16 @@ use appliance::{
     domain::{
         access::Actor,
         jobs::{self, State, Task},
-        storage,
+        storage::{self, Copied},
     },
     hash::Digest,
+    store::WriteTx,
 };
 use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::support::{
-    Api, PASSWORD, Shell, TestApp,
+    Api, PASSWORD, Shell, Still, TestApp,
     s3::{Disturbance, FaultProxy, S3Server},
     until,
 };
@@ -142,6 +143,31 @@ async fn a_long_job_that_is_cancelled_while_it_runs_stays_cancelled() {
     assert_eq!(state, State::Cancelled);
     let is_under_way = app.app.store.read(|tx| jobs::is_under_way(tx, &Task::Scrub)).await.unwrap();
     assert!(!is_under_way);
+}
+
+#[test]
+fn a_move_that_was_cancelled_looks_again_at_what_could_not_be_copied() {
+    let still = Still::open();
+    let actor = Actor::system("test", None);
+    let begin = |faults: Vec<String>| {
+        let actor = actor.clone();
+        let write = move |tx: &mut WriteTx| {
+            let begun = storage::begin_migration(tx, &actor, Backend::S3, true)?;
+            jobs::claim_one(tx, begun.job)?;
+            let next = Some(Digest::of(b"the last one"));
+            let step = Copied { next, faults, ..Copied::default() };
+            assert!(storage::note_copied(tx, begun.job, step)?);
+            jobs::cancel(tx, &actor, begun.job)?;
+            jobs::complete(tx, begun.job)?;
+            Ok(begun)
+        };
+        still.app.store.write_blocking(write).unwrap()
+    };
+    begin(Vec::new());
+    let resumed = begin(vec!["“a.pdf” was not copied.".into()]);
+    assert!(resumed.after.is_some());
+    let anew = begin(Vec::new());
+    assert_eq!((anew.after, anew.faults_total), (None, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
