@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Fault,
-    signing::{Purpose, Signature, Signer, SignerKey},
+    signing::{Purpose, Signature, Signer, SignerKey, Signers},
 };
 use crate::{error::Result, hash::ContentHash, version};
 
@@ -54,10 +54,26 @@ impl Head {
         }
     }
 
+    /// Where a snapshot stands among those of its store.
+    pub fn order(&self, signers: Signers) -> Order {
+        let is_signed = signers.key().is_some_and(|key| self.signer == Some(key));
+        Order { is_signed, sequence: self.sequence, created_at: self.created_at }
+    }
+
     /// Of an archive: whether its frames have marks.
     pub fn is_of_marked_archive(&self) -> bool {
         self.format >= 2
     }
+}
+
+/// Sorts the snapshots of a store in the order in which it made them. Its clock may have been wrong, but
+/// the number of its changes only grows. Whoever may write to the place chooses both as he likes, so what
+/// does not have the signature that is known comes before all that does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Order {
+    is_signed: bool,
+    sequence: u64,
+    pub created_at: Timestamp,
 }
 
 fn first() -> u32 {

@@ -30,7 +30,7 @@ pub use self::{
     checking::{Tally, check},
     cutting::{Chunk, Cutter, LINES_READ_MAX},
     fault::Fault,
-    manifest::{ARCHIVE_FORMAT, Head, Manifest, Part, REPOSITORY_FORMAT, Totals},
+    manifest::{ARCHIVE_FORMAT, Head, Manifest, Order, Part, REPOSITORY_FORMAT, Totals},
     place::Place,
     repository::{
         Adding, Changes, Kind, Lease, Pruned, Repository, Retention, Segment, SegmentLine,
