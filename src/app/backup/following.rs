@@ -3,6 +3,7 @@
 //! the last few seconds and no more.
 
 use std::{
+    collections::HashSet,
     sync::{self, Arc, PoisonError},
     time::{Duration, Instant},
 };
@@ -12,6 +13,7 @@ use tokio::sync::{Mutex, MutexGuard, watch};
 use uuid::Uuid;
 
 use super::{
+    chain::{Chain, proven},
     making::{is_missing, reader},
     plan::lock,
     staging::moment,
@@ -19,7 +21,7 @@ use super::{
 };
 use crate::{
     app::{App, stops_within},
-    backup::{Key, Repository, Segment, SegmentLine, Shipment, Tip, is_unreachable},
+    backup::{Head, Key, Repository, Segment, SegmentLine, Shipment, SignerKey, Tip},
     domain::{
         TABLES,
         backups::{self, Plan, Standing},
@@ -50,6 +52,9 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 #[derive(Default)]
 pub(in crate::app) struct Following {
     place: Mutex<Option<Place>>,
+    /// The segments behind the last snapshot that are known to be this portal's own, with the repository
+    /// that they are in: nobody has to read them again.
+    known: sync::Mutex<HashSet<(Uuid, Segment)>>,
     failing: sync::Mutex<Option<Failing>>,
 }
 
@@ -77,6 +82,10 @@ impl Following {
     /// Nothing is shipped while this is held.
     pub async fn pause(&self) -> MutexGuard<'_, Option<Place>> {
         self.place.lock().await
+    }
+
+    fn known(&self) -> sync::MutexGuard<'_, HashSet<(Uuid, Segment)>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn note(&self, outcome: &Result<Shipped>, now: Timestamp) {
@@ -214,6 +223,7 @@ impl App {
         let segment = Segment { lineage: at.lineage, from: at.shipped + 1, to, at: now };
         let count = lines.len() as u64;
         at.tip = shipment.finish(&segment, files, lines).await?;
+        self.following.known().insert((at.repository.id(), segment));
         at.shipped = to;
         at.segments += 1;
         if at.segments.is_multiple_of(SEGMENTS_MAX) {
@@ -243,47 +253,71 @@ impl App {
     }
 
     /// Finds out where the repository stands; `None` when it has no snapshot of this store.
+    ///
+    /// # Errors
+    /// `Conflict` when this portal cannot read there: it would never know where to go on.
     async fn begin_to_follow(&self, plan: &Plan, name: String) -> Result<Option<Place>> {
         let repository = self.open_repository(&name, &lock(plan), &Key::None).await?;
+        if repository.is_encrypted() && repository.own_key() == Key::None {
+            return Err(Error::conflict(
+                "Changes can only be shipped to a repository that this portal can read, and it does not \
+                 have the key of this one. Ship none (--ship-every-seconds 0), or name a new repository \
+                 that is encrypted with a passphrase.",
+            ));
+        }
         let Some(lineage) = self.store.read(|tx| tx.lineage()).await? else { return Ok(None) };
-        let own = Some(self.backup_signer_key().await?);
-        let mut found = None;
-        for snapshot in repository.snapshots().await?.iter().rev() {
-            match repository.manifest(snapshot).await {
-                // What somebody else has put there must not say how far this portal is.
-                Ok(manifest) if manifest.head.lineage == lineage && manifest.head.signer == own => {
-                    found = Some((manifest.head.sequence, Tip::from(snapshot)));
-                    break;
-                }
-                Ok(_) => {}
-                Err(fault) if is_unreachable(&fault) => return Err(fault),
-                // Verifying tells of it; from an older one it goes on as well.
-                Err(fault) => tracing::warn!("passing over a snapshot: {}", fault.chain()),
-            }
-        }
-        let Some((mut shipped, mut tip)) = found else { return Ok(None) };
-        let mut segments = 0;
-        for segment in repository.segments(Some(lineage)).await? {
-            if segment.from <= shipped.saturating_add(1) && segment.to > shipped {
-                (shipped, tip) = (segment.to, Tip::from(&segment));
-                segments += 1;
-            }
-        }
+        let own = self.backup_signer_key().await?;
+        // What somebody else has put there must not say how far this portal is, and of its own neither
+        // the times may, since a clock can be wrong.
+        let heads = repository.heads().await?.into_iter();
+        let snapshots = heads.filter_map(|(snapshot, head)| Some((snapshot, head?)));
+        let newest = snapshots
+            .filter(|(_, head)| head.lineage == lineage && head.signer == Some(own))
+            .max_by_key(|(_, head)| head.sequence);
+        let Some((snapshot, head)) = newest else { return Ok(None) };
+        let behind = self.own_segments(&repository, &head, own).await?;
+        let shipped = behind.last().map_or(head.sequence, |last| last.to);
         if self.store.read(|tx| tx.latest_change()).await? < shipped {
             self.leave_timeline().await?;
             return Ok(None);
         }
-        let found_at = Instant::now();
+        let tip = behind.last().map_or(Tip::from(&snapshot), Tip::from);
+        let (segments, found_at) = (behind.len(), Instant::now());
         Ok(Some(Place { repository, name, lineage, shipped, tip, segments, found_at }))
+    }
+
+    /// The segments that this portal has shipped behind a snapshot, without a gap. Only what it does not
+    /// know yet is read.
+    async fn own_segments(
+        &self,
+        repository: &Repository,
+        head: &Head,
+        own: SignerKey,
+    ) -> Result<Vec<Segment>> {
+        let mut chain = Chain::after(head.sequence, repository.segments(Some(head.lineage)).await?);
+        let mut behind = Vec::new();
+        while let Some(segment) = chain.candidate() {
+            let is_known = self.following.known().contains(&(repository.id(), segment.clone()));
+            if is_known || proven(repository, &segment, Some(own)).await?.is_some() {
+                chain.take(&segment);
+                behind.push(segment);
+            }
+        }
+        let known = behind.iter().map(|segment| (repository.id(), segment.clone()));
+        *self.following.known() = known.collect();
+        Ok(behind)
     }
 
     /// Before a snapshot: looks whether changes were shipped that this store does not know.
     pub(super) async fn leave_abandoned_timeline(&self, repository: &Repository) -> Result<()> {
         let Some(lineage) = self.store.read(|tx| tx.lineage()).await? else { return Ok(()) };
+        let own = self.backup_signer_key().await?;
         let segments = repository.segments(Some(lineage)).await?;
-        let shipped = segments.iter().map(|segment| segment.to).max().unwrap_or(0);
-        if self.store.read(|tx| tx.latest_change()).await? < shipped {
-            self.leave_timeline().await?;
+        let latest = self.store.read(|tx| tx.latest_change()).await?;
+        for segment in segments.iter().filter(|segment| segment.to > latest) {
+            if proven(repository, segment, Some(own)).await?.is_some() {
+                return self.leave_timeline().await;
+            }
         }
         Ok(())
     }

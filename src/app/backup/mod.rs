@@ -5,11 +5,14 @@
 //! folder, away from any server.
 //!
 //! `making` one: `gathering` what goes into it, `archiving` or `snapshotting` · `restore`: `unpacking`
-//! an archive or `fetching` from a repository, `staging` what comes, and the `swap` at the end ·
-//! `first_run`: into a fresh portal that runs · `drill` and what it is `sampling` · `looking` after what is there · `following` the changes between two snapshots · `plan`:
-//! what happens by itself · `piping` an archive to somebody who may not take it.
+//! an archive, or `choosing` a snapshot and `fetching` it from a repository, `staging` what comes, and the
+//! `swap` at the end · `first_run`: into a fresh portal that runs · `drill` and what it is `sampling` ·
+//! `looking` after what is there · `following` the changes between two snapshots, and the `chain` that they
+//! make · `plan`: what happens by itself · `piping` an archive to somebody who may not take it.
 
 mod archiving;
+mod chain;
+mod choosing;
 mod drill;
 mod fetching;
 mod first_run;

@@ -23,7 +23,7 @@ const LINES_MAX: usize = 1_000_000;
 const LINE_BYTES_MAX: u64 = 64 << 20;
 
 /// A segment as its name tells it: the changes `from` to `to` of a store.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Segment {
     pub lineage: Uuid,
     pub from: u64,

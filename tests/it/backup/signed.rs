@@ -4,8 +4,8 @@ use std::{fs, path::Path};
 
 use appliance::{
     app::{
-        BackupSource, BackupWanted, Reporter, Restore, Target, list_backups, prune_backups,
-        verify_backups,
+        BackupSource, BackupWanted, Reporter, Restore, Shipped, Target, list_backups,
+        prune_backups, verify_backups,
     },
     backup::{Key, Lock, Manifest, SignerKey, Signers, Trust, frames::FrameWriter, sealing},
     domain::backups::{self, Plan},
@@ -196,6 +196,52 @@ async fn changes_that_are_not_signed_are_left_out() {
             .expect("a look");
         assert_eq!(found.damages.len(), 1, "{found:?}");
     }
+}
+
+/// Whoever may write to the place names a segment so that it seems to hold what comes next, or more than
+/// there ever was. The portal goes on behind its own last one, and a restore too.
+#[tokio::test]
+async fn the_name_of_a_segment_that_somebody_else_has_put_there_hides_nothing() {
+    let folder = folder();
+    let still = Still::open();
+    let repository = Some(place(folder.path()));
+    let plan = Plan { is_on: true, repository, ship_every_seconds: 5, ..Plan::default() };
+    still.write(move |tx, ada| backups::set_plan(tx, ada, plan));
+    snapshot(&still, folder.path()).await;
+    still.clock.advance(SignedDuration::from_secs(10));
+    upload(&still, "One", b"one".to_vec()).await;
+    still.app.ship_changes().await.expect("shipping");
+    let segment = objects(&folder.path().join("repository/segments")).remove(0);
+    let shipped = still.app.store.read(|tx| tx.latest_change()).await.expect("a number");
+    let lineage = still.app.store.read(|tx| tx.lineage()).await.expect("a name");
+    let plant = |to: u64, at: i64| {
+        let name = format!("{:020}-{to:020}-{at}", shipped + 1);
+        fs::copy(&segment, segment.with_file_name(name)).expect("a copy");
+    };
+    plant(shipped + 1, 0);
+    // A new process reads anew how far it is.
+    let still = still.reopen();
+    still.clock.advance(SignedDuration::from_secs(10));
+    upload(&still, "Two", b"two".to_vec()).await;
+    let went = still.app.ship_changes().await.expect("shipping");
+    assert!(matches!(went, Shipped::Changes(2..)), "{went:?}");
+    let restored_as = async |name: &str, at| {
+        let data = folder.path().join(name);
+        let restoring = Restore { at, ..from(source(folder.path())) };
+        let done = restored(&data, restoring).await.expect("a restore");
+        assert_eq!(dump(&sound(&data).await.store), dump(&still.app.store), "{name}");
+        done.damages
+    };
+    assert_eq!(restored_as("passed over", None).await, Vec::<String>::new());
+    // Nobody can know that nothing was in this one.
+    plant(u64::MAX, 9_000_000_000_000);
+    assert_eq!(restored_as("far ahead", None).await.len(), 1);
+    assert_eq!(restored_as("at a moment", Some(still.app.clock.now())).await.len(), 1);
+    let still = still.reopen();
+    assert_eq!(still.app.ship_changes().await.expect("shipping"), Shipped::Nothing);
+    snapshot(&still, folder.path()).await;
+    let now = still.app.store.read(|tx| tx.lineage()).await.expect("a name");
+    assert_eq!(now, lineage, "it did not go back");
 }
 
 #[tokio::test]
