@@ -45,7 +45,7 @@ impl Retention {
         *self == Retention::default()
     }
 
-    /// Whether each of these moments, the oldest first, is kept.
+    /// Whether each of these moments is kept, in the order in which they were.
     pub fn keeps(&self, moments: &[Timestamp]) -> Vec<bool> {
         let mut kept = vec![false; moments.len()];
         if let Some(newest) = kept.last_mut() {
@@ -87,10 +87,12 @@ impl Repository {
             let lineages = snapshots.iter().map(|(_, head)| head.as_ref().map(|head| head.lineage));
             let stores: Vec<_> = lineages.zip(strangers).collect();
             for own in stores.iter().collect::<HashSet<_>>() {
-                let places =
-                    snapshots.iter().enumerate().filter(|(place, _)| stores[*place] == *own);
-                let (places, moments): (Vec<_>, Vec<_>) =
-                    places.map(|(place, (snapshot, _))| (place, snapshot.created_at)).unzip();
+                let places = (0..snapshots.len()).filter(|place| stores[*place] == *own);
+                let mut places: Vec<usize> = places.collect();
+                let order = |head: &Head| head.order(self.signers);
+                places.sort_by_key(|place| snapshots[*place].1.as_ref().map(order));
+                let moments: Vec<_> =
+                    places.iter().map(|place| snapshots[*place].0.created_at).collect();
                 for (place, is_kept) in places.into_iter().zip(retention.keeps(&moments)) {
                     kept[place] = is_kept;
                 }

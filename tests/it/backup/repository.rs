@@ -7,12 +7,16 @@ use std::{
 
 use appliance::{
     app::{
-        BackupSource, BackupWanted, Made, Reporter, Restore, Target, prune_backups, verify_backups,
+        BackupSource, BackupWanted, Made, Reporter, Restore, Shipped, Target, prune_backups,
+        verify_backups,
     },
-    backup::{Key, Place, Retention},
+    backup::{Key, Place, Retention, Signers},
     clock::Clock,
     config::Config,
-    domain::documents::{self, DocumentEdit},
+    domain::{
+        backups::{self, Plan},
+        documents::{self, DocumentEdit},
+    },
     error::Error,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -239,6 +243,87 @@ async fn a_damaged_object_does_not_block_the_rest() {
     let data = folder.path().join("data");
     let restored = restored(&data, from(source(folder.path()))).await.expect("a restore");
     assert_eq!((restored.damages.len(), restored.files), (2, 30), "{restored:?}");
+}
+
+/// What was shipped since the one before leads to the same moment.
+#[tokio::test]
+async fn a_damaged_manifest_is_passed_over_and_named() {
+    let still = Still::open();
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = Plan {
+        is_on: true,
+        repository: Some(place(folder.path())),
+        ship_every_seconds: 5,
+        ..Plan::default()
+    };
+    still.write(move |tx, ada| backups::set_plan(tx, ada, plan));
+    snapshot(&still, folder.path()).await;
+    upload(&still, "One", b"one".to_vec()).await;
+    still.clock.advance(SignedDuration::from_secs(10));
+    still.app.ship_changes().await.expect("shipping");
+    let there = dump(&still.app.store);
+    let newest = snapshot(&still, folder.path()).await.snapshot.expect("an id");
+    let mut manifests = objects(&folder.path().join("repository/snapshots"));
+    let path = manifests.pop().expect("a manifest");
+    let mut bytes = fs::read(&path).expect("a manifest");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&path, bytes).expect("a change");
+    let is_named = |damages: &[String]| damages.len() == 1 && damages[0].contains(&newest);
+    let key = still.app.backup_signer_key().await.expect("a key");
+    for (name, signers) in [("any", Signers::Any), ("only", Signers::Only(key))] {
+        let data = folder.path().join(name);
+        let restoring = Restore { signers, ..from(source(folder.path())) };
+        let done = restored(&data, restoring).await.expect("a restore");
+        assert!(is_named(&done.damages), "{done:?}");
+        assert_eq!(dump(&sound(&data).await.store), there, "{name}");
+    }
+    let drilled = still.app.drill(source(folder.path()), Key::None, &Reporter::unheard()).await;
+    let drilled = drilled.expect("a drill");
+    assert!(is_named(&drilled.damages), "{drilled:?}");
+    // Without another one there is nothing to restore.
+    for other in manifests {
+        fs::remove_file(other).expect("a removal");
+    }
+    let refused = restored(&folder.path().join("x"), from(source(folder.path()))).await;
+    let message = refused.expect_err("a refusal").to_string();
+    assert!(message.contains(&newest), "{message}");
+}
+
+/// It was ten years ahead for one backup.
+#[tokio::test]
+async fn a_clock_that_was_ahead_does_not_make_an_old_snapshot_the_newest() {
+    let still = Still::open();
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = Plan {
+        is_on: true,
+        repository: Some(place(folder.path())),
+        ship_every_seconds: 5,
+        ..Plan::default()
+    };
+    still.write(move |tx, ada| backups::set_plan(tx, ada, plan));
+    let ahead = SignedDuration::from_hours(10 * 365 * 24);
+    still.clock.advance(ahead);
+    snapshot(&still, folder.path()).await;
+    still.clock.advance(-ahead);
+    upload(&still, "One", b"one".to_vec()).await;
+    let newest = snapshot(&still, folder.path()).await;
+    upload(&still, "Two", b"two".to_vec()).await;
+    still.clock.advance(SignedDuration::from_secs(10));
+    let shipped = still.app.ship_changes().await.expect("shipping");
+    assert!(matches!(shipped, Shipped::Changes(_)), "{shipped:?}");
+    let there = dump(&still.app.store);
+    for name in ["both", "pruned"] {
+        let data = folder.path().join(name);
+        restored(&data, from(source(folder.path()))).await.expect("a restore");
+        assert_eq!(dump(&sound(&data).await.store), there, "{name}");
+        let place = place(folder.path());
+        let pruned = prune_backups(&config(), &place, &Key::None, last(1), &still.clock).await;
+        assert_eq!(pruned.expect("pruned").snapshots_kept, 1);
+    }
+    let left = objects(&folder.path().join("repository/snapshots"));
+    let id = newest.snapshot.expect("an id");
+    assert!(left[0].to_string_lossy().ends_with(&id), "{left:?}");
 }
 
 /// Somebody keeps notes there, a file manager leaves its own, a link leads nowhere.
