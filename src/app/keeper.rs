@@ -2,15 +2,16 @@
 //! trash after its thirty days, old jobs and events, the change log below its slowest reader, bytes that an
 //! interrupted upload left behind.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, pin_mut};
 use jiff::SignedDuration;
 use tokio::sync::watch;
 
-use super::{App, stops_within, tasks::GRACE};
+use super::{App, backup::portal_that_shares_files, stops_within, tasks::GRACE};
 use crate::{
     blobs::Removal,
+    blocking::blocking,
     domain::{
         blobs as blob_records, documents, events, jobs, organizations::Organization, sessions,
     },
@@ -88,9 +89,17 @@ impl App {
         Ok(())
     }
 
-    /// Removes bytes that have no record: an upload was cut off between the two. What is in a bucket
-    /// of another portal is not ours to judge.
+    /// Removes bytes that have no record: an upload was cut off between the two, or a portal that needed
+    /// them is not kept aside any more. What is in a bucket of another portal is not ours to judge.
     pub async fn sweep_orphans(&self) -> Result<u64> {
+        if let Some(aside) = self.portal_that_shares_files().await? {
+            tracing::info!(
+                "files without records stay: the portal in {} may need them. They go when that folder is \
+                 removed",
+                aside.display()
+            );
+            return Ok(0);
+        }
         let cutoff = self.clock.now() - GRACE;
         let mut removed = 0;
         let listed = self.blobs.list_own().await?;
@@ -103,6 +112,15 @@ impl App {
             }
         }
         Ok(removed)
+    }
+}
+
+impl App {
+    /// The folder of a portal that is kept aside and needs files which this one may not know. Meanwhile
+    /// none is removed.
+    pub(super) async fn portal_that_shares_files(&self) -> Result<Option<PathBuf>> {
+        let data = self.config.data.clone();
+        blocking(move || portal_that_shares_files(&data)).await
     }
 }
 

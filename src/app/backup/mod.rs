@@ -52,7 +52,7 @@ pub(super) use self::{
     following::{Following, follow},
     making::reader,
     pins::Pins,
-    swap::{finish_swap, locked},
+    swap::{finish_swap, locked, portal_that_shares_files},
 };
 use crate::{
     backup::{Key, Lock},

@@ -106,7 +106,9 @@ pub async fn restore(
     let (restored, keeps_files) =
         restore_into(&site.portal(), config, clock.clone(), &wanted, Keeping::All, reporter)
             .await?;
-    let replaced = blocking(move || site.swap(clock.now(), keeps_files)).await?;
+    let is_in_bucket = config.storage.s3.is_configured();
+    let swapped = blocking(move || site.swap(clock.now(), keeps_files, is_in_bucket));
+    let replaced = swapped.await?;
     Ok(Restored { replaced, ..restored })
 }
 

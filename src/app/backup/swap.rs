@@ -25,6 +25,8 @@ const FOLDER: &str = "restoring";
 const NOTE: &str = "complete.json";
 const PORTAL: &str = "portal";
 const LOCK: &str = "lock";
+/// Behind the name of a portal that was put aside, whose files are still among those of the new one.
+const SHARES_FILES: &str = "-shares-files";
 
 /// Everything that makes a portal.
 const RECORDS: [&str; 2] = [App::DATABASE, App::INDEX];
@@ -95,27 +97,35 @@ impl Site {
     }
 
     /// Swaps the new portal in; where the old one is now, if there was one. With `keeps_files`, the
-    /// files stay and only the records are new.
-    pub fn swap(self, now: Timestamp, keeps_files: bool) -> Result<Option<PathBuf>> {
-        let aside = self.complete(now, keeps_files)?;
+    /// files stay and only the records are new. They also stay when they are in a bucket.
+    pub fn swap(
+        self,
+        now: Timestamp,
+        keeps_files: bool,
+        is_in_bucket: bool,
+    ) -> Result<Option<PathBuf>> {
+        let what = if keeps_files || is_in_bucket { SHARES_FILES } else { "" };
+        let aside = self.complete(now, keeps_files, what)?;
         carry_on(&self.data)?;
         Ok(aside.exists().then_some(aside))
     }
 
-    /// Leaves the new portal to whoever opens the data folder next: then it is swapped in.
+    /// Leaves the new portal to whoever opens the data folder next: then it takes the place of one in
+    /// which nobody has worked yet.
     pub fn leave(self, now: Timestamp, keeps_files: bool) -> Result<()> {
-        self.complete(now, keeps_files).map(drop)
+        self.complete(now, keeps_files, "").map(drop)
     }
 
-    /// Writes the note; where the old portal will be.
-    fn complete(&self, now: Timestamp, keeps_files: bool) -> Result<PathBuf> {
+    /// Writes the note; where the old portal will be. `what` is said of it behind its name.
+    fn complete(&self, now: Timestamp, keeps_files: bool, what: &str) -> Result<PathBuf> {
         let mut names: Vec<String> = RECORDS.map(String::from).to_vec();
         if !keeps_files {
             names.extend(FILES.map(String::from));
         }
         let portal = self.portal();
         let new = names.iter().filter(|name| portal.join(name).exists()).cloned().collect();
-        let aside = self.unused_name(&format!("replaced-{}", now.strftime("%Y%m%dT%H%M%SZ")));
+        let replaced = format!("replaced-{}{what}", now.strftime("%Y%m%dT%H%M%SZ"));
+        let aside = self.unused_name(&replaced);
         let note = Note { names, new, aside };
         let folder = self.data.join(FOLDER);
         sync_tree(&portal).context("writing the restored portal")?;
@@ -186,6 +196,19 @@ pub(in crate::app) fn finish_swap(data: &Path) -> Result<()> {
         return carry_on(data);
     }
     Ok(fs::remove_dir_all(&folder).context("removing what a restore left behind")?)
+}
+
+/// A portal that is kept aside in this data folder and has its files among those of this one, which knows
+/// nothing of some of them.
+pub(in crate::app) fn portal_that_shares_files(data: &Path) -> Result<Option<PathBuf>> {
+    let doing = "looking for portals that were put aside";
+    for entry in fs::read_dir(data).context(doing)? {
+        let entry = entry.context(doing)?;
+        if entry.file_name().to_string_lossy().contains(SHARES_FILES) {
+            return Ok(Some(entry.path()));
+        }
+    }
+    Ok(None)
 }
 
 /// Every step once, whatever of it has happened.

@@ -26,7 +26,9 @@ pub async fn run(app: &App, hash: ContentHash) -> Result<()> {
         });
     };
     let cutoff = app.clock.now() - GRACE;
-    if app.store.write(move |tx| blobs::forget(tx, hash)).await? {
+    // A file without a record goes with the first sweep after that portal.
+    let is_shared = app.portal_that_shares_files().await?.is_some();
+    if app.store.write(move |tx| blobs::forget(tx, hash)).await? && !is_shared {
         app.blobs.remove(hash, cutoff).await?;
     }
     Ok(())

@@ -8,6 +8,7 @@ use std::{
 use appliance::{
     app::{BackupSource, BackupWanted, Restore, Target},
     backup::{Key, Passphrase, Place, Signers},
+    clock::Clock,
     domain::{
         documents::Document,
         jobs::{self, Task},
@@ -19,8 +20,8 @@ use appliance::{
 use jiff::SignedDuration;
 
 use super::{
-    archive, back_up, dump, folder, from, library, open, restored, sound, store_files, upload,
-    wanted,
+    archive, back_up, dump, folder, from, library, open, open_at, restored, sound, store_files,
+    upload, wanted,
 };
 use crate::support::Still;
 
@@ -108,6 +109,33 @@ async fn records_alone_find_their_files_where_they_were() {
     let elsewhere = folder();
     let lost = self::restored(elsewhere.path(), from(source)).await.expect("a restore");
     assert_eq!(lost.damages.len(), 32);
+}
+
+/// A backup of the records alone leaves the files where they are, also those that it does not name: the
+/// portal that was put aside does.
+#[tokio::test]
+async fn files_that_only_the_portal_aside_knows_stay_as_long_as_it_does() {
+    let still = Still::open();
+    upload(&still, "Old", b"in the backup".to_vec()).await;
+    let wanted = BackupWanted { is_records_only: true, ..wanted(Target::Folder) };
+    let made = back_up(&still.app, wanted).await;
+    upload(&still, "New", b"not in the backup".to_vec()).await;
+    store_files(&still).await;
+    let (data, _keep) = still.close();
+    let restoring = from(BackupSource::Archive(made.place.into()));
+    let done = restored(&data, Restore { replaces: true, ..restoring }).await.expect("a restore");
+    let aside = done.replaced.expect("the old one");
+    assert!(aside.to_string_lossy().ends_with("-shares-files"), "{}", aside.display());
+    // Long after the files came.
+    let later = Clock::system().now() + SignedDuration::from_hours(24 * 60);
+    let app = open_at(Clock::held(later), &data).await;
+    let (known, unknown) = (Digest::of(b"in the backup"), Digest::of(b"not in the backup"));
+    assert_eq!(app.sweep_orphans().await.expect("a sweep"), 0);
+    app.blobs.open(unknown, None).await.expect("the file");
+    fs::remove_dir_all(aside).expect("a removal");
+    assert_eq!(app.sweep_orphans().await.expect("a sweep"), 1);
+    assert!(app.blobs.open(unknown, None).await.is_err(), "it is gone");
+    app.blobs.open(known, None).await.expect("the other one");
 }
 
 #[tokio::test]
