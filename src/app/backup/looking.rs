@@ -1,6 +1,7 @@
 //! Looking after what is there: listing backups, verifying them, removing old ones.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     path::{Path, PathBuf},
 };
@@ -10,7 +11,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Source, source};
+use super::{FOLDER, Source, source};
 use crate::{
     app::Reporter,
     backup::{
@@ -272,7 +273,8 @@ pub async fn prune(
     if let Place::Folder(folder) = &place
         && !Repository::is_in(folder)
     {
-        return prune_archives(folder, retention);
+        let own = std::path::absolute(config.data.join(FOLDER)).context("reading the folder")?;
+        return prune_archives(folder, *folder == own, retention, clock.now());
     }
     let repository = Repository::open(&place, &config.storage.s3, &key).await?;
     let repository = repository.trusting(signers);
@@ -282,19 +284,38 @@ pub async fn prune(
     repository.prune(retention, clock).await
 }
 
-fn prune_archives(folder: &Path, retention: Retention) -> Result<Pruned> {
-    let listed = archives(folder)?;
-    let moments: Vec<_> = listed.iter().map(|one| one.created_at).collect();
+/// Of each portal by itself, as the names of its archives tell; in the folder of a portal all are its own,
+/// also those from before it was renamed. What is dated later than `now` by a clock that was wrong counts
+/// for nothing and stays: it may be the newest.
+fn prune_archives(
+    folder: &Path,
+    is_of_one_portal: bool,
+    retention: Retention,
+    now: Timestamp,
+) -> Result<Pruned> {
     let mut pruned = Pruned::default();
-    for (one, is_kept) in listed.iter().zip(retention.keeps(&moments)) {
-        if is_kept {
+    let mut portals: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
+    for one in archives(folder)? {
+        if one.created_at > now {
             pruned.snapshots_kept += 1;
             continue;
         }
-        fs::remove_file(folder.join(&one.id)).context("removing an old archive")?;
-        pruned.snapshots_removed += 1;
-        pruned.objects_removed += 1;
-        pruned.bytes_removed += one.size_bytes.unwrap_or(0);
+        let portal = source::parts_of(&one.id).filter(|_| !is_of_one_portal);
+        let portal = portal.map_or(String::new(), |(portal, _)| portal.to_owned());
+        portals.entry(portal).or_default().push(one);
+    }
+    for listed in portals.values() {
+        let moments: Vec<_> = listed.iter().map(|one| one.created_at).collect();
+        for (one, is_kept) in listed.iter().zip(retention.keeps(&moments)) {
+            if is_kept {
+                pruned.snapshots_kept += 1;
+                continue;
+            }
+            fs::remove_file(folder.join(&one.id)).context("removing an old archive")?;
+            pruned.snapshots_removed += 1;
+            pruned.objects_removed += 1;
+            pruned.bytes_removed += one.size_bytes.unwrap_or(0);
+        }
     }
     Ok(pruned)
 }

@@ -114,7 +114,7 @@ impl App {
     }
 
     async fn planned_drill(&self, plan: Plan, reporter: Reporter) -> Result<Outcome> {
-        let source = restore::newest(&self.config, plan.repository.as_deref())?;
+        let source = restore::newest(&self.config, plan.repository.as_deref(), self.clock.now())?;
         let key = match &plan.repository {
             Some(_) => self.repository_keys().await?,
             None => Key::of(&lock(&plan)),

@@ -186,12 +186,15 @@ pub(super) async fn next_blobs(staging: &Staging, after: Option<ContentHash>) ->
 }
 
 /// The newest backup of a portal: in its repository, or in its folder of archives.
-pub(super) fn newest(config: &Config, repository: Option<&str>) -> Result<Source> {
+///
+/// # Errors
+/// As [`source::newest_archive`], and `NotFound` when there is none.
+pub(super) fn newest(config: &Config, repository: Option<&str>, now: Timestamp) -> Result<Source> {
     match repository {
         Some(place) => Ok(Source::Repository(source::place(place)?)),
         None => {
             let folder = config.data.join(super::FOLDER);
-            source::archives(&folder)?.pop().map(Source::Archive).ok_or_else(|| {
+            source::newest_archive(&folder, now)?.map(Source::Archive).ok_or_else(|| {
                 Error::NotFound("There is no backup yet. Make one: appliance backup".into())
             })
         }

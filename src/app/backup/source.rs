@@ -10,11 +10,16 @@ use std::{
 };
 
 use anyhow::Context;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     backup::{Place, Repository},
+    clock::Clock,
     error::{Error, Result},
 };
+
+/// So far the clocks of two machines may be apart.
+const CLOCKS_APART: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Clone, Debug)]
 pub enum Source {
@@ -38,7 +43,7 @@ impl Source {
     /// What a person names. A folder without a repository stands for its newest archive.
     ///
     /// # Errors
-    /// `NotFound` when nothing is there.
+    /// `NotFound` when nothing is there; `Conflict` when nobody can tell which archive is the newest.
     pub fn named(text: &str) -> Result<Self> {
         if text == "-" {
             return Ok(Source::Input);
@@ -54,7 +59,7 @@ impl Source {
         if Repository::is_in(path) {
             return Ok(Source::Repository(place));
         }
-        match archives(path)?.pop() {
+        match newest_archive(path, Clock::system().now())? {
             Some(newest) => Ok(Source::Archive(newest)),
             None => Err(Error::NotFound(format!("There is no backup in {}.", path.display()))),
         }
@@ -128,10 +133,32 @@ pub(super) fn archives(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(archives)
 }
 
+/// The newest archive in a folder.
+///
+/// # Errors
+/// `Conflict` when it says to be from a time that is yet to come: one of the clocks is wrong.
+pub(super) fn newest_archive(folder: &Path, now: Timestamp) -> Result<Option<PathBuf>> {
+    let Some(newest) = archives(folder)?.pop() else { return Ok(None) };
+    let name = newest.file_name().unwrap_or_default().to_string_lossy();
+    match time_in(&name) {
+        Some(at) if at.duration_since(now) > CLOCKS_APART => Err(Error::conflict(format!(
+            "The archive {name} is dated later than now, so nobody can tell whether it is the newest. Set \
+             the clock of this machine, or name the archive that you mean; if the date of that one is \
+             wrong, move it to another folder."
+        ))),
+        _ => Ok(Some(newest)),
+    }
+}
+
 /// `20261121T100000Z` in `appliance-northlight-20261121T100000Z.tar.zst`.
-pub(super) fn time_in(name: &str) -> Option<jiff::Timestamp> {
+pub(super) fn time_in(name: &str) -> Option<Timestamp> {
+    parts_of(name).map(|(_, time)| time)
+}
+
+/// Whose it is and when it was made: `appliance-northlight` and the time.
+pub(super) fn parts_of(name: &str) -> Option<(&str, Timestamp)> {
     let stem = name.strip_suffix(".age").unwrap_or(name).strip_suffix(".tar.zst")?;
-    let (_, time) = stem.rsplit_once('-')?;
+    let (portal, time) = stem.rsplit_once('-')?;
     let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", time).ok()?;
-    Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    Some((portal, time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp()))
 }

@@ -169,6 +169,14 @@ impl Record for Run {
     }
 }
 
+impl Run {
+    /// Whether it says how things stand. One from a time that is yet to come was noted by a clock that was
+    /// wrong, and would hide all others until then.
+    pub fn is_told(&self, now: Timestamp) -> bool {
+        self.finished_at <= now
+    }
+}
+
 pub fn plan(tx: &ReadTx) -> Result<Plan> {
     Ok(tx.get(&())?.unwrap_or_default())
 }
@@ -336,10 +344,11 @@ fn drill_after(plan: &Plan, now: Timestamp) -> Timestamp {
 pub fn note_run(tx: &mut WriteTx, run: Run) -> Result<()> {
     tx.draw_on_reserve();
     tx.put(&run)?;
+    let now = tx.now();
     let (mut old, mut good) = (Vec::new(), BTreeSet::new());
     for (number, run) in tx.records::<Run>().backward().iter()?.enumerate() {
         let run = run?;
-        let is_last_good = run.fault.is_none() && good.insert(run.kind);
+        let is_last_good = run.fault.is_none() && run.is_told(now) && good.insert(run.kind);
         if number >= RUNS_KEPT && !is_last_good {
             old.push(run.id);
         }
@@ -353,7 +362,8 @@ pub fn note_run(tx: &mut WriteTx, run: Run) -> Result<()> {
 /// The last run of a kind.
 pub fn last(tx: &ReadTx, kind: Kind) -> Result<Option<Run>> {
     let mut runs = tx.records::<Run>().backward().iter()?;
-    runs.find(|run| run.as_ref().map_or(true, |run| run.kind == kind)).transpose()
+    let is_it = |run: &Run| run.kind == kind && run.is_told(tx.now());
+    runs.find(|run| run.as_ref().map_or(true, is_it)).transpose()
 }
 
 /// The runs that are remembered, the newest first.

@@ -34,7 +34,8 @@ impl Standing {
 pub fn standing(tx: &ReadTx) -> Result<Standing> {
     let plan = plan(tx)?;
     // More than that only of kinds, each of which may have a last good one.
-    let runs = runs(tx, 2 * RUNS_KEPT)?;
+    let mut runs = runs(tx, 2 * RUNS_KEPT)?;
+    runs.retain(|run| run.is_told(tx.now()));
     let last = |kind| runs.iter().find(|run| run.kind == kind);
     let good = |kind| runs.iter().find(|run| run.kind == kind && run.fault.is_none());
     let mut faults = Vec::new();
@@ -54,11 +55,9 @@ pub fn standing(tx: &ReadTx) -> Result<Standing> {
         faults.push(format!("The backup that this portal came from was not complete: {fault}"));
     }
     let last_success = good(Kind::Backup).map(|run| run.finished_at);
-    // A success of a time that is yet to come was noted by a clock that was wrong.
-    let since = last_success.filter(|at| *at <= tx.now());
     let is_late = |at: Timestamp| tx.now().duration_since(plan.next_after(at)) > PATIENCE;
-    match since.or(plan.on_since) {
-        Some(at) if plan.is_on && is_late(at) => faults.push(match since {
+    match last_success.or(plan.on_since) {
+        Some(at) if plan.is_on && is_late(at) => faults.push(match last_success {
             Some(_) => "The last successful backup is older than the plan allows.".into(),
             None => "No backup has succeeded since the plan was switched on.".into(),
         }),
