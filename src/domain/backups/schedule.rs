@@ -1,10 +1,14 @@
 //! When the next backup is due: every so many hours from a time of day on, or by a cron line.
 
 use cronexpr::{Crontab, FallbackTimezoneOption, MakeTimestamp, ParseOptions};
-use jiff::Timestamp;
+use jiff::{Timestamp, fmt::temporal::DateTimeParser, tz::TimeZone};
 
 use super::Plan;
 use crate::error::{Error, Result};
+
+const FIELDS: usize = 5;
+/// Minutes that a clock is put back at the most, as when a place moves to another side of the date line.
+const REPEATED_MAX: usize = 24 * 60 + 1;
 
 impl Plan {
     /// The first moment of the plan after `now`.
@@ -25,27 +29,47 @@ impl Plan {
 }
 
 /// The first moment after `now` that a cron line means: five fields, in UTC unless a time zone such
-/// as `Europe/Berlin` follows them.
+/// as `Europe/Berlin` follows them. They are held against the clock on the wall there: what the beginning
+/// of summer time leaves out comes as much later, and what its end repeats counts once.
 ///
 /// # Errors
 /// `Invalid` for what is no such line, and for a day that does not come.
 pub(super) fn next_of(line: &str, now: Timestamp) -> Result<Timestamp> {
-    let next = crontab(line)?.find_next(MakeTimestamp(now)).map_err(|_| {
-        Error::invalid_field("cron", "This cron line names a day that does not come.")
-    })?;
-    Ok(next.timestamp())
-}
-
-fn crontab(line: &str) -> Result<Crontab> {
-    let mut options = ParseOptions::default();
-    options.fallback_timezone_option = FallbackTimezoneOption::UTC;
-    cronexpr::parse_crontab_with(line, options).map_err(|_| {
+    let never = || Error::invalid_field("cron", "This cron line names a day that does not come.");
+    let (crontab, zone) = crontab(line).ok_or_else(|| {
         Error::invalid_field(
             "cron",
             "This is no cron line. One looks like 30 2 * * 1-5: minute, hour, day of the month, \
              month, day of the week, and perhaps a time zone.",
         )
-    })
+    })?;
+    // The times of the wall, as if they were UTC, in which there is each of them once.
+    let wall =
+        now.to_zoned(zone.clone()).datetime().to_zoned(TimeZone::UTC).map_err(|_| never())?;
+    let walls = crontab.iter_after(MakeTimestamp(wall.timestamp())).map_err(|_| never())?;
+    for wall in walls.take(REPEATED_MAX) {
+        let next = wall.map_err(|_| never())?.datetime().to_zoned(zone.clone());
+        let next = next.map_err(|_| never())?.timestamp();
+        if next > now {
+            return Ok(next);
+        }
+    }
+    Err(never())
+}
+
+/// The fields and the time zone of a cron line; `None` when it is none.
+fn crontab(line: &str) -> Option<(Crontab, TimeZone)> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let (fields, zone) = words.split_at_checked(FIELDS)?;
+    let mut options = ParseOptions::default();
+    options.fallback_timezone_option = FallbackTimezoneOption::UTC;
+    let crontab = cronexpr::parse_crontab_with(&fields.join(" "), options).ok()?;
+    let zone = match zone {
+        [] => TimeZone::UTC,
+        [zone] => DateTimeParser::new().parse_time_zone(zone).ok()?,
+        _ => return None,
+    };
+    Some((crontab, zone))
 }
 
 /// Minutes after midnight.

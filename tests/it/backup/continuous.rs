@@ -315,4 +315,11 @@ fn the_plan_knows_its_next_time() {
     assert_eq!(plan.next_after(at("2026-11-20T02:30:00Z")), at("2026-11-23T02:30:00Z"));
     let plan = Plan { cron: "0 3 * * * Europe/Berlin".into(), ..plan };
     assert_eq!(plan.next_after(at("2026-11-20T02:30:00Z")), at("2026-11-21T02:00:00Z"));
+    // When the clocks are put forward there is no half past two, and when they are put back there are two.
+    let plan = Plan { cron: "30 2 * * * Europe/Berlin".into(), ..plan };
+    assert_eq!(plan.next_after(at("2027-03-27T12:00:00Z")), at("2027-03-28T01:30:00Z"));
+    assert_eq!(plan.next_after(at("2027-03-28T01:30:00Z")), at("2027-03-29T00:30:00Z"));
+    assert_eq!(plan.next_after(at("2026-10-24T12:00:00Z")), at("2026-10-25T00:30:00Z"));
+    assert_eq!(plan.next_after(at("2026-10-25T00:30:00Z")), at("2026-10-26T01:30:00Z"));
+    assert_eq!(plan.next_after(at("2026-10-25T01:10:00Z")), at("2026-10-26T01:30:00Z"));
 }
