@@ -159,6 +159,12 @@ fn shown(view: &PlanView) -> String {
         moment(standing.next_run),
         moment(standing.last_drill),
     ));
+    if plan.drill_every_days > 0 && !plan.can_be_rehearsed() {
+        text.push_str(
+            "Nothing is rehearsed by itself: only the owner of a secret key can open these backups. By \
+             hand: appliance backup drill --identity-file FILE\n",
+        );
+    }
     push_damages(&mut text, &standing.faults);
     text
 }

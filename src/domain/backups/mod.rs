@@ -126,6 +126,13 @@ impl Plan {
     pub fn is_encrypted(&self) -> bool {
         !self.passphrase.is_empty() || !self.recipients.is_empty()
     }
+
+    /// Whether the portal can open what it backs up, and rehearse it. What is encrypted to public keys only
+    /// the owner of a secret one opens, unless this is a repository whose own key the portal keeps.
+    pub fn can_be_rehearsed(&self) -> bool {
+        let seal = self.repository.as_ref().and_then(|place| self.seals.get(place));
+        self.recipients.is_empty() || seal.is_some_and(|seal| self.keys.contains_key(&seal.id))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -194,8 +201,7 @@ pub fn set_plan(tx: &mut WriteTx, actor: &Actor, new: Plan) -> Result<Plan> {
         Plan { keys: old.keys, seals: old.seals, signer: old.signer, is_held: false, ..new };
     plan.on_since = plan.is_on.then(|| old.on_since.unwrap_or(now));
     plan.next_run = plan.is_on.then(|| plan.next_after(now));
-    // What only the owner of a secret key opens, the portal cannot rehearse.
-    let rehearses = plan.drill_every_days > 0 && plan.recipients.is_empty();
+    let rehearses = plan.drill_every_days > 0 && plan.can_be_rehearsed();
     plan.next_drill = (plan.is_on && rehearses).then(|| drill_after(&plan, now));
     tx.put(&plan)?;
     let nobody = Id::<Plan>::from_uuid(Uuid::nil());

@@ -3,8 +3,8 @@
 use std::{fs, process::Command};
 
 use appliance::{
-    app::{App, BackupSource, Reporter, list_backups},
-    backup::{Key, Kind as Work, Place, Repository},
+    app::{App, BackupSource, Reporter, list_backups, prune_backups},
+    backup::{Key, Kind as Work, Place, Repository, sealing},
     clock::Clock,
     config::{Config, S3Config},
     domain::{
@@ -235,6 +235,93 @@ async fn the_last_good_run_is_remembered_however_many_fail() {
     assert!(standing.last_success.is_some());
     let runs = still.app.store.read(|tx| backups::runs(tx, 1_000)).await.expect("runs");
     assert_eq!(runs.len(), 201);
+}
+
+/// They would be the last ones until then.
+#[tokio::test]
+async fn runs_that_a_clock_noted_which_was_ahead_hide_no_others() {
+    let still = Still::open();
+    let note = |fault: Option<&str>| {
+        let fault = fault.map(str::to_owned);
+        still.write(|tx, _| {
+            let (id, at) = (tx.new_id(), tx.now());
+            let (kind, place, summary) = (Kind::Backup, String::new(), String::new());
+            let (started_at, finished_at, size_bytes) = (at, at, 0);
+            let run = Run { id, kind, place, started_at, finished_at, size_bytes, summary, fault };
+            backups::note_run(tx, run)
+        });
+    };
+    let ahead = SignedDuration::from_hours(10 * 365 * 24);
+    still.clock.advance(ahead);
+    note(None);
+    still.clock.advance(-ahead);
+    note(Some("It failed."));
+    let said = faults(&still).await;
+    assert!(said.iter().any(|fault| fault.contains("It failed.")), "{said:?}");
+    still.clock.advance(ahead);
+    note(Some("It failed."));
+    still.clock.advance(SignedDuration::from_secs(60) - ahead);
+    note(None);
+    assert_eq!(faults(&still).await, Vec::<String>::new());
+    let standing = still.app.backup_standing().await.expect("how it stands");
+    assert_eq!(standing.last_success, Some(still.app.clock.now()));
+}
+
+/// Several portals put their archives into one folder, and one had a clock that was ahead.
+#[tokio::test]
+async fn archives_are_removed_for_each_portal_by_itself() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let name = |portal: &str, time: &str| format!("appliance-{portal}-{time}T030000Z.tar.zst");
+    let all = [
+        name("east-side", "20250101"),
+        name("east-side", "20250102"),
+        name("east-side", "20400101"),
+        name("west-side", "20240101"),
+        name("west-side", "20240102"),
+    ];
+    for name in &all {
+        fs::write(folder.path().join(name), "an archive").expect("a file");
+    }
+    let still = Still::open();
+    let place = folder.path().display().to_string();
+    let last = super::repository::last(1);
+    let pruned = prune_backups(&config(), &place, &Key::None, last, &still.clock).await;
+    let pruned = pruned.expect("pruned");
+    assert_eq!((pruned.snapshots_kept, pruned.snapshots_removed), (3, 2));
+    let left: Vec<_> = all.iter().map(|name| folder.path().join(name).exists()).collect();
+    assert_eq!(left, [false, true, true, false, true]);
+    // Which one is the newest, nobody can tell.
+    let refused = BackupSource::named(&place).expect_err("a question").to_string();
+    assert!(refused.contains("20400101") && refused.contains("dated later"), "{refused}");
+}
+
+/// To a repository that it cannot read it never finds out how far it is.
+#[tokio::test]
+async fn changes_are_not_shipped_to_what_only_others_can_open() {
+    let still = Still::open();
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = Plan {
+        is_on: true,
+        repository: Some(place(folder.path())),
+        recipients: vec![sealing::new_pair().0],
+        ship_every_seconds: 5,
+        ..Plan::default()
+    };
+    let set = still.write(move |tx, ada| backups::set_plan(tx, ada, plan));
+    assert_eq!(set.next_drill, None);
+    let refused = still.app.ship_changes().await.expect_err("a refusal").to_string();
+    assert!(refused.contains("--ship-every-seconds 0"), "{refused}");
+    let queued = still.app.store.read(|tx| jobs::is_under_way(tx, &Task::BackUp)).await;
+    assert!(!queued.expect("jobs"), "no backup would help");
+    // Of a repository whose key it keeps, it rehearses those to public keys too.
+    let repository = place(folder.path());
+    still.write(move |tx, _| {
+        let seal = backups::plan(tx)?.seals.get(&repository).cloned().expect("a seal");
+        backups::remember(tx, repository, seal, Some("a key".into()))
+    });
+    let plan = still.app.store.read(backups::plan).await.expect("the plan");
+    let set = still.write(move |tx, ada| backups::set_plan(tx, ada, plan));
+    assert!(set.next_drill.is_some());
 }
 
 #[tokio::test]
