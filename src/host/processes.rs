@@ -49,7 +49,10 @@ pub fn is_running(pid: u32) -> bool {
 
 /// Whether somebody wants this process to end, which goes on until it asks. Programs that it starts end
 /// as ever.
-pub struct Interruption(());
+pub struct Interruption {
+    /// Those that end this process otherwise. What somebody had it pass over, as `nohup` does, it still does.
+    signals: Vec<libc::c_int>,
+}
 
 /// Set by a signal, which knows nothing else.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
@@ -60,11 +63,17 @@ impl Interruption {
             INTERRUPTED.store(true, Ordering::SeqCst);
         }
         let handler: extern "C" fn(libc::c_int) = note;
-        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+        let mut signals = vec![libc::SIGHUP, libc::SIGINT, libc::SIGTERM];
+        signals.retain(|signal| {
             // SAFETY: the handler does what is allowed in one (signal-safety(7)): a store.
-            unsafe { libc::signal(signal, handler as libc::sighandler_t) };
-        }
-        Interruption(())
+            let before = unsafe { libc::signal(*signal, handler as libc::sighandler_t) };
+            if before == libc::SIG_IGN {
+                // SAFETY: no handler of ours is called.
+                unsafe { libc::signal(*signal, libc::SIG_IGN) };
+            }
+            before != libc::SIG_IGN
+        });
+        Interruption { signals }
     }
 
     pub fn has_come(&self) -> bool {
@@ -75,9 +84,9 @@ impl Interruption {
 /// From then on it ends as ever.
 impl Drop for Interruption {
     fn drop(&mut self) {
-        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM] {
+        for signal in &self.signals {
             // SAFETY: no handler of ours is called.
-            unsafe { libc::signal(signal, libc::SIG_DFL) };
+            unsafe { libc::signal(*signal, libc::SIG_DFL) };
         }
     }
 }
@@ -138,7 +147,7 @@ mod tests {
         let interruption = Interruption::note();
         assert!(!interruption.has_come());
         // SAFETY: sends this process a signal, for which there is a handler.
-        assert_eq!(unsafe { libc::raise(libc::SIGINT) }, 0);
+        assert_eq!(unsafe { libc::raise(libc::SIGTERM) }, 0);
         assert!(interruption.has_come());
     }
 }

@@ -5,6 +5,7 @@ use std::{
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context, anyhow};
@@ -56,7 +57,7 @@ impl App {
         let (key, report, file) = (Key::of(&wanted.lock), reporter.clone(), unfinished.clone());
         let target = path.clone();
         let damages = blocking(move || {
-            let damages = verify(&file, &key, written, &report)?;
+            let damages = read_again(&file, &key, written, &report)?;
             fs::rename(&file, &target).context("naming the archive")?;
             File::open(target.parent().unwrap_or(Path::new(".")))?.sync_all()?;
             Ok(damages)
@@ -88,7 +89,7 @@ impl App {
         let stop = StopOnDrop::default();
         let (stopped, reporter) = (stop.stopped(), reporter.clone());
         blocking(move || {
-            let hashed = Hashed { out, digest: Digest::new(), bytes: 0 };
+            let hashed = Hashed::new(out);
             let begin = |head| {
                 // One core is left to those who work meanwhile.
                 let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
@@ -155,9 +156,12 @@ fn file_name(made: &Made, lock: &Lock) -> String {
     format!("appliance-{}-{time}.tar.zst{end}", made.instance)
 }
 
-/// Reads an archive again. One that is encrypted to a public key cannot be looked into: its bytes
-/// must be those that were written.
-fn verify(
+/// Reads an archive again; what is wrong with it, as sentences. One that is encrypted to a public key
+/// cannot be looked into: its bytes must be those that were written. Blocks.
+///
+/// # Errors
+/// When it cannot be read, or reads differently.
+pub fn read_again(
     path: &Path,
     key: &Key,
     written: ContentHash,
@@ -165,9 +169,9 @@ fn verify(
 ) -> Result<Vec<String>> {
     let file = File::open(path).context("reading the archive again")?;
     if *key == Key::None {
-        let mut hashed = Hashed { out: io::sink(), digest: Digest::new(), bytes: 0 };
+        let mut hashed = Hashed::new(io::sink());
         io::copy(&mut &file, &mut hashed).context("reading the archive again")?;
-        if hashed.digest.finish() != written {
+        if hashed.finish().1 != written {
             return Err(Error::Internal(anyhow!(
                 "the archive reads differently than it was written"
             )));
@@ -185,22 +189,33 @@ fn verify(
 }
 
 const UNFINISHED: &str = ".unfinished-";
+/// What was not touched for so long, nobody is at work on.
+const OLD: Duration = Duration::from_secs(3_600);
 
-/// Archives that a run which was cut off left behind. Another one may be under way: only what was
-/// not touched for an hour goes.
+/// Archives that a run which was cut off left behind.
 pub(super) fn remove_unfinished(folder: &Path) -> Result<()> {
+    remove_old(folder, UNFINISHED)
+}
+
+/// Removes files whose names begin so. Another run may be under way: only what is [`OLD`] goes.
+pub(super) fn remove_old(folder: &Path, prefix: &str) -> Result<()> {
     if !folder.exists() {
         return Ok(());
     }
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        let is_ours = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
-        let age = entry.metadata()?.modified()?.elapsed().unwrap_or_default();
-        if is_ours && age.as_secs() > 3_600 {
+        let is_ours = entry.file_name().to_string_lossy().starts_with(prefix);
+        if is_ours && is_old(&entry) {
             fs::remove_file(entry.path())?;
         }
     }
     Ok(())
+}
+
+/// Not of what is gone meanwhile.
+fn is_old(entry: &fs::DirEntry) -> bool {
+    let touched_at = entry.metadata().and_then(|found| found.modified());
+    touched_at.is_ok_and(|at| at.elapsed().unwrap_or_default() > OLD)
 }
 
 struct RemoveOnDrop(PathBuf);
@@ -214,10 +229,21 @@ impl Drop for RemoveOnDrop {
 }
 
 /// Counts and hashes what passes.
-struct Hashed<W> {
+pub struct Hashed<W> {
     out: W,
     digest: Digest,
     bytes: u64,
+}
+
+impl<W> Hashed<W> {
+    pub fn new(out: W) -> Self {
+        Hashed { out, digest: Digest::new(), bytes: 0 }
+    }
+
+    /// What it wrote to, and the hash of what passed.
+    pub fn finish(self) -> (W, ContentHash) {
+        (self.out, self.digest.finish())
+    }
 }
 
 impl<W: Write> Write for Hashed<W> {

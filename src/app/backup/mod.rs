@@ -39,6 +39,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    archiving::{Hashed, read_again},
     drill::Drilled,
     first_run::{Arriving, FirstRestore, FirstWanted},
     following::Shipped,
@@ -63,9 +64,12 @@ use crate::{
 /// by whoever has the data.
 pub(super) fn sweep(data: &Path) -> Result<()> {
     archiving::remove_unfinished(&data.join(FOLDER))?;
+    archiving::remove_old(data, PIPES)?;
     drill::remove_old_drills(data)
 }
 
+/// How the named pipes begin, in the data folder, through which archives go.
+pub const PIPES: &str = ".pipe-";
 /// The folder of archives, in the data folder.
 pub const FOLDER: &str = "backups";
 

@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     thread,
+    time::Duration,
 };
 
 use anyhow::{Context, anyhow};
@@ -13,8 +14,8 @@ use uuid::Uuid;
 
 use super::{Arguments, push_damages, whole};
 use crate::{
-    app::{BackupWanted, Made, Target},
-    backup::{ArchiveReader, Key, Lock, check},
+    app::{BackupWanted, Hashed, Made, PIPES, Reporter, Target, read_archive_again},
+    backup::{Key, Lock},
     cli::{
         Exit, Failure, Shell,
         ask::unexpected,
@@ -22,9 +23,13 @@ use crate::{
         service,
     },
     control::{Reply, Request},
-    error::{Error, Result},
+    error::Result,
+    host::processes::Interruption,
     size::Size,
 };
+
+/// Between two looks whether this program is to end.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 pub fn make(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
     let lock = arguments.locking.lock()?;
@@ -49,13 +54,19 @@ pub fn make(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
                 ));
             }
             let out = io::stdout();
-            let made = through_pipe(shell, wanted, move |mut pipe| {
+            let leftovers = Leftovers::of(Vec::new());
+            let (made, ()) = through_pipe(shell, wanted, leftovers, move |mut pipe| {
                 let mut out = out.lock();
                 io::copy(&mut pipe, &mut out)?;
                 out.flush()
             })?;
-            // The standard output is the archive; people look at the other one.
-            eprint!("{}", shown(&made));
+            // The standard output is the archive; what is said of it goes to the other one.
+            match arguments.json {
+                true => {
+                    eprintln!("{}", serde_json::to_string_pretty(&made).context("writing JSON")?)
+                }
+                false => eprint!("{}", shown(&made)),
+            }
             return Ok(exit(&made));
         }
         (Some(file), None) => to_file(shell, file, &lock, wanted)?,
@@ -89,22 +100,25 @@ fn to_file(
     let mut name = path.file_name().ok_or_else(|| Failure::usage("Name a file."))?.to_owned();
     name.push(format!(".{}", Uuid::new_v4().simple()));
     let unfinished = path.with_file_name(name);
+    let leftovers = Leftovers::of(vec![unfinished.clone()]);
     let mut options = OpenOptions::new();
     let out = options.write(true).create_new(true).mode(0o600).open(&unfinished);
-    let mut out = out.with_context(doing)?;
-    let written = through_pipe(shell, wanted, move |mut pipe| {
+    let out = out.with_context(doing)?;
+    let written = through_pipe(shell, wanted, leftovers, move |mut pipe| {
+        let mut out = Hashed::new(out);
         io::copy(&mut pipe, &mut out)?;
-        out.sync_all()
+        let (out, hash) = out.finish();
+        out.sync_all()?;
+        Ok(hash)
     });
-    let outcome = written.and_then(|made| {
-        let damages = read_again(&unfinished, &Key::of(lock))?;
+    let outcome = written.and_then(|(made, hash)| {
+        let damages = read_archive_again(&unfinished, &Key::of(lock), hash, &Reporter::unheard())?;
         fs::rename(&unfinished, path).with_context(doing)?;
         let path = std::path::absolute(path).with_context(doing)?;
         File::open(path.parent().unwrap_or(&path))
             .and_then(|folder| folder.sync_all())
             .with_context(doing)?;
-        let is_verified =
-            damages.as_ref().is_some_and(|damages| damages.len() == made.damages.len());
+        let is_verified = damages.len() == made.damages.len();
         Ok(Made { place: path.display().to_string(), is_verified, ..made })
     });
     if outcome.is_err() {
@@ -114,40 +128,66 @@ fn to_file(
     outcome
 }
 
-/// What is wrong with an archive; `None` when only the owner of a secret key can look into it.
-fn read_again(path: &Path, key: &Key) -> Result<Option<Vec<String>>> {
-    let file = File::open(path).context("reading the archive again")?;
-    match ArchiveReader::open(file, key) {
-        Ok(archive) => Ok(Some(check(archive, |_| {})?.1)),
-        Err(Error::Invalid { message, .. })
-            if message == crate::backup::Fault::Locked.to_string() =>
-        {
-            Ok(None)
-        }
-        Err(fault) => Err(fault),
-    }
-}
-
 /// Has an archive written into a pipe, which `take` reads at the same time: so it can go wherever
-/// this process may write, and takes no room on the way.
-fn through_pipe(
+/// this process may write, and takes no room on the way. With what `take` made of it.
+fn through_pipe<T: Send + 'static>(
     shell: &Shell,
     wanted: impl FnOnce(Target) -> BackupWanted,
-    take: impl FnOnce(File) -> io::Result<()> + Send + 'static,
-) -> Result<Made, Failure> {
+    mut leftovers: Leftovers,
+    take: impl FnOnce(File) -> io::Result<T> + Send + 'static,
+) -> Result<(Made, T), Failure> {
     let pipe = Pipe::make(&shell.config.data)?;
     let path = pipe.0.clone();
+    leftovers.paths.push(path.clone());
+    leftovers.remove_when_interrupted();
     // Waits until the other side opens it too; when that never happens, it ends with the program.
-    let taking = thread::spawn(move || take(File::open(path)?));
+    let taking = thread::spawn(move || {
+        let opened = File::open(&path)?;
+        // Both sides have it now, and nobody needs its name any more.
+        fs::remove_file(&path)?;
+        take(opened)
+    });
     let made = ask(shell, wanted(Target::Pipe(pipe.0.clone())));
     // Where nothing was sent, it may still wait for a beginning.
-    if made.is_err() && !taking.is_finished() {
-        return made;
-    }
+    let made = match made {
+        Err(failure) if !taking.is_finished() => return Err(failure),
+        made => made,
+    };
     let taken = taking.join().map_err(|_| anyhow!("writing the archive panicked"))?;
     // Whoever sends only learns that nobody takes it any more; why, is known here.
-    taken.context("writing the archive")?;
-    made
+    let taken = taken.context("writing the archive")?;
+    Ok((made?, taken))
+}
+
+/// Files that nobody needs when this program is to end before it is done.
+struct Leftovers {
+    paths: Vec<PathBuf>,
+    /// From here on a signal is noted.
+    interruption: Interruption,
+}
+
+impl Leftovers {
+    fn of(paths: Vec<PathBuf>) -> Self {
+        Leftovers { paths, interruption: Interruption::note() }
+    }
+
+    /// Removes them when somebody wants this program to end, and then it ends as ever. What has another
+    /// name by then stays.
+    fn remove_when_interrupted(self) {
+        thread::spawn(move || {
+            let Leftovers { paths, interruption } = self;
+            while !interruption.has_come() {
+                thread::sleep(LOOK_EVERY);
+            }
+            for path in paths {
+                // One that is gone already is fine, and of another nobody hears any more.
+                let _removed = fs::remove_file(path);
+            }
+            drop(interruption);
+            let own = rustix::process::getpid();
+            rustix::process::kill_process(own, rustix::process::Signal::TERM)
+        });
+    }
 }
 
 /// A named pipe in the data folder, where only the owner of the data can go.
@@ -155,7 +195,7 @@ struct Pipe(PathBuf);
 
 impl Pipe {
     fn make(data: &Path) -> Result<Self> {
-        let path = data.join(format!(".pipe-{}", Uuid::new_v4()));
+        let path = data.join(format!("{PIPES}{}", Uuid::new_v4()));
         let mode = rustix::fs::Mode::from_raw_mode(0o600);
         let kind = rustix::fs::FileType::Fifo;
         rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, 0)

@@ -2,11 +2,13 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
 };
 
+use appliance::backup::sealing;
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::{PASSWORD, Shell};
@@ -177,6 +179,46 @@ fn kill_after(shell: &Shell, arguments: &[&str], pause: Duration) -> bool {
     let _killed = child.kill();
     child.wait().expect("its end");
     was_at_work
+}
+
+/// As by Ctrl-C: nothing is left of what was begun.
+#[test]
+fn an_archive_that_is_interrupted_leaves_nothing_behind() {
+    let shell = Shell::new();
+    let server = library(&shell, 1);
+    let names = |folder: &Path| -> Vec<String> {
+        let entries = fs::read_dir(folder).expect("a folder").flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    };
+    let target = shell.folder().join("target");
+    fs::create_dir(&target).expect("a folder");
+    let file = target.join("here.tar.zst").display().to_string();
+    // A server that does nothing at all meanwhile.
+    let patience = Duration::from_secs(60);
+    server.signal(libc::SIGSTOP);
+    let mut command = shell.command(&["backup", &file]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a run");
+    let begin = Instant::now();
+    while names(&target).is_empty() && begin.elapsed() < patience {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let own = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(own, Signal::TERM).expect("a signal");
+    assert!(!child.wait().expect("its end").success());
+    assert_eq!(names(&target), Vec::<String>::new());
+    let left = names(&shell.data());
+    assert!(left.iter().all(|name| !name.starts_with(".pipe-")), "{left:?}");
+    server.signal(libc::SIGCONT);
+    // And one that is not, with nobody here who could look into it.
+    let public = sealing::new_pair().0;
+    let made = shell.run(&["backup", &file, "--recipient", &public]).expect(0).out;
+    assert!(made.contains("state      verified"), "{made}");
+    assert_eq!(names(&target), ["here.tar.zst"]);
+    let mut command = shell.command(&["backup", "-", "--recipient", &public, "--json"]);
+    let said = command.stdout(Stdio::null()).output().expect("a run").stderr;
+    let said: Value = serde_json::from_slice(&said).expect("JSON");
+    assert_eq!(said["is_encrypted"], true);
+    server.stop();
 }
 
 #[test]
