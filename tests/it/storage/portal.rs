@@ -123,7 +123,7 @@ async fn a_download_leads_to_s3_unless_it_is_to_pass_through_us_and_a_preview_ne
     }
 }
 
-/// Ten minutes of it, as the portal's clock has it; S3 answers nothing, then errors, then slowly.
+/// Ten minutes of it, as the portal's clock has it; S3 is out of reach, then overloaded, then broken.
 #[tokio::test(flavor = "multi_thread")]
 async fn through_ten_minutes_without_s3_a_thousand_operations_fail_no_upload_and_give_no_wrong_byte()
  {
