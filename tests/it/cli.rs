@@ -304,8 +304,12 @@ fn status_tells_how_the_server_is() {
     assert_eq!(status["is_set_up"], false);
     assert_eq!(status["people"], 0);
     assert!(shell.run(&["status"]).expect(0).out.contains(&server.url));
+    assert_eq!(status["running"], true);
     server.stop();
     shell.run(&["status"]).expect(10);
+    let stopped = shell.run(&["status", "--json"]).expect(10).json();
+    assert_eq!(stopped["running"], false);
+    assert!(stopped["why"].as_str().is_some_and(|why| why.contains("appliance serve")));
 }
 
 /// Waits until the server has read all files.

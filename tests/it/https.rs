@@ -5,13 +5,18 @@ use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use appliance::{
     app::{App, CertificateSource, HttpsStanding, Level},
+    clock::Clock,
     config::{ChallengeChoice, Config},
     domain::access::Actor,
 };
-use jiff::SignedDuration;
+use jiff::{
+    SignedDuration,
+    civil::{Date, date},
+    tz::TimeZone,
+};
 use reqwest::{Certificate, Client, Response, StatusCode, header, redirect};
 
-use crate::support::{PASSWORD, TestApp, acme::Acme, filled_in, until};
+use crate::support::{PASSWORD, Shell, TestApp, acme::Acme, filled_in, until};
 
 const DOMAIN: &str = "docs.example.com";
 
@@ -305,26 +310,74 @@ pub fn write_own(chain: &Path, key: &Path) -> Certificate {
 }
 
 /// One that ends when this year begins.
-fn write_own_until(chain: &Path, key: &Path, year: i32) -> Certificate {
+fn write_own_until(chain: &Path, key: &Path, year: i16) -> Certificate {
+    let root = issue(DOMAIN, chain, key, [date(2025, 1, 1), date(year, 1, 1)]);
+    Certificate::from_pem(root.as_bytes()).expect("a certificate")
+}
+
+/// By an authority of one's own; its root in PEM.
+fn issue(name: &str, chain: &Path, key: &Path, life: [Date; 2]) -> String {
     use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
     let root_key = KeyPair::generate().expect("a key");
     let mut root = CertificateParams::new(Vec::new()).expect("no names");
     root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     root.distinguished_name.push(DnType::CommonName, "Northlight root");
     let own = KeyPair::generate().expect("a key");
-    let mut leaf = CertificateParams::new(vec![DOMAIN.to_owned()]).expect("a name");
-    leaf.not_after = rcgen::date_time_ymd(year, 1, 1);
+    let mut leaf = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+    let at =
+        |day: Date| rcgen::date_time_ymd(day.year().into(), day.month() as u8, day.day() as u8);
+    (leaf.not_before, leaf.not_after) = (at(life[0]), at(life[1]));
+    let revoked = vec!["http://ca.example.com/revoked.crl".to_owned()];
+    leaf.crl_distribution_points = vec![rcgen::CrlDistributionPoint { uris: revoked }];
     let leaf = leaf.signed_by(&own, &Issuer::from_params(&root, &root_key)).expect("a certificate");
     fs::write(key, own.serialize_pem()).expect("a file");
     fs::write(chain, leaf.pem()).expect("a file");
-    let root = root.self_signed(&root_key).expect("a root");
-    Certificate::from_pem(root.pem().as_bytes()).expect("a certificate")
+    root.self_signed(&root_key).expect("a root").pem()
+}
+
+/// A portal at a shell that shows a certificate of an authority of one's own, whose root is in
+/// `root.pem`; it trusts `ca_file`.
+fn certify(shell: &Shell, port: u16, ca_file: &str) {
+    let folder = shell.folder();
+    let path = |name: &str| folder.join(name);
+    if !path("root.pem").exists() {
+        // As long as those of authorities that browsers trust.
+        let now = Clock::system().now();
+        let day = |days: i64| (now + SignedDuration::from_hours(24 * days)).to_zoned(TimeZone::UTC);
+        let life = [day(-1).date(), day(89).date()];
+        let root = issue("localhost", &path("chain.pem"), &path("key.pem"), life);
+        fs::write(path("root.pem"), root).expect("a file");
+    }
+    let folder = folder.display();
+    shell.configure(&format!(
+        "public_url = \"https://localhost:{port}\"\n[https]\nca_file = \"{ca_file}\"\n\
+         certificate_file = \"{folder}/chain.pem\"\nkey_file = \"{folder}/key.pem\"\n"
+    ));
+}
+
+#[test]
+fn check_trusts_an_authority_of_ones_own() {
+    let (shell, port) = (Shell::new(), free_port());
+    certify(&shell, port, "");
+    let server = shell.serve(&["--listen-https", &format!("127.0.0.1:{port}")]);
+    let checked = shell.run(&["check"]).expect(3);
+    assert!(checked.out.contains("cannot be reached"), "{checked:?}");
+    certify(&shell, port, &shell.folder().join("root.pem").display().to_string());
+    let checked = shell.run(&["check"]).expect(0);
+    assert!(checked.out.contains(&format!("https://localhost:{port} answers")), "{checked:?}");
+    server.stop();
+}
+
+/// Of the machine's choice: nobody says which, so it is chosen before.
+fn free_port() -> u16 {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    socket.local_addr().expect("an address").port()
 }
 
 /// A portal with a certificate of its own, for which browsers trust somebody.
 async fn portal_with_files(
     folder: &tempfile::TempDir,
-    year: i32,
+    year: i16,
     configure: impl FnOnce(&mut Config),
 ) -> TestApp {
     let (chain, key) = (folder.path().join("chain.pem"), folder.path().join("key.pem"));
@@ -429,7 +482,8 @@ async fn a_connection_on_which_nobody_shakes_hands_is_closed() {
     test.stop().await;
 }
 
-/// Severities that are worth a word; that nobody vouches for the certificate is known.
+/// Severities that are worth a word: of the protocols, the ciphers, known weaknesses, the certificate, and
+/// the headers.
 #[test]
 fn testssl_finds_nothing() {
     use std::process::Command;
@@ -437,29 +491,17 @@ fn testssl_finds_nothing() {
         eprintln!("skipped: testssl is not installed (tests/run.sh does)");
         return;
     }
-    let shell = crate::support::Shell::new();
-    // A port of the machine's choice: nobody says which, so it is chosen before.
-    let port = {
-        let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        socket.local_addr().expect("an address").port()
-    };
+    let (shell, port) = (Shell::new(), free_port());
+    certify(&shell, port, "");
     let server = shell.serve(&["--listen-https", &format!("127.0.0.1:{port}")]);
     let found = shell.folder().join("found.json");
     let output = Command::new("testssl")
-        .args([
-            "--quiet",
-            "--color",
-            "0",
-            "--warnings",
-            "off",
-            "--ip",
-            "one",
-            "--openssl-timeout",
-            "10",
-        ])
-        .args(["-p", "-s", "-f", "-U", "--jsonfile"])
+        .args(["--quiet", "--color", "0", "--warnings", "off", "--openssl-timeout", "10"])
+        .args(["--ip", "127.0.0.1", "--add-ca"])
+        .arg(shell.folder().join("root.pem"))
+        .args(["-p", "-s", "-f", "-U", "-S", "-h", "-P", "--jsonfile"])
         .arg(&found)
-        .arg(format!("127.0.0.1:{port}"))
+        .arg(format!("localhost:{port}"))
         .output()
         .expect("testssl");
     let text = fs::read_to_string(&found)

@@ -187,10 +187,13 @@ async fn installing_twice_changes_nothing_and_uninstalling_leaves_the_data() {
 
     let api = host.install(&[]).await;
     until(async || finds_its_text(&api).await).await;
+    let changes = "/etc/systemd/system/appliance.service.d";
+    fs::create_dir(host.path(changes)).expect("a folder for changes");
+    host.write(&format!("{changes}/override.conf"), "[Service]\nNice=1\n");
     let refused = host.copied(&["uninstall", "--purge"]).expect(2);
     assert!(refused.err.contains("--yes") && host.has(INSTALLED[0]), "{refused:?}");
     host.copied(&["uninstall", "--purge", "--yes"]).expect(0);
-    for path in INSTALLED.iter().chain(&KEPT) {
+    for path in INSTALLED.iter().chain(&KEPT).chain(&[changes]) {
         assert!(!host.has(path), "{path}");
     }
     host.run(&["id", "appliance"]).expect(1);
@@ -283,6 +286,42 @@ async fn what_is_not_right_is_said_in_a_sentence_and_nothing_is_half_done() {
 
 #[tokio::test]
 #[ignore = "needs a machine: tests/run.sh"]
+async fn an_installation_that_was_killed_is_finished_by_the_next() {
+    let host = Host::boot("killed");
+    // What somebody laid there before becomes the portal's to read; a group that stayed is taken.
+    host.run(&["groupadd", "--system", "appliance"]).expect(0);
+    host.run(&["install", "-d", "-m", "700", "/etc/appliance"]).expect(0);
+    host.write(KEPT[0], "https.acme = \"off\"\n");
+    host.run(&["chmod", "600", KEPT[0]]).expect(0);
+    host.copied(&["install"]).expect(0);
+    let modes = host.run(&["stat", "-c", "%U:%G %a", "/etc/appliance", KEPT[0]]).expect(0);
+    assert_eq!(modes.out, "root:appliance 750\nroot:appliance 640\n");
+
+    // A firewall, found though the shell does not look there, that kills whoever opens a port.
+    let firewall = "/usr/sbin/ufw";
+    let script = "[ \"$1\" = status ] && exec echo 'Status: active'\nkill -KILL $PPID\n";
+    host.write(firewall, &format!("#!/bin/sh\n{script}"));
+    host.run(&["chmod", "755", firewall]).expect(0);
+    let path = ["env", "PATH=/usr/bin:/bin"];
+    let install = ["/root/appliance", "install", "--domain", "docs.example.com", "--any-address"];
+    let install = [&path[..], &install].concat();
+    let pid = host.pid();
+    assert_ne!(host.run(&install).code, 0, "it was killed");
+    assert_eq!(host.pid(), pid);
+    assert!(host.read(KEPT[0]).contains("docs.example.com"));
+    fs::remove_file(host.path(firewall)).expect("a program");
+
+    host.run(&install).expect(0);
+    let after = host.pid();
+    assert_ne!(after, pid, "with what had changed");
+    let status = host.appliance(&["status", "--json"]).expect(0).json();
+    assert_eq!(status["https"]["domains"], serde_json::json!(["docs.example.com"]), "{status}");
+    host.run(&install).expect(0);
+    assert_eq!(host.pid(), after, "once is enough");
+}
+
+#[tokio::test]
+#[ignore = "needs a machine: tests/run.sh"]
 async fn a_domain_can_come_later_and_brings_https() {
     let host = Host::boot("domain");
     host.copied(&["install"]).expect(0);
@@ -331,7 +370,7 @@ async fn a_backup_brings_a_new_machine_up() {
     // A trial under another name, without an authority that would issue a certificate for it.
     let another = ["--domain", "test.example.com", "--any-address"];
     let restore = ["install", "--restore", "/root/portal.tar.zst"];
-    let installed = host.copied(&[&restore[..], &another].concat()).expect(0);
+    let installed = host.copied(&[&restore[..], &another].concat()).expect(3);
     let status = host.appliance(&["status", "--json"]).expect(0).json();
     assert_eq!(status["https"]["domains"], serde_json::json!(["test.example.com"]), "{status}");
     assert!(!installed.out.contains("/setup/"), "{installed:?}");

@@ -327,6 +327,10 @@ async fn an_update_that_is_cut_off_leaves_a_portal_that_starts() {
                     false => kill(),
                 });
             });
+            if stage == "preparing" && !is_power {
+                let shown = host.appliance(&["update", "--dry-run", &release]).expect(1);
+                assert!(shown.err.contains("was cut off"), "it settles nothing: {shown:?}");
+            }
             host.wait_until_ready().await;
             assert_eq!(api.get(&path).await["title"], "Annual report", "{stage} {is_power}");
             assert_eq!(version(&host), OWN, "{stage} {is_power}: on trial nobody was answered");

@@ -17,6 +17,11 @@ async fn the_verbs_show_and_steer_the_service() {
     let status = host.appliance(&["status", "--json"]).expect(0).json();
     assert_eq!(status["service"]["state"], "active", "{status}");
     assert_eq!(status["service"]["is_enabled"], true, "{status}");
+    let time = |value: &serde_json::Value| value.as_str()?.parse::<jiff::Timestamp>().ok();
+    let since = time(&status["service"]["since"]).expect("a time");
+    let started_at = time(&status["started_at"]).expect("a time");
+    let lag_s = since.duration_since(started_at).as_secs();
+    assert!((-2..60).contains(&lag_s), "active since it was ready: {status}");
     assert!(status["memory_bytes"].as_u64().is_some_and(|bytes| bytes > 1 << 20), "{status}");
     assert!(status["disk_free_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{status}");
     let text = host.appliance(&["status"]).expect(0).out;
@@ -29,6 +34,10 @@ async fn the_verbs_show_and_steer_the_service() {
     assert!(json["level"].is_string() && json["message"].is_string(), "{json}");
     let none = host.appliance(&["logs", "--since", "2030-01-01"]).expect(0).out;
     assert_eq!(none, "Nothing of that kind is in the log.\n");
+    for verb in ["logs", "errors"] {
+        let nonsense = host.appliance(&[verb, "--since", "nonsense"]).expect(1);
+        assert!(nonsense.err.contains("nonsense"), "{nonsense:?}");
+    }
 
     let checked = host.appliance(&["check", "--json"]).expect(0).json();
     for probe in ["web server", "records", "file storage", "search"] {
@@ -71,6 +80,15 @@ async fn the_verbs_show_and_steer_the_service() {
     host.write(file, &format!("lisen = 1\n{good}"));
     let failed = host.run(&["appliance", "restart"]);
     assert!(failed.code != 0 && failed.err.contains("lisen"), "{failed:?}");
+    // What ends or shows it works all the same.
+    assert_eq!(host.appliance(&["status", "--json"]).expect(0).json()["running"], true);
+    let stopped = host.appliance(&["stop"]).expect(0);
+    assert!(stopped.err.contains("lisen"), "{stopped:?}");
+    let status = host.appliance(&["status", "--json"]).expect(10).json();
+    assert_eq!(
+        (&status["running"], &status["service"]["state"]),
+        (&false.into(), &"inactive".into())
+    );
     host.write(file, &good);
-    host.appliance(&["restart"]).expect(0);
+    host.appliance(&["start"]).expect(0);
 }
