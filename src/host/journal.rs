@@ -41,6 +41,12 @@ pub struct Entry {
     pub is_about: bool,
 }
 
+/// Waits until what services have said is in the journal, as far as that can be waited for.
+pub fn catch_up() {
+    // Without it the last words may be missing, and nothing else.
+    let _caught_up = commands::attempt("journalctl", ["--sync"]);
+}
+
 /// Hands over the entries, oldest first, until there are no more or `each` has enough.
 ///
 /// # Errors

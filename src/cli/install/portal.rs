@@ -150,6 +150,7 @@ pub fn last_words_since(since: Timestamp) -> Option<String> {
 
 fn words(wanted: &WantedLog) -> Option<String> {
     let mut last = None;
+    journal::catch_up();
     let read = journal::read(wanted, |entry| {
         let said = logs::Said::of(&entry);
         if said.is_error() && !entry.is_about {
