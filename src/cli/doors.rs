@@ -128,3 +128,18 @@ fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Failure> {
         _ => Failure::from(anyhow!(error).context(format!("listening on {address}"))),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_socket_says_more_than_its_port() {
+        let config = Config { listen_https: "0.0.0.0:8443".parse().ok(), ..Config::default() };
+        assert!(is_for_https("https", 8444, &config) && !is_for_https("http", 443, &config));
+        for port in [443, 8443] {
+            assert!(is_for_https("appliance.socket", port, &config), "{port}");
+        }
+        assert!(!is_for_https("", 80, &config));
+    }
+}

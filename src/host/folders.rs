@@ -67,6 +67,23 @@ pub fn remove(folder: &Path) -> io::Result<()> {
     fs::remove_dir(folder)
 }
 
+/// Removes a folder, by its path below `top`, whose user may have laid links on the way: none of these is
+/// followed, and one that stands for the folder itself goes alone. Where it is not, nothing happens.
+pub fn remove_below(top: &Path, path: &Path) -> io::Result<()> {
+    let mut folder = open(CWD, &text(top)?, OFlags::empty())?;
+    let mut parts =
+        path.iter().map(|part| text(Path::new(part))).collect::<io::Result<Vec<_>>>()?;
+    let Some(last) = parts.pop() else { return Ok(()) };
+    for part in parts {
+        folder = match open(folder.as_fd(), &part, OFlags::NOFOLLOW) {
+            Ok(folder) => folder,
+            Err(Errno::NOENT) => return Ok(()),
+            Err(fault) => return Err(fault.into()),
+        };
+    }
+    remove_one(&folder, &last, DEPTH_MAX)
+}
+
 struct Handing {
     owner: Ids,
     /// As whose folder it was found.
@@ -127,22 +144,26 @@ fn remove_all_in(folder: &OwnedFd, kept: Option<&str>, depth: usize) -> io::Resu
         if kept.is_some_and(|kept| kept.as_bytes() == name.as_bytes()) {
             continue;
         }
-        match unlinkat(folder, &*name, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => continue,
-            // A folder (unlink(2) says this on Linux, and the standard says that).
-            Err(Errno::ISDIR | Errno::PERM) => {}
-            Err(fault) => return Err(fault.into()),
-        }
-        let inner = open(folder.as_fd(), &name, OFlags::NOFOLLOW)?;
-        remove_all_in(&inner, None, depth.checked_sub(1).ok_or_else(too_deep)?)?;
-        drop(inner);
-        match unlinkat(folder, &*name, AtFlags::REMOVEDIR) {
-            // A disk of its own is mounted there: it is empty now, and stays.
-            Ok(()) | Err(Errno::NOENT | Errno::BUSY) => {}
-            Err(fault) => return Err(fault.into()),
-        }
+        remove_one(folder, &name, depth)?;
     }
     Ok(())
+}
+
+fn remove_one(folder: &OwnedFd, name: &CStr, depth: usize) -> io::Result<()> {
+    match unlinkat(folder, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => return Ok(()),
+        // A folder (unlink(2) says this on Linux, and the standard says that).
+        Err(Errno::ISDIR | Errno::PERM) => {}
+        Err(fault) => return Err(fault.into()),
+    }
+    let inner = open(folder.as_fd(), name, OFlags::NOFOLLOW)?;
+    remove_all_in(&inner, None, depth.checked_sub(1).ok_or_else(too_deep)?)?;
+    drop(inner);
+    match unlinkat(folder, name, AtFlags::REMOVEDIR) {
+        // A disk of its own is mounted there: it is empty now, and stays.
+        Ok(()) | Err(Errno::NOENT | Errno::BUSY) => Ok(()),
+        Err(fault) => Err(fault.into()),
+    }
 }
 
 fn open(at: BorrowedFd, name: &CStr, more: OFlags) -> rustix::io::Result<OwnedFd> {
@@ -264,6 +285,26 @@ mod tests {
         remove(&link).unwrap();
         assert!(!folder.exists() && !link.is_symlink());
         assert!(outside.join("file").exists());
+    }
+
+    #[test]
+    fn nobody_has_another_folder_removed_by_a_link_on_the_way() {
+        let all = tempfile::tempdir().unwrap();
+        let (data, outside) = (all.path().join("data"), all.path().join("outside"));
+        fs::create_dir_all(data.join("update/rehearsal/a")).unwrap();
+        fs::create_dir_all(outside.join("rehearsal")).unwrap();
+        fs::write(outside.join("rehearsal/file"), "content").unwrap();
+        let path = Path::new("update/rehearsal");
+        remove_below(&data, path).unwrap();
+        assert!(!data.join(path).exists() && data.join("update").exists());
+        remove_below(&data, path).unwrap();
+        symlink(outside.join("rehearsal"), data.join(path)).unwrap();
+        remove_below(&data, path).unwrap();
+        assert!(!data.join(path).is_symlink() && outside.join("rehearsal/file").exists());
+        fs::remove_dir(data.join("update")).unwrap();
+        symlink(&outside, data.join("update")).unwrap();
+        assert!(remove_below(&data, path).is_err());
+        assert!(outside.join("rehearsal/file").exists());
     }
 
     #[test]

@@ -79,11 +79,10 @@ pub fn check_room() -> Result<u64> {
 /// # Errors
 /// With its own words, when it would not.
 pub fn rehearse(ground: &Ground, program: &Program) -> Result<Rehearsed, Failure> {
-    let folder = ground.changeover().rehearsal();
-    remove(&folder)?;
+    clear(ground)?;
     ground.records(Step::PrepareRehearsal)?;
     let rehearsed = copy(ground).and_then(|()| try_rehearse(ground, program));
-    let removed = remove(&folder);
+    let removed = clear(ground);
     let rehearsed = rehearsed?;
     removed?;
     let known = match rehearsed.damages_total {
@@ -102,14 +101,12 @@ pub fn rehearse(ground: &Ground, program: &Program) -> Result<Rehearsed, Failure
     Ok(rehearsed)
 }
 
-/// Removes what a rehearsal left whose leader was killed.
+/// Removes what a rehearsal left, also one whose leader was killed: files of another user than the
+/// portal's, in a folder of the portal.
 pub fn clear(ground: &Ground) -> Result<(), Failure> {
-    remove(&ground.changeover().rehearsal())
-}
-
-/// It holds files of another user than the portal's.
-fn remove(folder: &Path) -> Result<(), Failure> {
-    match folders::remove(folder) {
+    let folder = ground.changeover().rehearsal();
+    let below = folder.strip_prefix(&ground.data).context("the rehearsal is among the data")?;
+    match folders::remove_below(&ground.data, below) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).context("removing what the rehearsal left")?
         }
