@@ -2,6 +2,8 @@
 
 use std::{fmt, io};
 
+use serde_json::Value;
+
 use super::sealing::WORK_LOG2_MAX;
 use crate::{error::Error, version};
 
@@ -37,6 +39,12 @@ pub enum Fault {
 impl Fault {
     pub fn if_later(found: u32, known: u32) -> Result<(), Self> {
         if found > known { Err(Fault::Future { found, known }) } else { Ok(()) }
+    }
+
+    /// The same for what was not read yet: all of a later format but its number may be new.
+    pub(super) fn if_of_later_format(json: &Value, known: u32) -> Result<(), Self> {
+        let found = json.get("format").and_then(Value::as_u64).unwrap_or(0);
+        Fault::if_later(u32::try_from(found).unwrap_or(u32::MAX), known)
     }
 }
 

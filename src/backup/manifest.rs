@@ -135,12 +135,16 @@ impl Manifest {
     /// Reads one, and looks who has signed it.
     ///
     /// # Errors
-    /// [`Fault::Forged`] when its signature is another one's; the outer one when it is none.
+    /// [`Fault::Forged`] when its signature is another one's, [`Fault::Future`] when it is of a later
+    /// format; the outer one when it is none.
     pub fn read(json: &[u8]) -> serde_json::Result<Result<Self, Fault>> {
         if is_dense(json) {
             return Ok(Err(Fault::Excessive("its manifest is no list of parts")));
         }
         let value: Value = serde_json::from_slice(json)?;
+        if let Err(fault) = Fault::if_of_later_format(&value, ARCHIVE_FORMAT) {
+            return Ok(Err(fault));
+        }
         let mut manifest = Manifest::deserialize(&value)?;
         let Some(signature) = &manifest.signature else { return Ok(Ok(manifest)) };
         let signer = signature.signer(Purpose::Manifest, &message(value)?);

@@ -3,13 +3,14 @@
 use std::io::{self, Read};
 
 use anyhow::{Context, anyhow};
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
+use serde_json::Value;
 use tar::Header;
 
 use super::{BLOCK_BYTES, HEAD, MANIFEST, padding};
 use crate::{
     backup::{
-        Fault, Head, Key, Manifest,
+        ARCHIVE_FORMAT, Fault, Head, Key, Manifest,
         cutting::PART_BYTES_READ_MAX,
         frames::{self, ArchiveId, Begins, FrameReader, MarkedReader, Piece, Window},
         sealing,
@@ -241,7 +242,7 @@ impl ArchiveReader {
         Ok(Some(match table {
             Some((table, _)) => Item::Records { table: table.into(), bytes: self.content()? },
             None if path.starts_with("lists/") => Item::List { bytes: self.content()? },
-            None if path == HEAD => Item::Head(self.json()?),
+            None if path == HEAD => Item::Head(self.read_head()?),
             None if path == MANIFEST => Item::Manifest(self.read_manifest()?),
             None => return Ok(None),
         }))
@@ -255,8 +256,16 @@ impl ArchiveReader {
         }
     }
 
-    fn json<T: DeserializeOwned>(&mut self) -> Result<T, Gap> {
-        serde_json::from_slice(&self.content()?).map_err(|_| Gap)
+    fn read_head(&mut self) -> Result<Head, Gap> {
+        let json: Value = serde_json::from_slice(&self.content()?).map_err(|_| Gap)?;
+        match Fault::if_of_later_format(&json, ARCHIVE_FORMAT) {
+            // In format 1 this may be a piece of somebody's file.
+            Err(fault) if self.is_marked() => {
+                self.fault = Some(fault);
+                Err(Gap)
+            }
+            Ok(()) | Err(_) => Head::deserialize(json).map_err(|_| Gap),
+        }
     }
 
     fn read_manifest(&mut self) -> Result<Manifest, Gap> {

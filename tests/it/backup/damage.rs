@@ -4,7 +4,9 @@ use std::fs;
 
 use appliance::{
     app::{BackupSource, BackupWanted, Restore, Target},
-    backup::{ArchiveReader, Key, Lock, Passphrase, check, sealing},
+    backup::{
+        ArchiveReader, Fault, Key, Lock, Manifest, Passphrase, check, frames::MarkedWriter, sealing,
+    },
     domain::blobs::Blob,
     error::Result,
     hash::ContentHash,
@@ -149,9 +151,24 @@ async fn a_later_format_is_refused() {
     }
     fs::write(&path, frames.finish().expect("bytes")).expect("a file");
     let data = folder.path().join("data");
-    let refused = restored(&data, from(BackupSource::Archive(path))).await.expect_err("a refusal");
+    let source = || from(BackupSource::Archive(path.clone()));
+    let refused = restored(&data, source()).await.expect_err("a refusal");
     assert!(refused.to_string().contains("a later version wrote"), "{refused}");
     assert_empty(&data);
+    // Whatever else that version says of it.
+    let mut tar = tar::Builder::new(Vec::new());
+    let head = br#"{"format": 99, "origin": {"name": "x"}}"#;
+    let mut header = tar::Header::new_gnu();
+    header.set_size(head.len() as u64);
+    tar.append_data(&mut header, "backup.json", head.as_slice()).expect("an entry");
+    let scratch = tempfile::tempfile().expect("a file");
+    let frames = MarkedWriter::begin(Vec::new(), tar.get_ref(), 1, scratch).expect("frames");
+    fs::write(&path, frames.finish().expect("bytes")).expect("a file");
+    let refused = restored(&data, source()).await.expect_err("a refusal");
+    assert!(refused.to_string().contains("format 99"), "{refused}");
+    assert_empty(&data);
+    let manifest = Manifest::read(br#"{"format": 99, "tables": []}"#).expect("JSON");
+    assert!(matches!(manifest, Err(Fault::Future { found: 99, .. })), "{manifest:?}");
 }
 
 #[tokio::test]
