@@ -1,7 +1,7 @@
 //! A repository: a folder or a bucket with many snapshots that share what is the same in them.
 //!
 //! ```text
-//! config.json                                   format, id, and the key, itself encrypted
+//! config.json, config-copy.json                 twice: format, id, and the key, itself encrypted
 //! files/<2 hex>/<hash>                          each file once
 //! parts/<2 hex>/<hash>                          records and lists, under the hash of their lines
 //! snapshots/<time>-<id>                         a manifest
@@ -35,6 +35,7 @@
 
 mod abandoned;
 mod changes;
+mod config;
 mod folder;
 mod hashing;
 mod leases;
@@ -45,16 +46,12 @@ mod shipping;
 mod snapshots;
 mod verify;
 
-use std::{io::Read, path::Path as FilePath};
+use std::path::Path as FilePath;
 
-use anyhow::{Context, anyhow};
-use base64::{Engine, prelude::BASE64_STANDARD};
+use anyhow::anyhow;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use uuid::Uuid;
 
-use self::objects::Objects;
 pub(super) use self::{abandoned::Uploads, snapshots::listed};
 pub use self::{
     changes::{Changes, Segment, SegmentLine},
@@ -66,17 +63,12 @@ pub use self::{
     snapshots::{Adding, Snapshot},
     verify::Verified,
 };
-use super::{
-    Fault, Key, Lock, Passphrase, Place, REPOSITORY_FORMAT, Signer, Signers, place::object_store,
-    sealing,
-};
+use self::{config::Config, objects::Objects};
+use super::{Key, Lock, Place, Signer, Signers, place::object_store};
 use crate::{
     config::S3Config,
     error::{Error, Result},
-    hash::{ContentHash, Digest},
 };
-
-const CONFIG: &str = "config.json";
 
 /// An open repository; clones share it.
 #[derive(Clone)]
@@ -89,37 +81,10 @@ pub struct Repository {
     signers: Signers,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Config {
-    format: u32,
-    id: Uuid,
-    created_at: Timestamp,
-    #[serde(default)]
-    key: Option<SealedKey>,
-    /// Of the rest, so that a flipped byte is found here too.
-    sha256: Option<ContentHash>,
-}
-
-/// The repository's own pair of keys.
-#[derive(Serialize, Deserialize)]
-struct SealedKey {
-    public: String,
-    /// The secret one: a file of age, in Base64 (RFC 4648).
-    secret: String,
-}
-
-impl SealedKey {
-    /// Whether the secret key itself is among these.
-    fn is_opened_by(&self, key: &Key) -> bool {
-        let Key::Identities(identities) = key else { return false };
-        identities.iter().any(|one| sealing::public(one).is_ok_and(|one| one == self.public))
-    }
-}
-
 impl Repository {
     /// Whether there is a repository in a folder.
     pub fn is_in(folder: &FilePath) -> bool {
-        folder.join(CONFIG).exists()
+        config::COPIES.iter().any(|name| folder.join(name).exists())
     }
 
     /// Opens a repository. Without the right key it can be written to, but not read. `settings` say
@@ -130,7 +95,7 @@ impl Repository {
     /// open it.
     pub async fn open(place: &Place, settings: &S3Config, key: &Key) -> Result<Self> {
         let objects = Objects::at(place, object_store(place, settings, false)?);
-        let Some(config) = read_config(&objects).await? else {
+        let Some(config) = Config::read(&objects).await? else {
             // A bucket that is missing itself may say so only here.
             objects.list("snapshots").await?;
             return Err(Error::NotFound(format!("There is no backup repository in {place}.")));
@@ -152,13 +117,10 @@ impl Repository {
     ) -> Result<Self> {
         lock.check()?;
         let objects = Objects::at(place, object_store(place, settings, true)?);
-        if read_config(&objects).await?.is_none() {
-            let config = Config::new(lock, now)?.signed()?;
-            let json = serde_json::to_vec_pretty(&config).context("writing a configuration")?;
-            // Who comes second takes what the first has written.
-            objects.create(CONFIG, json).await?;
+        if Config::read(&objects).await?.is_none() {
+            Config::begin(&objects, lock, now).await?;
         }
-        let config = read_config(&objects)
+        let config = Config::read(&objects)
             .await?
             .ok_or_else(|| Error::Internal(anyhow!("the configuration was not written")))?;
         let passphrase = match lock {
@@ -189,7 +151,7 @@ impl Repository {
     fn with(mut objects: Objects, config: Config, key: &Key) -> Result<Self> {
         if let Some(sealed) = &config.key {
             objects.lock = Lock::Recipients(vec![sealed.public.clone()]);
-            objects.key = secret(sealed, key)?;
+            objects.key = sealed.secret(key)?;
         }
         Ok(Repository { objects, id: config.id, signer: None, signers: Signers::Any })
     }
@@ -227,7 +189,7 @@ impl Repository {
 
     /// Whether it still is the one that was opened.
     async fn is_current(&self) -> Result<bool> {
-        Ok(read_config(&self.objects).await?.is_some_and(|config| config.id == self.id))
+        Ok(Config::read(&self.objects).await?.is_some_and(|config| config.id == self.id))
     }
 
     pub fn is_encrypted(&self) -> bool {
@@ -237,69 +199,5 @@ impl Repository {
     /// The key that opens this repository and no other; `None` as long as it is not open.
     pub fn own_key(&self) -> Key {
         self.objects.key.clone()
-    }
-}
-
-/// The repository's secret key, opened by one of its own kind or by what encrypts it.
-fn secret(sealed: &SealedKey, key: &Key) -> Result<Key> {
-    if *key == Key::None {
-        return Ok(Key::None);
-    }
-    if sealed.is_opened_by(key) {
-        return Ok(key.clone());
-    }
-    let bytes = BASE64_STANDARD.decode(&sealed.secret).map_err(|_| Fault::NotABackup)?;
-    let mut text = String::new();
-    let opened = sealing::open(std::io::Cursor::new(bytes), key)?.read_to_string(&mut text);
-    opened.map_err(|_| Fault::NotABackup)?;
-    let secret = Passphrase(text);
-    // Somebody may have put another public key beside it.
-    match sealing::public(&secret).is_ok_and(|public| public == sealed.public) {
-        true => Ok(Key::Identities(vec![secret])),
-        false => Err(Error::invalid(
-            "The two keys in config.json of this repository do not belong together: it was damaged, or \
-             somebody has exchanged one of them.",
-        )),
-    }
-}
-
-async fn read_config(objects: &Objects) -> Result<Option<Config>> {
-    let Some(json) = objects.read_plain(CONFIG).await? else { return Ok(None) };
-    let damaged = || Error::invalid("The file config.json of this repository is damaged.");
-    let value: Value = serde_json::from_slice(&json).map_err(|_| damaged())?;
-    let config: Config = serde_json::from_value(value.clone()).map_err(|_| damaged())?;
-    Fault::if_later(config.format, REPOSITORY_FORMAT)?;
-    // Of all that is there: a name that was changed would pass for one that is left out.
-    if config.sha256 != Some(checksum(value)?) {
-        return Err(damaged());
-    }
-    Ok(Some(config))
-}
-
-/// The checksum of a configuration, whatever it says of it itself.
-fn checksum(mut config: Value) -> Result<ContentHash> {
-    if let Value::Object(fields) = &mut config {
-        fields.remove("sha256");
-    }
-    Ok(Digest::of(&serde_json::to_vec(&config).context("writing a configuration")?))
-}
-
-impl Config {
-    fn new(lock: &Lock, created_at: Timestamp) -> Result<Self> {
-        let key = match lock {
-            Lock::Open => None,
-            _ => {
-                let (public, Passphrase(secret)) = sealing::new_pair();
-                let mut sealed = sealing::seal(Vec::new(), lock)?;
-                std::io::Write::write_all(&mut sealed, secret.as_bytes())?;
-                Some(SealedKey { public, secret: BASE64_STANDARD.encode(sealed.finish()?) })
-            }
-        };
-        Ok(Config { format: REPOSITORY_FORMAT, id: Uuid::new_v4(), created_at, key, sha256: None })
-    }
-
-    fn signed(self) -> Result<Self> {
-        let value = serde_json::to_value(&self).context("writing a configuration")?;
-        Ok(Config { sha256: Some(checksum(value)?), ..self })
     }
 }

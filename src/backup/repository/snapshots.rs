@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{
     Kind, Lease, Repository, Written,
+    config::Config,
     hashing::{Altered, copy_hashed},
     is_unreachable, objects,
 };
@@ -238,13 +239,19 @@ impl Adding {
             self.list(chunk, &mut manifest, &mut written).await?;
         }
         self.lease.require().await?;
-        if !self.repository.is_current().await? {
-            return Err(Error::Busy {
-                message: "Another run began this repository at the same moment. Start this one \
-                          again."
-                    .into(),
-                retry_after_s: 1,
-            });
+        match Config::read(&self.repository.objects).await? {
+            Some(config) if config.id == self.repository.id => {
+                config.keep(&self.repository.objects).await?;
+            }
+            _ => {
+                return Err(Error::Busy {
+                    message:
+                        "Another run began this repository at the same moment. Start this one \
+                              again."
+                            .into(),
+                    retry_after_s: 1,
+                });
+            }
         }
         let id = Uuid::new_v4().simple().to_string()[..ID_DIGITS].to_owned();
         let snapshot = Snapshot { created_at: manifest.head.created_at, id };

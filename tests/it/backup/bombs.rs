@@ -210,7 +210,10 @@ async fn objects_of_a_repository_are_bounded_too() {
         assert!(!found.expect("a look").damages.is_empty(), "{kind}");
         assert!(begin.elapsed() < SOON, "{kind}: {:?}", begin.elapsed());
     }
-    fs::write(folder.path().join("repository/config.json"), vec![b' '; 2 << 20]).expect("a file");
+    for name in ["config.json", "config-copy.json"] {
+        let config = folder.path().join("repository").join(name);
+        fs::write(config, vec![b' '; 2 << 20]).expect("a file");
+    }
     let data = folder.path().join("data");
     let refused = restored(&data, from(BackupSource::named(&place).expect("a repository"))).await;
     let message = refused.expect_err("a refusal").to_string();
