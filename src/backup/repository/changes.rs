@@ -118,28 +118,54 @@ impl Repository {
     /// [`Fault::Forged`] when its signature is not one of it.
     pub async fn changes(&self, segment: &Segment) -> Result<Changes> {
         let path = segment.path();
-        let read = move |input: &mut dyn Read| read_segment(&path, &mut BufReader::new(input));
+        let read = move |input: &mut dyn Read| {
+            let mut lines = Vec::new();
+            let keep = |line: &[u8]| {
+                lines.push(serde_json::from_slice(line).context("reading a change")?);
+                Ok(())
+            };
+            let (files, signer) = read_segment(&path, &mut BufReader::new(input), keep)?;
+            Ok(Changes { files, lines, signer })
+        };
+        self.objects.read(&segment.path(), read).await?.ok_or_else(|| missing(segment))
+    }
+
+    /// As [`changes`](Self::changes), and only the files that it names, and who has signed it: so the
+    /// changes of many are not in memory at a time.
+    pub(super) async fn named_files(
+        &self,
+        segment: &Segment,
+    ) -> Result<(Vec<(ContentHash, u64)>, Option<SignerKey>)> {
+        let path = segment.path();
+        let read =
+            move |input: &mut dyn Read| read_segment(&path, &mut BufReader::new(input), |_| Ok(()));
         self.objects.read(&segment.path(), read).await?.ok_or_else(|| missing(segment))
     }
 }
 
-fn read_segment(path: &str, input: &mut impl BufRead) -> Result<Changes> {
+/// `keep` is handed each line; the files, and who has signed it.
+fn read_segment(
+    path: &str,
+    input: &mut impl BufRead,
+    mut keep: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<(Vec<(ContentHash, u64)>, Option<SignerKey>)> {
     let input = &mut bounded_segment(input);
     let damaged = |what: &'static str| Error::Internal(anyhow!(what));
     let line = next_line(input)?.ok_or_else(|| damaged("a segment is empty"))?;
     let Opening { files, signature } =
         serde_json::from_slice(&line).context("reading a segment")?;
-    let (mut lines, mut digest) = (Vec::new(), Digest::new());
+    let (mut lines, mut digest) = (0, Digest::new());
     while let Some(line) = next_line(input)? {
         digest.update(&line);
-        lines.push(serde_json::from_slice(&line).context("reading a change")?);
-        if lines.len() > LINES_MAX {
+        keep(&line)?;
+        lines += 1;
+        if lines > LINES_MAX {
             return Err(damaged("a segment has more changes than any portal writes"));
         }
     }
     let message = message(path, &files, &digest.finish())?;
     let signer = signature.map(|one| one.signer(Purpose::Segment, &message)).transpose()?;
-    Ok(Changes { files, lines, signer })
+    Ok((files, signer))
 }
 
 /// With the byte that ends it.

@@ -22,6 +22,13 @@ const STALE_AFTER: SignedDuration = SignedDuration::from_mins(30);
 /// The same for a process of this machine, of which it can be seen that it lives.
 const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
+/// A prune looks so often whether it still has its lease.
+pub(super) const LOOKS_EVERY: SignedDuration = SignedDuration::from_secs(1);
+/// Who takes one away from it waits for so long: if it lives after all, it has noticed by then.
+const NOTICES_WITHIN: Duration = Duration::from_secs(3);
+/// How often a lease is given up while the repository does not answer.
+const RELEASES_MAX: u32 = 60;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -44,6 +51,10 @@ struct Owner {
     /// The machine since its start, and the part of it that shares process numbers.
     machine: String,
     pid: u32,
+    /// When it began, in clock ticks since the machine did: a number is given again, in a container at
+    /// once. Earlier versions did not say.
+    #[serde(default)]
+    began_ticks: Option<u64>,
 }
 
 /// Who else is at work.
@@ -92,7 +103,7 @@ impl Repository {
             tokio::spawn(async move {
                 loop {
                     tokio::time::sleep(RENEWED_EVERY).await;
-                    if let Err(fault) = held.renew_if_there(kind, clock.now()).await {
+                    if let Err(fault) = held.renew_if_there(kind, &clock).await {
                         tracing::warn!("renewing a lease: {}", fault.chain());
                     }
                 }
@@ -115,7 +126,7 @@ impl Repository {
     }
 
     async fn others(&self, kind: Kind, own: &Lease, now: Timestamp) -> Result<Others> {
-        let mut found = Others::None;
+        let (mut found, mut may_wake) = (Others::None, false);
         for meta in self.objects.list("locks").await? {
             let path = meta.path;
             if path == own.held.path {
@@ -126,9 +137,12 @@ impl Repository {
             // A stranger's file says nothing to us, and stays.
             let Ok(note) = serde_json::from_slice::<Note>(&json) else { continue };
             if !note.counts(now) {
-                if kind == Kind::Prune {
+                // A backup adds beside one that wakes again, but a prune that does would remove what it
+                // finds here.
+                if kind == Kind::Prune || note.kind == Kind::Prune {
                     self.objects.remove(&path).await?;
                 }
+                may_wake |= note.kind == Kind::Prune && note.owner.lives() != Some(false);
                 continue;
             }
             let work = match (kind, note.kind) {
@@ -143,6 +157,9 @@ impl Repository {
                 "{work} (last sign of life {}). Try again when it is done.",
                 note.renewed_at.strftime("%Y-%m-%d %H:%M:%S UTC")
             )));
+        }
+        if may_wake {
+            tokio::time::sleep(NOTICES_WITHIN).await;
         }
         Ok(found)
     }
@@ -198,11 +215,7 @@ impl Drop for Lease {
         }
         let held = self.held.clone();
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move {
-                if let Err(fault) = held.objects.remove(&held.path).await {
-                    tracing::warn!("giving up a lease: {}", fault.chain());
-                }
-            });
+            runtime.spawn(async move { held.give_up().await });
         }
     }
 }
@@ -215,10 +228,27 @@ impl Held {
     }
 
     /// One that was taken away stays away: its owner must learn of it.
-    async fn renew_if_there(&self, kind: Kind, now: Timestamp) -> Result<()> {
-        match self.objects.read_plain(&self.path).await? {
-            Some(_) => self.renew(kind, now).await,
-            None => Ok(()),
+    async fn renew_if_there(&self, kind: Kind, clock: &Clock) -> Result<()> {
+        let begin = clock.now();
+        if self.objects.read_plain(&self.path).await?.is_none() {
+            return Ok(());
+        }
+        self.renew(kind, begin).await?;
+        // It may have been taken away between the look and the writing.
+        match clock.now().duration_since(begin) < STALE_AFTER {
+            true => Ok(()),
+            false => self.objects.remove(&self.path).await,
+        }
+    }
+
+    /// As long as this process lives the others would take it for being at work.
+    async fn give_up(&self) {
+        for _ in 0..RELEASES_MAX {
+            match self.objects.remove(&self.path).await {
+                Ok(()) => return,
+                Err(fault) => tracing::warn!("giving up a lease: {}", fault.chain()),
+            }
+            tokio::time::sleep(RENEWED_EVERY).await;
         }
     }
 }
@@ -240,12 +270,27 @@ impl Owner {
         let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         let numbers = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
         let machine = format!("{} {}", boot.trim(), numbers.display());
-        Owner { machine, pid: std::process::id() }
+        let pid = std::process::id();
+        Owner { machine, pid, began_ticks: began_ticks(pid) }
     }
 
     /// `None` when nobody here can know: of processes of other machines.
     fn lives(&self) -> Option<bool> {
         let is_here = self.machine == Owner::this_process().machine;
-        is_here.then(|| Path::new("/proc").join(self.pid.to_string()).exists())
+        is_here.then(|| {
+            let is_same = match (self.began_ticks, began_ticks(self.pid)) {
+                (Some(then), Some(now)) => then == now,
+                // One of them cannot be known.
+                _ => true,
+            };
+            is_same && Path::new("/proc").join(self.pid.to_string()).exists()
+        })
     }
+}
+
+/// When a process began: the 22nd field of its status (proc(5)).
+fn began_ticks(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold anything; the third field follows the last of them.
+    status.rsplit(')').next()?.split_whitespace().nth(22 - 3)?.parse().ok()
 }

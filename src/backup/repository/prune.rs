@@ -5,19 +5,23 @@
 
 use std::collections::HashSet;
 
+use futures_util::{FutureExt, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::{Kind, Lease, Repository, Snapshot};
+use super::{
+    Kind, Lease, Repository, Segment, Snapshot, is_unreachable, leases::LOOKS_EVERY, listed,
+    objects, objects::Objects,
+};
 use crate::{
-    backup::Head,
+    backup::{Head, SignerKey},
     clock::Clock,
     error::{Error, Result},
     hash::ContentHash,
 };
 
-/// Between two looks whether nobody else has begun.
-const REMOVED_AT_A_TIME: usize = 100;
+/// Segments read at a time: every few seconds of a week one may have been written.
+const TOGETHER: usize = 16;
 /// Any moment of so long can be restored; of what is older, the moments of the snapshots.
 const SEGMENTS_KEPT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -122,7 +126,7 @@ impl Repository {
         clock: &Clock,
     ) -> Result<Pruned> {
         let lease = self.lease(Kind::Prune, clock).await?;
-        let pruned = self.prune_alone(keeps, &lease, clock.now()).await;
+        let pruned = self.prune_alone(keeps, &lease, clock).await;
         lease.release().await?;
         pruned
     }
@@ -131,11 +135,11 @@ impl Repository {
         &self,
         keeps: impl FnOnce(&[(Snapshot, Option<Head>)]) -> Result<Vec<bool>>,
         lease: &Lease,
-        now: Timestamp,
+        clock: &Clock,
     ) -> Result<Pruned> {
         self.objects.remove_unfinished().await?;
         // Whoever had a lease before counts as dead.
-        self.end_abandoned_uploads(true, now).await;
+        self.end_abandoned_uploads(true, clock.now()).await;
         let snapshots = self.heads().await?;
         let kept = keeps(&snapshots)?;
         let (kept, gone): (Vec<_>, Vec<_>) =
@@ -143,70 +147,146 @@ impl Repository {
         let kept: Vec<Snapshot> = kept.into_iter().map(|((snapshot, _), _)| snapshot).collect();
         let mut pruned = Pruned { snapshots_kept: kept.len() as u64, ..Pruned::default() };
         // Read before anything goes: what cannot be read stops it here.
-        let needed = self.needed_by(&kept, now).await?;
+        let needed = self.needed_by(&kept, clock.now()).await?;
+        let mut removing = Removing { objects: &self.objects, lease, clock, looked_at: None };
         for ((snapshot, _), _) in gone {
-            self.forget(&snapshot).await?;
+            removing.remove(&snapshot.path()).await?;
             pruned.snapshots_removed += 1;
         }
         for segment in needed.stale_segments {
-            self.objects.remove(&segment).await?;
+            removing.remove(&segment).await?;
         }
-        for (folder, needed) in [("files", needed.files), ("parts", needed.parts)] {
-            let stale: Vec<_> = self.objects.list(folder).await?;
-            let stale = stale.into_iter().filter(|one| {
-                one.name().parse().is_ok_and(|hash: ContentHash| !needed.contains(&hash))
-            });
-            for (number, meta) in stale.enumerate() {
-                // A machine that slept may have been taken for dead, and a backup may have begun.
-                if number % REMOVED_AT_A_TIME == 0 {
-                    lease.require().await?;
-                }
-                self.objects.remove(&meta.path).await?;
-                pruned.objects_removed += 1;
-                pruned.bytes_removed += meta.size_bytes;
-            }
+        removing.remove_all_but("parts", needed.parts, &mut pruned).await?;
+        match needed.lost_list {
+            None => removing.remove_all_but("files", needed.files, &mut pruned).await?,
+            Some(path) => return Err(unknown_files(&path)),
         }
         Ok(pruned)
     }
 
     async fn needed_by(&self, snapshots: &[Snapshot], now: Timestamp) -> Result<Needed> {
         let mut needed = Needed::default();
-        let mut begins = Vec::new();
+        let mut heads = Vec::new();
         for snapshot in snapshots {
-            let manifest = self.manifest(snapshot).await?;
-            begins.push((manifest.head.lineage, manifest.head.sequence));
+            let manifest =
+                self.manifest(snapshot).await.map_err(|fault| unknown(snapshot, fault))?;
+            heads.push(manifest.head);
             needed.parts.extend(manifest.parts.iter().map(|part| part.sha256));
             for list in &manifest.lists {
-                if needed.parts.insert(list.sha256) {
-                    let files = super::snapshots::listed(&self.part(list).await?)?;
-                    needed.files.extend(files.into_iter().map(|(hash, _)| hash));
+                if !needed.parts.insert(list.sha256) {
+                    continue;
+                }
+                match self.part(list).await.and_then(|bytes| listed(&bytes)) {
+                    Ok(files) => needed.files.extend(files.into_iter().map(|(hash, _)| hash)),
+                    Err(fault) if is_unreachable(&fault) => return Err(fault),
+                    Err(_) => needed.lost_list = Some(objects::path("parts", list.sha256)),
                 }
             }
         }
         // Segments go on from a snapshot; those from before the oldest of their store lead nowhere. Each
         // is read here, so that of between two snapshots only the last days can be reached.
+        let mut segments = Vec::new();
         for segment in self.segments(None).await? {
-            let own = begins.iter().filter(|(lineage, _)| segment.lineage == *lineage);
-            let mut sequences = own.map(|(_, sequence)| *sequence);
+            let own = heads.iter().filter(|head| head.lineage == segment.lineage);
+            let mut sequences = own.map(|head| head.sequence);
             let newest = sequences.clone().max();
             let leads_on = newest.is_some_and(|newest| segment.to > newest);
             let is_recent = now.duration_since(segment.at) < SEGMENTS_KEPT_FOR;
             let is_reached = is_recent && sequences.any(|sequence| segment.to > sequence);
-            if !leads_on && !is_reached {
-                needed.stale_segments.push(segment.path());
-                continue;
+            match leads_on || is_reached {
+                true => segments.push(segment),
+                false => needed.stale_segments.push(segment.path()),
             }
-            let files = self.changes(&segment).await?.files;
-            needed.files.extend(files.into_iter().map(|(hash, _)| hash));
+        }
+        let mut read = stream::iter(segments)
+            .map(|one| async move { (self.named_files(&one).await, one) }.boxed())
+            .buffered(TOGETHER);
+        while let Some((found, segment)) = read.next().await {
+            match found {
+                Ok((files, signer)) if goes_on(&heads, &segment, signer) => {
+                    needed.files.extend(files.into_iter().map(|(hash, _)| hash));
+                }
+                Err(fault) if is_unreachable(&fault) => return Err(fault),
+                // Nobody restores it, so it needs nothing; and verifying tells of it.
+                Ok(_) | Err(_) => tracing::warn!("passing over {}", segment.path()),
+            }
         }
         Ok(needed)
     }
+}
+
+/// Whether a segment is signed as a snapshot is that it goes on from: else no restore takes it.
+fn goes_on(heads: &[Head], segment: &Segment, signer: Option<SignerKey>) -> bool {
+    heads.iter().any(|head| {
+        let is_before = head.lineage == segment.lineage && head.sequence < segment.to;
+        is_before && (head.signer.is_none() || head.signer == signer)
+    })
 }
 
 #[derive(Default)]
 struct Needed {
     parts: HashSet<ContentHash>,
     files: HashSet<ContentHash>,
+    /// The path of a list that cannot be read: there may be more files.
+    lost_list: Option<String>,
     /// Paths of those that nobody needs.
     stale_segments: Vec<String>,
+}
+
+/// Removes as long as nobody else is at work.
+struct Removing<'a> {
+    objects: &'a Objects,
+    lease: &'a Lease,
+    clock: &'a Clock,
+    /// When the lease was still there.
+    looked_at: Option<Timestamp>,
+}
+
+impl Removing<'_> {
+    async fn remove(&mut self, path: &str) -> Result<()> {
+        let now = self.clock.now();
+        // A machine that slept may have been taken for dead, and a backup may have begun.
+        if self.looked_at.is_none_or(|at| now.duration_since(at).abs() >= LOOKS_EVERY) {
+            self.lease.require().await?;
+            self.looked_at = Some(now);
+        }
+        self.objects.remove(path).await
+    }
+
+    async fn remove_all_but(
+        &mut self,
+        folder: &str,
+        needed: HashSet<ContentHash>,
+        pruned: &mut Pruned,
+    ) -> Result<()> {
+        for one in self.objects.list(folder).await? {
+            if one.name().parse().is_ok_and(|hash: ContentHash| !needed.contains(&hash)) {
+                self.remove(&one.path).await?;
+                pruned.objects_removed += 1;
+                pruned.bytes_removed += one.size_bytes;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a snapshot needs that stays is not known, unless the way to it is to blame.
+fn unknown(snapshot: &Snapshot, fault: Error) -> Error {
+    if is_unreachable(&fault) {
+        return fault;
+    }
+    tracing::warn!("{}: {}", snapshot.path(), fault.chain());
+    Error::conflict(format!(
+        "{} cannot be read, so nobody knows what it needs, and nothing was removed. “appliance backup \
+         verify” says what is wrong with it, and with --mend removes it if it is damaged.",
+        snapshot.path()
+    ))
+}
+
+fn unknown_files(list: &str) -> Error {
+    Error::conflict(format!(
+        "Old snapshots were removed, and no files: {list} is damaged or missing, so nobody knows which \
+         files are needed. “appliance backup verify --mend” and another backup bring it back, unless only \
+         older snapshots need it; otherwise delete these."
+    ))
 }

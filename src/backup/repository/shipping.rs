@@ -12,16 +12,15 @@
 //! PUT    segments/…          DELETE locks/<id>
 //! ```
 
-use std::{
-    io::Read,
-    time::{Duration, Instant},
-};
+use std::io::Read;
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Kind, Lease, Repository, Segment, SegmentLine, Snapshot, Written, objects};
 use crate::{clock::Clock, error::Result, hash::ContentHash};
 
 /// After less, nobody can have taken the lease for dead.
-const LEASE_IS_FRESH: Duration = Duration::from_secs(60);
+const LEASE_IS_FRESH: SignedDuration = SignedDuration::from_secs(60);
 
 /// The object that the next segment goes on from: a snapshot, or the segment before.
 #[derive(Clone, Debug)]
@@ -43,7 +42,9 @@ impl From<&Segment> for Tip {
 pub struct Shipment {
     repository: Repository,
     lease: Lease,
-    begin: Instant,
+    /// It also goes on while the machine sleeps.
+    clock: Clock,
+    begin: Timestamp,
 }
 
 impl Repository {
@@ -52,15 +53,15 @@ impl Repository {
     /// # Errors
     /// `Busy` while old backups are being removed.
     pub async fn ship_after(&self, tip: &Tip, clock: &Clock) -> Result<Option<Shipment>> {
-        let begin = Instant::now();
-        let lease = self.lease(Kind::Backup, clock).await?;
+        let (clock, begin) = (clock.clone(), clock.now());
+        let lease = self.lease(Kind::Backup, &clock).await?;
         // With the lease no prune begins any more: what is there now stays.
         let is_there = self.is_current().await? && self.objects.is_there(&tip.0).await?;
         if !is_there {
             lease.release().await?;
             return Ok(None);
         }
-        Ok(Some(Shipment { repository: self.clone(), lease, begin }))
+        Ok(Some(Shipment { repository: self.clone(), lease, clock, begin }))
     }
 }
 
@@ -89,7 +90,7 @@ impl Shipment {
         files: Vec<(ContentHash, u64)>,
         lines: Vec<SegmentLine>,
     ) -> Result<Tip> {
-        if self.begin.elapsed() > LEASE_IS_FRESH {
+        if self.clock.now().duration_since(self.begin).abs() > LEASE_IS_FRESH {
             self.lease.require().await?;
         }
         self.repository.ship(segment, files, lines).await?;

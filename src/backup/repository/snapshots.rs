@@ -148,10 +148,6 @@ impl Repository {
         }
     }
 
-    pub(super) async fn forget(&self, snapshot: &Snapshot) -> Result<()> {
-        self.objects.remove(&snapshot.path()).await
-    }
-
     /// The lines of a part, when they are what they were.
     pub async fn part(&self, part: &Part) -> Result<Vec<u8>> {
         let path = objects::path("parts", part.sha256);

@@ -1,6 +1,6 @@
 //! Who is at work in a repository, and what becomes of those who die at it.
 
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use appliance::{
     app::{Reporter, prune_backups},
@@ -9,6 +9,7 @@ use appliance::{
     error::Error,
 };
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 
 use super::{
     dump, from, library,
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::support::Still;
 
-async fn opened(folder: &std::path::Path) -> Repository {
+async fn opened(folder: &Path) -> Repository {
     let place = Place::Folder(folder.join("repository"));
     Repository::open(&place, &S3Config::default(), &Key::None).await.expect("a repository")
 }
@@ -43,12 +44,16 @@ async fn backups_and_pruning_do_not_meet() {
 }
 
 /// As a process of another machine leaves it.
-fn strange_lease(folder: &std::path::Path, renewed_at: Timestamp) {
-    let note = serde_json::json!({
-        "kind": "backup",
-        "renewed_at": renewed_at,
-        "owner": { "machine": "another", "pid": 4711 },
-    });
+fn strange_lease(folder: &Path, renewed_at: Timestamp) {
+    put_lease(folder, &strange_note("backup", renewed_at));
+}
+
+fn strange_note(kind: &str, renewed_at: Timestamp) -> Value {
+    let owner = json!({ "machine": "another", "pid": 4711 });
+    json!({ "kind": kind, "renewed_at": renewed_at, "owner": owner })
+}
+
+fn put_lease(folder: &Path, note: &Value) {
     let locks = folder.join("repository/locks");
     fs::create_dir_all(&locks).expect("a folder");
     fs::write(locks.join("stranger"), note.to_string()).expect("a lease");
@@ -80,6 +85,46 @@ async fn a_lease_counts_as_long_as_its_owner_may_live() {
     clock.advance(SignedDuration::from_hours(30));
     prune().await.expect("pruned");
     assert!(!lease.is_held().await.expect("a look"), "it was forgotten");
+}
+
+/// A prune whose machine slept wakes when a backup has begun: it must not remove what that one found.
+#[tokio::test]
+async fn a_backup_takes_the_lease_of_a_prune_that_slept() {
+    let still = Still::open();
+    upload(&still, "One", b"one".to_vec()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    snapshot(&still, folder.path()).await;
+    let repository = opened(folder.path()).await;
+    let lease = repository.lease(Kind::Prune, &still.clock).await.expect("a lease");
+    // As another machine sees it.
+    let path = objects(&folder.path().join("repository/locks")).remove(0);
+    let long_ago = still.clock.now() - SignedDuration::from_mins(31);
+    fs::write(&path, strange_note("prune", long_ago).to_string()).expect("a lease");
+    snapshot(&still, folder.path()).await;
+    assert!(!lease.is_held().await.expect("a look"), "it would go on removing");
+}
+
+/// The number of a process that was killed is given to another one, in a container always the same.
+#[tokio::test]
+async fn a_lease_is_not_that_of_another_process_with_its_number() {
+    let still = Still::open();
+    let folder = tempfile::tempdir().expect("a folder");
+    snapshot(&still, folder.path()).await;
+    let repository = opened(folder.path()).await;
+    let lease = repository.lease(Kind::Backup, &still.clock).await.expect("a lease");
+    let path = objects(&folder.path().join("repository/locks")).remove(0);
+    let note = fs::read(&path).expect("a lease");
+    let mut note: Value = serde_json::from_slice(&note).expect("JSON");
+    lease.release().await.expect("a release");
+    let began = note["owner"]["began_ticks"].as_u64().expect("when this process began");
+    for (began, counts) in [(json!(began), true), (json!(began + 1), false), (Value::Null, true)] {
+        note["owner"]["began_ticks"] = began;
+        put_lease(folder.path(), &note);
+        let pruned =
+            prune_backups(&config(), &place(folder.path()), &Key::None, last(1), &still.clock)
+                .await;
+        assert_eq!(matches!(pruned, Err(Error::Busy { .. })), counts, "{note}");
+    }
 }
 
 #[tokio::test]

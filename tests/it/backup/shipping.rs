@@ -5,7 +5,7 @@ use std::fs;
 
 use appliance::{
     app::{Shipped, Target, prune_backups},
-    backup::Key,
+    backup::{Key, frames::FrameWriter},
     domain::{
         backups::{self, Plan},
         documents::{self, DocumentEdit},
@@ -185,6 +185,46 @@ async fn changes_between_two_snapshots_are_kept_for_a_week() {
     upload(&still, "Two", b"two".to_vec()).await;
     assert!(matches!(ship(&still).await, Shipped::Changes(_)));
     assert_eq!(left_after(30).await, 1);
+    let data = folder.path().join("data");
+    restored(&data, from(repository::source(folder.path()))).await.expect("a restore");
+    assert_eq!(dump(&sound(&data).await.store), dump(&still.app.store));
+}
+
+/// Whoever may write to the place adds segments of his own, or damages one: no restore takes them, so a
+/// prune need not know what they name.
+#[tokio::test]
+async fn segments_that_nobody_restores_keep_nobody_from_pruning() {
+    let folder = folder();
+    let place = repository::place(folder.path());
+    let still = Still::open();
+    let set = plan(&place);
+    still.write(move |tx, ada| backups::set_plan(tx, ada, set));
+    repository::snapshot(&still, folder.path()).await;
+    upload(&still, "One", b"one".to_vec()).await;
+    assert!(matches!(ship(&still).await, Shipped::Changes(_)));
+    let segments = folder.path().join("repository/segments");
+    let segment = repository::objects(&segments).remove(0);
+    let name = segment.file_name().expect("a name").to_string_lossy().into_owned();
+    let at = name.rsplit('-').next().expect("a moment");
+    let put = |from: u64, bytes: &[u8]| {
+        let name = format!("{from:020}-{:020}-{at}", from + 9);
+        fs::write(segment.with_file_name(name), bytes).expect("a segment");
+    };
+    put(5_000, b"no segment");
+    // It names a file that nothing else does.
+    let stray = appliance::hash::Digest::of(b"stray");
+    let mut frames = FrameWriter::new(Vec::new());
+    let line = format!("{{\"files\":[[\"{stray}\",5]]}}\n");
+    std::io::Write::write_all(&mut frames, line.as_bytes()).expect("a segment");
+    put(6_000, &frames.finish().expect("a segment"));
+    let file = folder.path().join(format!("repository/files/{:02x}/{stray}", stray.0[0]));
+    fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+    fs::write(&file, "stray").expect("a file");
+    let pruned =
+        prune_backups(&still.app.config, &place, &Key::None, repository::last(1), &still.clock)
+            .await;
+    assert_eq!(pruned.expect("pruned").objects_removed, 1);
+    assert!(!file.exists());
     let data = folder.path().join("data");
     restored(&data, from(repository::source(folder.path()))).await.expect("a restore");
     assert_eq!(dump(&sound(&data).await.store), dump(&still.app.store));
