@@ -224,9 +224,8 @@ impl Objects {
     pub async fn list(&self, folder: &str) -> Result<Vec<Listed>> {
         let mut listed = match self.root.clone() {
             Some(root) => {
-                let doing = format!("listing {folder} in {}", root.display());
                 let folder = folder.to_owned();
-                blocking(move || Ok(folder::list(&root, folder).context(doing)?)).await?
+                blocking(move || folder::list(&root, folder)).await?
             }
             None => self.list_bucket(folder).await?,
         };
