@@ -20,7 +20,7 @@ use super::{
     reaching::{Unreachable, is_unreachable, way},
 };
 use crate::backup::{
-    Key, Lock, Place,
+    Fault, Key, Lock, Place,
     frames::{FrameReader, FrameWriter},
     sealing,
 };
@@ -148,9 +148,14 @@ impl Objects {
             Err(fault) => return Err(self.failed(fault, "reading", path)),
         };
         let pieces = StreamReader::new(found.into_stream().map_err(io::Error::from));
-        let key = self.key.clone();
+        let (key, is_locked) = (self.key.clone(), self.lock != Lock::Open && self.key == Key::None);
         let read = blocking(move || {
-            let opened = sealing::open(SyncIoBridge::new(pieces), &key)?;
+            let opened = sealing::open(SyncIoBridge::new(pieces), &key);
+            let opened = opened.map_err(|fault| match fault {
+                // The repository's own key opens all that was written here, so it is not the wrong one.
+                Error::Invalid { .. } if !is_locked => Fault::NotABackup.into(),
+                fault => fault,
+            })?;
             read(&mut FrameReader::new(opened)).map(Some)
         });
         read.await.map_err(|fault| match is_unreachable(&fault) {

@@ -2,7 +2,10 @@
 
 use std::io;
 
-use crate::{backup::frames, error::Error};
+use crate::{
+    backup::{Fault, frames},
+    error::Error,
+};
 
 /// A bucket does not do what it is asked for; a sentence says what may help.
 #[derive(Debug)]
@@ -24,6 +27,16 @@ pub fn is_unreachable(fault: &Error) -> bool {
     };
     chain.chain().any(|cause| cause.is::<Unreachable>() || way(cause).is_some())
         && !chain.chain().any(is_bad_place)
+}
+
+/// True for what was read and is not what was written.
+pub(super) fn is_damage(fault: &Error) -> bool {
+    match fault {
+        Error::Internal(_) => !is_unreachable(fault),
+        // What its beginning says makes no sense: a flipped byte there.
+        Error::Invalid { message, .. } => *message == Fault::NotABackup.to_string(),
+        _ => false,
+    }
 }
 
 /// The error of the way, also inside one of a reader.

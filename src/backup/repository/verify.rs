@@ -7,11 +7,13 @@ use futures_util::{FutureExt, StreamExt, stream};
 
 use super::{
     Repository, Segment, Snapshot,
+    config::Config,
     hashing::{Altered, copy_hashed},
-    is_unreachable, objects,
+    objects,
+    reaching::is_damage,
 };
 use crate::{
-    backup::{Head, SignerKey, Signers},
+    backup::{Fault, Head, SignerKey, Signers},
     error::{Error, Result},
     hash::ContentHash,
 };
@@ -34,8 +36,9 @@ pub struct Verified {
     pub damages: Vec<String>,
     /// What is no damage, and yet should be known; sentences.
     pub warnings: Vec<String>,
-    /// What lies there and is damaged: without it, the next backup writes it anew.
-    pub damaged_objects: Vec<String>,
+    /// Paths of what lies there and is damaged: files and parts, which the next backup writes anew
+    /// when they are gone, and snapshots.
+    useless_objects: Vec<String>,
 }
 
 impl Repository {
@@ -45,7 +48,8 @@ impl Repository {
     /// # Errors
     /// Only what keeps it from looking; what is damaged is in the result.
     pub async fn verify(&self, all_data: bool, advance: impl Fn(u64, u64)) -> Result<Verified> {
-        let mut found = Verified::default();
+        let damages = Config::damages(&self.objects).await?;
+        let mut found = Verified { damages, ..Verified::default() };
         let mut parts = HashSet::new();
         let mut files = BTreeMap::new();
         // Lists of which every file is needed.
@@ -191,10 +195,10 @@ impl Repository {
         }
     }
 
-    /// Removes what [`verify`](Self::verify) found to be damaged, so that the next backup writes it
-    /// anew.
+    /// Removes what [`verify`](Self::verify) found to be damaged: files and parts, so that the next
+    /// backup writes them anew, and snapshots, so that a prune need not know what they need.
     pub async fn remove_damaged(&self, verified: &Verified) -> Result<()> {
-        for path in &verified.damaged_objects {
+        for path in &verified.useless_objects {
             self.objects.remove(path).await?;
         }
         Ok(())
@@ -205,20 +209,29 @@ impl Verified {
     /// Notes damage; anything else, such as a disk that cannot be reached or a key that is missing,
     /// is an error of the whole.
     fn note(&mut self, path: &str, fault: Error) -> Result<()> {
+        let is = |known: Fault| match &fault {
+            Error::Invalid { message, .. } => *message == known.to_string(),
+            _ => false,
+        };
+        let (is_damaged, is_forged) = (is_damage(&fault), is(Fault::Forged));
         let what = match &fault {
             Error::NotFound(_) => format!("{path} is missing."),
-            Error::Internal(_) if !is_unreachable(&fault) => format!("{path} is damaged."),
-            // What its beginning says makes no sense: a flipped byte there.
-            Error::Invalid { message, .. } if *message == super::Fault::NotABackup.to_string() => {
-                format!("{path} is damaged.")
-            }
-            Error::Invalid { message, .. } if *message == super::Fault::Forged.to_string() => {
+            _ if is_damaged => format!("{path} is damaged."),
+            _ if is_forged => {
                 format!("{path} is not what its signature says: somebody has changed it.")
             }
+            // Of one object, and no reason not to look at the others.
+            Error::Invalid { message, .. } if !is(Fault::Locked) => format!("{path}: {message}"),
             _ => return Err(fault),
         };
-        if !what.ends_with("missing.") && path.starts_with("files/") || path.starts_with("parts/") {
-            self.damaged_objects.push(path.into());
+        let is_useless = match path.split('/').next() {
+            Some("files" | "parts") => is_damaged,
+            // Nobody restores it, and nobody knows what a prune must leave for it.
+            Some("snapshots") => is_damaged || is_forged,
+            _ => false,
+        };
+        if is_useless {
+            self.useless_objects.push(path.into());
         }
         self.damage(what);
         Ok(())

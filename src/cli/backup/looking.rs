@@ -121,9 +121,10 @@ fn verified(found: &FoundBackups) -> String {
             text.push_str(&format!("{}\n", colored("Everything is whole.", Color::Green)))
         }
         (true, false) => text.push_str("Everything is there. --all-data reads the files too.\n"),
-        (false, _) => {
-            text.push_str("→ Make another backup; --mend lets it replace what is damaged.\n")
-        }
+        (false, _) => text.push_str(
+            "→ Make another backup; --mend removes damaged files, records and snapshots before, so \
+                 that it brings what it can anew.\n",
+        ),
     }
     text
 }

@@ -60,7 +60,8 @@ enum Verb {
         /// and older ones have none]
         #[arg(long, value_name = "KEY")]
         signer: Option<SignerKey>,
-        /// Remove what is damaged, so that the next backup writes it anew
+        /// Remove damaged files, records and snapshots of a repository, so that the next backup writes
+        /// anew what it can
         #[arg(long)]
         mend: bool,
     },

@@ -157,6 +157,38 @@ async fn whoever_owns_the_place_cannot_exchange_its_key() {
     }
 }
 
+/// Also in the header of age, where it may look as if another key had been meant.
+#[tokio::test]
+async fn a_flipped_byte_in_an_encrypted_object_is_named() {
+    let still = Still::open();
+    upload(&still, "Secret", b"nobody reads this".to_vec()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let passphrase = Passphrase("correct horse battery".into());
+    let wanted = BackupWanted { lock: Lock::Passphrase(passphrase), ..to(folder.path()) };
+    back_up(&still.app, wanted).await;
+    // Opening it with a passphrase each time would take long.
+    let plan = still.app.store.read(backups::plan).await.expect("a plan");
+    let key = Key::Identities(plan.keys.into_values().map(Passphrase).collect());
+    let repository = folder.path().join("repository");
+    for kind in ["files", "parts", "snapshots", "config.json"] {
+        let at = repository.join(kind);
+        let path = if at.is_dir() { objects(&at).remove(0) } else { at };
+        let bytes = fs::read(&path).expect("an object");
+        for flip in (0..bytes.len().min(250)).step_by(7) {
+            let mut flipped = bytes.clone();
+            flipped[flip] ^= 0x04;
+            fs::write(&path, flipped).expect("a change");
+            let unheard = Reporter::unheard();
+            let place = place(folder.path());
+            let found = verify_backups(&config(), &place, &key, true, false, &unheard).await;
+            let damages = found.expect("a look").damages;
+            let name = path.strip_prefix(&repository).expect("a name").display().to_string();
+            assert!(damages.len() == 1 && damages[0].contains(&name), "{flip}: {damages:?}");
+        }
+        fs::write(&path, bytes).expect("a change");
+    }
+}
+
 #[tokio::test]
 async fn keys_that_do_not_belong_together_open_nothing() {
     let still = Still::open();

@@ -211,8 +211,8 @@ async fn a_flipped_byte_in_any_object_is_found_and_mended() {
                 &Reporter::unheard(),
             )
             .await;
-            let found = looked.map(|found| found.damages);
-            assert!(!matches!(found, Ok(damages) if damages.is_empty()), "{} {at}", path.display());
+            let damages = looked.expect("a look").damages;
+            assert!(!damages.is_empty(), "{} {at}", path.display());
         }
         fs::write(&path, bytes).expect("a change");
     }
@@ -324,6 +324,105 @@ async fn a_clock_that_was_ahead_does_not_make_an_old_snapshot_the_newest() {
     let left = objects(&folder.path().join("repository/snapshots"));
     let id = newest.snapshot.expect("an id");
     assert!(left[0].to_string_lossy().ends_with(&id), "{left:?}");
+}
+
+/// Each of the two copies of what the repository is does without the other.
+#[tokio::test]
+async fn a_damaged_configuration_costs_nothing() {
+    let still = Still::open();
+    upload(&still, "One", b"one".to_vec()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path().join("repository");
+    snapshot(&still, folder.path()).await;
+    // An earlier version wrote one copy.
+    fs::remove_file(at.join("config-copy.json")).expect("a removal");
+    assert_eq!(verified(folder.path()).await, Vec::<String>::new());
+    snapshot(&still, folder.path()).await;
+    let whole = fs::read(at.join("config.json")).expect("a configuration");
+    for name in ["config.json", "config-copy.json"] {
+        let mut flipped = whole.clone();
+        flipped[20] ^= 0x04;
+        fs::write(at.join(name), flipped).expect("a change");
+        assert_eq!(verified(folder.path()).await, [format!("{name} is damaged.")]);
+        let data = folder.path().join(format!("beside {name}"));
+        restored(&data, from(source(folder.path()))).await.expect("a restore");
+        snapshot(&still, folder.path()).await;
+        assert_eq!(fs::read(at.join(name)).expect("a configuration"), whole, "{name} is mended");
+    }
+    fs::remove_file(at.join("config.json")).expect("a removal");
+    assert_eq!(verified(folder.path()).await, ["config.json is missing."]);
+    snapshot(&still, folder.path()).await;
+    assert_eq!(verified(folder.path()).await, Vec::<String>::new());
+}
+
+/// What is damaged is named with what to do, and keeps nobody from making room.
+#[tokio::test]
+async fn a_prune_gets_past_damage() {
+    let still = Still::open();
+    upload(&still, "One", b"one".to_vec()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path().join("repository");
+    for _ in 0..3 {
+        snapshot(&still, folder.path()).await;
+    }
+    let damage = |path: &Path| {
+        let mut bytes = fs::read(path).expect("an object");
+        bytes[30] ^= 0x04;
+        fs::write(path, bytes).expect("a change");
+    };
+    for snapshot in &objects(&at.join("snapshots"))[..2] {
+        damage(snapshot);
+    }
+    let prune = async || {
+        prune_backups(&config(), &place(folder.path()), &Key::None, last(1), &still.clock).await
+    };
+    let mend = async || {
+        let unheard = Reporter::unheard();
+        verify_backups(&config(), &place(folder.path()), &Key::None, true, true, &unheard).await
+    };
+    let message = prune().await.expect_err("a refusal").to_string();
+    assert!(message.contains("snapshots/") && message.contains("--mend"), "{message}");
+    assert_eq!(mend().await.expect("a look").damages.len(), 2);
+    assert_eq!(prune().await.expect("pruned").snapshots_kept, 1);
+    // A list of files says what must stay.
+    snapshot(&still, folder.path()).await;
+    let manifest = objects(&at.join("snapshots")).remove(0);
+    let list = super::signed::manifest_of(&manifest).lists.remove(0).sha256;
+    damage(&at.join(format!("parts/{:02x}/{list}", list.0[0])));
+    let message = prune().await.expect_err("a refusal").to_string();
+    assert!(message.contains(&list.to_string()) && message.contains("no files"), "{message}");
+    assert_eq!(objects(&at.join("snapshots")).len(), 1);
+    assert_eq!(mend().await.expect("a look").damages.len(), 1);
+    snapshot(&still, folder.path()).await;
+    prune().await.expect("pruned");
+    assert_eq!(verified(folder.path()).await, Vec::<String>::new());
+}
+
+/// Whoever may write to the place must not make a prune remove what lies elsewhere.
+#[tokio::test]
+async fn a_repository_does_not_go_through_links() {
+    let still = Still::open();
+    upload(&still, "One", b"one".to_vec()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    snapshot(&still, folder.path()).await;
+    let outside = folder.path().join("outside");
+    fs::create_dir_all(&outside).expect("a folder");
+    let file = outside.join("ab".repeat(32));
+    fs::write(&file, "of somebody else").expect("a file");
+    for link in ["files/x", "files"] {
+        let link = folder.path().join("repository").join(link);
+        if link.exists() {
+            fs::remove_dir_all(&link).expect("a removal");
+        }
+        std::os::unix::fs::symlink(&outside, &link).expect("a link");
+        let pruned =
+            prune_backups(&config(), &place(folder.path()), &Key::None, last(1), &still.clock)
+                .await;
+        let message = pruned.expect_err("a refusal").to_string();
+        assert!(message.contains("is a link to another folder"), "{message}");
+        assert!(file.exists());
+        fs::remove_file(&link).expect("a removal");
+    }
 }
 
 /// Somebody keeps notes there, a file manager leaves its own, a link leads nowhere.

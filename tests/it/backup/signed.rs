@@ -31,7 +31,7 @@ fn signers(key: SignerKey) -> Signers {
     Signers::Only(key)
 }
 
-fn manifest_of(path: &Path) -> Manifest {
+pub(super) fn manifest_of(path: &Path) -> Manifest {
     let mut json = Vec::new();
     let mut frames =
         appliance::backup::frames::FrameReader::new(fs::File::open(path).expect("one"));
