@@ -14,7 +14,7 @@ use futures_util::{StreamExt, TryStreamExt, future, stream};
 
 use super::{
     Backend, Blobs, Listed, Missing, Tally, Verdict, digest::hash_file, disk, layout::FileName,
-    remote::Remote, verify::judge,
+    moving::Left, remote::Remote, verify::judge,
 };
 use crate::{
     error::{Error, Result},
@@ -201,13 +201,17 @@ impl Blobs {
             }
         }
         let path = self.shared.objects.path(&FileName::source(hash));
-        let lock = self.lock(hash).await;
-        disk::blocking(move || {
-            disk::remove_if_there(&path).context("removing an old copy")?;
-            drop(lock);
-            Ok(())
-        })
-        .await
+        // Removed since it was listed.
+        let Some(old) = self.open_leaving(&path).await? else { return Ok(()) };
+        // Whoever has brought the content again relies on the time of that until its record is written.
+        let object = remote.head(hash).await?;
+        if object.is_none_or(|object| object.modified_at < old.modified_at) {
+            remote.put(hash, &old.file, old.size_bytes).await?;
+        }
+        match self.remove_leaving(hash, &path, old).await? {
+            Left::Removed | Left::Gone => Ok(()),
+            Left::Renewed => Err(Error::Internal(anyhow!("it has just arrived again"))),
+        }
     }
 
     async fn clear_on_s3(&self, remote: &Arc<Remote>, blob: &Listed) -> Result<()> {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
@@ -34,23 +34,22 @@ enum Renamed {
     Missing,
 }
 
-/// The clock of S3 may be that much behind ours: with more it refuses our signatures.
-const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_mins(15);
 /// How often a file may be replaced in the spool while it travels.
 const TRAVELS_MAX: usize = 3;
 
-/// A file of the spool as it was opened.
-struct SpooledFile {
-    file: Arc<File>,
-    size_bytes: u64,
-    modified_at: Timestamp,
+/// A copy on this machine that is to go to S3, as it was opened.
+pub(super) struct Leaving {
+    pub file: Arc<File>,
+    pub size_bytes: u64,
+    /// When the content arrived last.
+    pub modified_at: Timestamp,
 }
 
-/// What became of the spool's copy of a blob that is on S3 now.
-enum Emptied {
-    Done,
+/// What became of the copy here of a blob that is on S3 now.
+pub(super) enum Left {
+    Removed,
     /// The file is another one, or arrived again: it must travel, too.
-    Replaced,
+    Renewed,
     /// The blob was removed meanwhile.
     Gone,
 }
@@ -72,8 +71,9 @@ impl Blobs {
 
     async fn store_on_s3(&self, hash: ContentHash, remote: &Arc<Remote>) -> Result<()> {
         let _traffic = self.traffic(hash).await;
+        let path = self.shared.spool.path(&FileName::source(hash));
         for _ in 0..TRAVELS_MAX {
-            let Some(spooled) = self.open_spooled(hash).await? else {
+            let Some(spooled) = self.open_leaving(&path).await? else {
                 let is_here =
                     self.shared.objects.get(&FileName::source(hash), None).await?.is_some();
                 return match is_here || remote.head(hash).await?.is_some() {
@@ -81,14 +81,14 @@ impl Blobs {
                     false => Err(Missing(hash).into()),
                 };
             };
-            // To a bucket of others nothing is brought, and what is there may go without us.
-            remote.may_bring().await?;
-            self.bring_to_s3(hash, remote, &spooled).await?;
+            // Whatever is there already: it may be damaged, or so old that the sweep takes it for
+            // something that nobody needs.
+            remote.put(hash, &spooled.file, spooled.size_bytes).await?;
             remote.was_ours_until(Instant::now()).await?;
-            match self.empty_spool(hash, spooled).await? {
-                Emptied::Done => return Ok(()),
-                Emptied::Replaced => {}
-                Emptied::Gone => {
+            match self.remove_leaving(hash, &path, spooled).await? {
+                Left::Removed => return Ok(()),
+                Left::Renewed => {}
+                Left::Gone => {
                     // Nobody needs what has just arrived there.
                     remote.delete(hash).await?;
                     return Err(Missing(hash).into());
@@ -98,25 +98,8 @@ impl Blobs {
         Err(Error::Internal(anyhow!("blob {hash} arrives again and again while it is moved")))
     }
 
-    /// Puts the file there, unless a try that died before its last step has done so. An object from
-    /// long ago does not count: its time tells the sweep that nobody needs it any more.
-    async fn bring_to_s3(
-        &self,
-        hash: ContentHash,
-        remote: &Arc<Remote>,
-        spooled: &SpooledFile,
-    ) -> Result<()> {
-        if let Some(object) = remote.head(hash).await?
-            && object.size_bytes == spooled.size_bytes
-            && object.modified_at + CLOCK_TOLERANCE >= spooled.modified_at
-        {
-            return remote.abort_noted(hash).await;
-        }
-        remote.put(hash, &spooled.file, spooled.size_bytes).await
-    }
-
-    async fn open_spooled(&self, hash: ContentHash) -> Result<Option<SpooledFile>> {
-        let path = self.shared.spool.path(&FileName::source(hash));
+    pub(super) async fn open_leaving(&self, path: &Path) -> Result<Option<Leaving>> {
+        let path = path.to_owned();
         disk::blocking(move || {
             let doing = || format!("opening {}", path.display());
             let Some(file) = disk::open_if_there(&path).with_context(doing)? else {
@@ -125,32 +108,37 @@ impl Blobs {
             let metadata = file.metadata().with_context(doing)?;
             let modified = metadata.modified().with_context(doing)?;
             let modified_at = Timestamp::try_from(modified).with_context(doing)?;
-            Ok(Some(SpooledFile { file: Arc::new(file), size_bytes: metadata.len(), modified_at }))
+            Ok(Some(Leaving { file: Arc::new(file), size_bytes: metadata.len(), modified_at }))
         })
         .await
     }
 
-    /// Removes the file from the spool, if it still is the one that travelled and nobody has brought
-    /// the same content again: that renewed its time, which the object does not have.
-    async fn empty_spool(&self, hash: ContentHash, spooled: SpooledFile) -> Result<Emptied> {
-        let path = self.shared.spool.path(&FileName::source(hash));
+    /// Removes the copy here, if it still is the one that travelled and nobody has brought the same
+    /// content again: that renewed its time, which the object does not have.
+    pub(super) async fn remove_leaving(
+        &self,
+        hash: ContentHash,
+        path: &Path,
+        leaving: Leaving,
+    ) -> Result<Left> {
+        let path = path.to_owned();
         let lock = self.lock(hash).await;
         disk::blocking(move || {
             let doing = || format!("removing {}", path.display());
             let Some(now) = disk::open_if_there(&path).with_context(doing)? else {
-                return Ok(Emptied::Gone);
+                return Ok(Left::Gone);
             };
-            let (before, now) = (spooled.file.metadata()?, now.metadata()?);
+            let (before, now) = (leaving.file.metadata()?, now.metadata()?);
             let is_renewed = Timestamp::try_from(now.modified()?).context("a file's time")?
-                != spooled.modified_at;
+                != leaving.modified_at;
             // Open as it is, its number was given to no other file.
             if before.ino() != now.ino() || is_renewed {
-                return Ok(Emptied::Replaced);
+                return Ok(Left::Renewed);
             }
             fs::remove_file(&path).with_context(doing)?;
             drop(lock);
-            // Not synced: after a power cut it is found to be on S3 already.
-            Ok(Emptied::Done)
+            // Not synced: after a power cut it travels once more.
+            Ok(Left::Removed)
         })
         .await
     }

@@ -1,12 +1,16 @@
 //! Moving house: from the disk to S3 and back.
 
-use std::fs;
+use std::{fs, time::SystemTime};
 
-use appliance::config::{Backend, StorageConfig};
+use appliance::{
+    blobs::Removal,
+    config::{Backend, StorageConfig},
+};
+use jiff::SignedDuration;
 
 use super::{Site, is_busy};
 use crate::{
-    blobs::{MIB, content},
+    blobs::{MIB, content, upload},
     support::s3::Disturbance,
 };
 
@@ -73,6 +77,24 @@ async fn a_library_moves_to_s3_and_back_while_it_is_read() {
             assert_eq!(site.on_disk(*hash).exists(), home == Backend::Disk);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn content_that_arrived_again_keeps_its_time_when_its_old_copy_goes() {
+    let site = Site::with(|storage| storage.backend = Backend::Disk);
+    let bytes = content(891, 20_000);
+    let hash = site.stored(&bytes).await;
+    site.blobs.migrate(Backend::S3, None, 10).await.unwrap();
+    let object = fs::File::options().append(true).open(site.on_s3(hash)).unwrap();
+    object.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    let site = site.reopen_with(|storage| storage.backend = Backend::S3);
+    upload(&site.blobs, &bytes).await.unwrap();
+    let cleared = site.blobs.clear_old(None, 10).await.unwrap();
+    assert_eq!(cleared.removed.files, 1, "{cleared:?}");
+    // The sweep takes it for new, as long as it may have no record yet.
+    let cutoff = site.clock.now() - SignedDuration::from_hours(24);
+    assert_eq!(site.blobs.remove(hash, cutoff).await.unwrap(), Removal::Kept);
+    assert_eq!(site.read(hash).await, bytes);
 }
 
 #[tokio::test]
