@@ -75,7 +75,7 @@ pub(super) fn object_store(
                 )));
             }
             let settings = S3Config { bucket: bucket.clone(), ..settings.clone() };
-            let Clients { store, http } = s3::connect(&settings, Patience::LONG)?;
+            let Clients { store, http, .. } = s3::connect(&settings, Patience::LONG)?;
             let uploads = Uploads { store: store.clone(), http, prefix: prefix.clone() };
             Ok((Arc::new(PrefixStore::new(store, prefix.as_str())), Some(uploads)))
         }

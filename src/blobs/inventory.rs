@@ -147,7 +147,7 @@ impl Blobs {
         if !remote.may_remove().await? {
             return Ok(0);
         }
-        for hash in remote.noted().await? {
+        for (hash, _) in remote.all_noted().await? {
             let _traffic = self.traffic(hash).await;
             let path = self.shared.spool.path(&FileName::source(hash));
             if !disk::blocking(move || Ok(path.try_exists()?)).await? {

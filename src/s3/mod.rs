@@ -21,8 +21,11 @@ use crate::{
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// Between two pieces of an answer; a whole body may take as long as it needs.
+/// Until an answer begins, and between two pieces of it; a whole body may take as long as it needs.
 const READ_TIMEOUT: Duration = Duration::from_secs(20);
+/// The same for a request that brings a file: the time in which its body leaves counts as well, and
+/// several share the line. Four pieces of 8 MiB pass through 1 Mbit/s in it.
+const SENDING_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// Variables of a role; those of a key are read in [`credentials`].
 const ROLE_VARIABLES: [&str; 8] = [
@@ -53,6 +56,11 @@ impl Patience {
 #[derive(Debug)]
 pub struct Clients {
     pub store: AmazonS3,
+    /// For requests that bring a file or a part of one: they may take minutes.
+    pub sending: AmazonS3,
+    /// The same for an S3 that takes no part with a checksum. The signature covers the SHA-256 of the
+    /// body in any case.
+    pub sending_without_checksum: AmazonS3,
     /// For the few requests that `object_store` does not know.
     pub http: reqwest::Client,
 }
@@ -73,8 +81,15 @@ pub fn connect_in(
 ) -> Result<Clients> {
     let certificates = read_certificates(config)?;
     let found = credentials::find(config, environment)?;
-    let store = store(config, found, &certificates, patience, environment)
+    let options = |timeout| client_options(config, &certificates, timeout);
+    let builder = builder(config, found, options(READ_TIMEOUT), patience, environment)
         .with_context(|| format!("opening the bucket {}", config.bucket))?;
+    let build = |builder: AmazonS3Builder| builder.build().context("making a client for S3");
+    // The server compares it with what arrived, of every object and every part.
+    let checking = builder.clone().with_checksum_algorithm(Checksum::SHA256);
+    let store = build(checking.clone())?;
+    let sending = build(checking.with_client_options(options(SENDING_TIMEOUT)))?;
+    let sending_without_checksum = build(builder.with_client_options(options(SENDING_TIMEOUT)))?;
     let mut http = reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .read_timeout(READ_TIMEOUT)
@@ -82,7 +97,8 @@ pub fn connect_in(
     for (_, certificate) in certificates {
         http = http.add_root_certificate(certificate);
     }
-    Ok(Clients { store, http: http.build().context("making a client for S3")? })
+    let http = http.build().context("making a client for S3")?;
+    Ok(Clients { store, sending, sending_without_checksum, http })
 }
 
 /// The certificates of `ca_file`, for both clients.
@@ -106,21 +122,28 @@ fn read_certificates(config: &S3Config) -> Result<Vec<(Certificate, reqwest::Cer
     Ok(ours.into_iter().zip(plain).collect())
 }
 
-fn store(
+fn client_options(
     config: &S3Config,
-    found: Found,
     certificates: &[(Certificate, reqwest::Certificate)],
-    patience: Patience,
-    environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<AmazonS3> {
-    let mut options = ClientOptions::new()
+    read_timeout: Duration,
+) -> ClientOptions {
+    let options = ClientOptions::new()
         .with_allow_http(config.allow_http)
         .with_connect_timeout(CONNECT_TIMEOUT)
-        .with_read_timeout(READ_TIMEOUT)
+        .with_read_timeout(read_timeout)
         .with_timeout_disabled();
-    for (certificate, _) in certificates {
-        options = options.with_root_certificate(certificate.clone());
-    }
+    certificates.iter().fold(options, |options, (certificate, _)| {
+        options.with_root_certificate(certificate.clone())
+    })
+}
+
+fn builder(
+    config: &S3Config,
+    found: Found,
+    options: ClientOptions,
+    patience: Patience,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<AmazonS3Builder> {
     let retry = RetryConfig {
         backoff: BackoffConfig { init_backoff: Duration::from_millis(100), ..Default::default() },
         max_retries: patience.retries_max,
@@ -133,9 +156,7 @@ fn store(
         .with_client_options(options)
         .with_retry(retry)
         // One object at a time, as every provider knows it.
-        .with_disable_bulk_delete(true)
-        // The server compares it with what arrived, of every object and every part.
-        .with_checksum_algorithm(Checksum::SHA256);
+        .with_disable_bulk_delete(true);
     if let Some(endpoint) = endpoint(config) {
         builder = builder.with_endpoint(endpoint);
     }
@@ -172,7 +193,7 @@ fn store(
             builder = builder.with_credentials(Arc::new(renewing));
         }
     }
-    Ok(builder.build().context("making a client for S3")?)
+    Ok(builder)
 }
 
 /// Where the bucket is, unless it is Amazon's: `object_store` wants its name in the host already.

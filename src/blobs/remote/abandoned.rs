@@ -2,7 +2,7 @@
 //! parts are paid for and shown by no listing of objects, only by one of their own, which not every
 //! server has.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 use object_store::path::Path as Key;
@@ -12,6 +12,7 @@ use super::{Direction, Remote, failed};
 use crate::{
     blobs::layout::FileName,
     error::Result,
+    hash::ContentHash,
     s3::{Fault, tag},
 };
 
@@ -25,16 +26,20 @@ struct Begun {
 }
 
 impl Remote {
-    /// Aborts uploads of ours that were begun before the cutoff. Returns how many; a server that
-    /// cannot list them has none as far as we know.
+    /// Aborts uploads of ours that were begun before the cutoff, but for those that have gone on since.
+    /// Returns how many; a server that cannot list them has none as far as we know.
     pub async fn abort_abandoned(self: &Arc<Self>, cutoff: Timestamp) -> Result<u64> {
+        let noted = self.all_noted().await?.into_iter();
+        let going_on: BTreeSet<ContentHash> =
+            noted.filter(|(_, at)| *at >= cutoff).map(|(hash, _)| hash).collect();
         let mut aborted = 0;
         let mut markers = (String::new(), String::new());
         for _ in 0..PAGES_MAX {
             let Some(page) = self.begun_uploads(&markers).await? else { break };
             for upload in begun(&page) {
                 let is_old = upload.initiated_at.is_some_and(|at| at < cutoff);
-                if is_old && self.is_of_a_blob(&upload.key) {
+                let is_left = |hash| !going_on.contains(&hash);
+                if is_old && self.blob_of(&upload.key).is_some_and(is_left) {
                     self.abort(&Key::from(upload.key), upload.id).await?;
                     aborted += 1;
                 }
@@ -92,10 +97,10 @@ impl Remote {
         }
     }
 
-    /// Whether the key is one that we would give to a blob.
-    fn is_of_a_blob(&self, key: &str) -> bool {
-        let name = key.rsplit('/').next().and_then(|name| name.parse::<FileName>().ok());
-        name.is_some_and(|name| self.key(name.hash).as_ref() == key)
+    /// The blob to which we would give this key.
+    fn blob_of(&self, key: &str) -> Option<ContentHash> {
+        let name = key.rsplit('/').next()?.parse::<FileName>().ok()?;
+        (self.key(name.hash).as_ref() == key).then_some(name.hash)
     }
 }
 

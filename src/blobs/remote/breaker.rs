@@ -104,6 +104,10 @@ impl Breaker {
         true
     }
 
+    pub fn is_open(&self) -> bool {
+        self.state().trouble.is_some()
+    }
+
     /// When to probe next; `None` when it is closed.
     pub fn probe_at(&self) -> Option<Instant> {
         self.state().trouble.as_ref().map(|trouble| trouble.probe_at)

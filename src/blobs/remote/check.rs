@@ -60,6 +60,11 @@ impl From<object_store::Error> for Wrong {
     }
 }
 
+/// Blames one permission.
+fn lacks(permission: &'static str) -> impl Fn(object_store::Error) -> Wrong {
+    move |error| Wrong::Lacks(permission, Fault::of(&error))
+}
+
 impl Remote {
     /// Tries everything with objects of its own, past the breakers.
     pub async fn check(self: &Arc<Self>) -> Vec<CheckStep> {
@@ -183,27 +188,38 @@ impl Remote {
 
     /// One that is completed, and one that is not.
     async fn check_parts(&self, key: &Key) -> Result<(), Wrong> {
-        let lacks = |permission| {
-            move |error: object_store::Error| Wrong::Lacks(permission, Fault::of(&error))
-        };
-        let id = self.begin_parts(key).await.map_err(lacks("s3:PutObject"))?;
+        let with_checksums = self.parts_have_checksums();
+        match self.complete_parts(key).await {
+            // The first one has shown how this S3 takes them.
+            Err(_) if with_checksums != self.parts_have_checksums() => {
+                self.complete_parts(key).await?;
+            }
+            completed => completed?,
+        }
+        let id = self.begin_parts(key).await?;
+        let aborted = self.store.abort_multipart(key, &id).await;
+        aborted.map_err(lacks("s3:AbortMultipartUpload"))
+    }
+
+    async fn complete_parts(&self, key: &Key) -> Result<(), Wrong> {
+        let id = self.begin_parts(key).await?;
         let completing = async {
-            let part = self.store.put_part(key, &id, 0, PutPayload::from_static(CONTENT)).await?;
-            self.store.complete_multipart(key, &id, vec![part]).await
+            let part = self.send_part(key, &id, 0, Bytes::from_static(CONTENT)).await?;
+            self.sending.complete_multipart(key, &id, vec![part]).await
         };
         if let Err(error) = completing.await {
             // Whatever comes of that: the first thing that is wrong is told.
             drop(self.store.abort_multipart(key, &id).await);
             return Err(lacks("s3:PutObject")(error));
         }
-        let id = self.begin_parts(key).await.map_err(lacks("s3:PutObject"))?;
-        self.store.abort_multipart(key, &id).await.map_err(lacks("s3:AbortMultipartUpload"))
+        Ok(())
     }
 
-    async fn begin_parts(&self, key: &Key) -> object_store::Result<MultipartId> {
+    async fn begin_parts(&self, key: &Key) -> Result<MultipartId, Wrong> {
         let options =
             PutMultipartOptions { attributes: self.attributes(), ..PutMultipartOptions::default() };
-        self.store.create_multipart_opts(key, options).await
+        let begun = self.store.create_multipart_opts(key, options).await;
+        begun.map_err(lacks("s3:PutObject"))
     }
 
     async fn check_uploads(&self) -> Result<(), Wrong> {

@@ -10,12 +10,18 @@ mod check;
 mod figures;
 mod guarding;
 mod inscription;
+mod journal;
 mod owner;
+mod parts;
 mod reading;
 mod resuming;
 mod upload;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use anyhow::{Context, anyhow};
 use object_store::{
@@ -27,7 +33,7 @@ use object_store::{
 use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 
-use self::{breaker::Breaker, owner::Owning, upload::Journal};
+use self::{breaker::Breaker, journal::Journal, owner::Owning};
 pub use self::{
     breaker::{BreakerStatus, LastError},
     check::{CheckStep, Outcome},
@@ -48,6 +54,11 @@ const SIGNED_FOR: Duration = Duration::from_secs(15 * 60);
 
 pub(super) struct Remote {
     store: AmazonS3,
+    /// For what takes long because it is large.
+    sending: AmazonS3,
+    sending_without_checksum: AmazonS3,
+    /// Until S3 says that it does not know them.
+    parts_have_checksums: AtomicBool,
     /// For the few requests that `object_store` does not know.
     http: reqwest::Client,
     config: S3Config,
@@ -89,6 +100,9 @@ impl Remote {
         let in_flight_mib_max = config.parts_in_flight * upload::PART_MIB_MIN;
         Ok(Arc::new(Remote {
             store: clients.store,
+            sending: clients.sending,
+            sending_without_checksum: clients.sending_without_checksum,
+            parts_have_checksums: AtomicBool::new(true),
             http: clients.http,
             config: s3.clone(),
             owning: Owning::new(owner, limits.probation, clock.clone()),
@@ -115,6 +129,11 @@ impl Remote {
 
     pub fn writes(&self) -> BreakerStatus {
         self.writes.status()
+    }
+
+    /// A move needs both directions.
+    pub fn is_away(&self) -> bool {
+        self.reads.is_open() || self.writes.is_open()
     }
 
     /// Shows `true` while files can be brought there.

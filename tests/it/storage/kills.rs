@@ -125,7 +125,7 @@ fn files_in(folder: &Path) -> Vec<PathBuf> {
 async fn a_kill_after_any_request_to_s3_loses_nothing_and_leaves_nothing() {
     let mut victim = Victim::start().await;
     let mut seed = 2_000;
-    // A small file: a look, the file. A large one: a look, its beginning, two parts, its end.
+    // A small file: the file, a look. A large one: its beginning, two parts, its end, a look.
     for (size_bytes, requests_max) in [(30_000, 2), (8 * MIB + 1, 5)] {
         for cut_after in 0..=requests_max {
             for is_answer_lost in [false, true] {

@@ -1,8 +1,12 @@
 //! Uploads in parts that nobody completes.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, SystemTime},
+};
 
 use appliance::hash::Digest;
+use jiff::SignedDuration;
 
 use super::{Site, key};
 use crate::{
@@ -32,6 +36,26 @@ async fn old_uploads_that_nobody_completes_are_aborted_and_others_are_not() {
     let log = site.proxy.take_log();
     let aborted: Vec<_> = log.iter().filter(|line| line.starts_with("DELETE")).collect();
     assert!(aborted.len() == 1 && aborted[0].ends_with("uploadId=old-one"), "{log:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_of_ours_that_goes_on_is_not_aborted_however_old_it_is() {
+    let site = Site::new();
+    let hash = upload(&site.blobs, b"a file of a terabyte").await.unwrap().hash;
+    let noted = site.folder.path().join("spool/multipart").join(hash.to_string());
+    fs::write(&noted, "long-one\n").unwrap();
+    let upload = format!(
+        "<R><IsTruncated>false</IsTruncated><Upload><Key>portal/files/{}</Key>\
+         <UploadId>long-one</UploadId><Initiated>2020-01-01T00:00:00.000Z</Initiated></Upload></R>",
+        key(hash)
+    );
+    site.proxy.can("?uploads=&", upload);
+    let cutoff = site.clock.now() - SignedDuration::from_hours(24);
+    assert_eq!(site.blobs.sweep_uploads(cutoff).await.unwrap(), 0);
+    // It has not gone on for days.
+    let file = fs::File::options().append(true).open(&noted).unwrap();
+    file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    assert_eq!(site.blobs.sweep_uploads(cutoff).await.unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
