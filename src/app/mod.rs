@@ -266,6 +266,7 @@ impl App {
         tasks.spawn(backup::follow(self.clone(), stopped.clone()));
         tasks.spawn(https::run(self.clone(), stopped.clone()));
         tasks.spawn(https::watch_names(self.clone(), stopped.clone()));
+        tasks.spawn(storage::hurry_moves(self.clone(), stopped.clone()));
         tasks.spawn(keeper::run(self.clone(), stopped));
         Background { stop, tasks }
     }

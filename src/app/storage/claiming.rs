@@ -10,7 +10,6 @@ use crate::{
     config::{S3Config, StorageConfig},
     domain::{
         access::{Action, Actor, decide},
-        jobs,
         storage::{self, Home},
     },
     error::{Error, Result},
@@ -18,11 +17,6 @@ use crate::{
     id::Id,
     store::Store,
 };
-
-/// Jobs of one transaction.
-const STEP: usize = 500;
-/// What is put off again meanwhile must not keep this going.
-const STEPS_MAX: usize = 1_000;
 
 /// What this portal is called among the owners of buckets, with its data folder in `data`. Nobody asks
 /// while no S3 is configured. Blocks; on EC2 for a second at most.
@@ -68,11 +62,6 @@ impl App {
             storage::note_claim(tx, actor, (&place, &home), Id::from_uuid(name))
         })
         .await?;
-        for _ in 0..STEPS_MAX {
-            if self.store.write(|tx| jobs::hurry_moves(tx, STEP)).await? < STEP {
-                break;
-            }
-        }
-        Ok(())
+        self.hurry_moves().await
     }
 }

@@ -4,6 +4,7 @@
 
 mod checking;
 mod claiming;
+mod hurrying;
 mod migrating;
 mod room;
 mod scrubbing;
@@ -15,6 +16,7 @@ use tokio::sync::Mutex;
 pub(super) use self::{
     checking::LastCheck,
     claiming::owner,
+    hurrying::run as hurry_moves,
     room::{StorageCache, cache, folder_bytes},
     usage::{UsageCache, usage_cache},
 };

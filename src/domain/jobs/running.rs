@@ -153,7 +153,8 @@ pub fn hurry_moves(tx: &mut WriteTx, limit: usize) -> Result<usize> {
     tx.draw_on_reserve();
     let now = tx.now();
     let mut waiting = Vec::new();
-    for job in tx.index(&BY_STATE).within(&State::Queued).records()? {
+    let later = tx.index(&BY_STATE).within(&State::Queued).after(&(State::Queued, now));
+    for job in later.records()? {
         let job = job?;
         if matches!(job.task, Task::StoreBlob { .. }) && job.run_at > now {
             waiting.push(job);
