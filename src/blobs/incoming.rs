@@ -12,6 +12,7 @@ use super::{
     disk::{self, TemporaryFile},
     layout::FileName,
     sink::Sink,
+    spool_limit::Kept,
 };
 use crate::{
     error::{Error, Result},
@@ -26,16 +27,12 @@ pub const HEAD_BYTES: usize = 8 << 10;
 /// stay in the processor's cache between the two.
 const BATCH_BYTES: usize = 512 << 10;
 
-/// An upload of unknown size asks so often whether it may go on.
-const ADMITTED_BYTES: u64 = 8 << 20;
-
 /// An upload under way. Dropping it removes what was written.
 pub struct Incoming {
     blobs: Blobs,
     limit_bytes: u64,
     size_bytes: u64,
-    /// Up to here the spool was found to have room while S3 is away.
-    admitted_bytes: u64,
+    kept: Kept,
     head: Vec<u8>,
     filling: Vec<u8>,
     sink: Sink,
@@ -65,7 +62,8 @@ impl Blobs {
         if declared_bytes > limit_bytes {
             return Err(too_large(limit_bytes));
         }
-        self.admit_to_spool(declared_bytes).await?;
+        let mut kept = self.shared.spool_limit.keep_nothing();
+        self.keep_in_spool(&mut kept, declared_bytes).await?;
         let shared = Arc::clone(&self.shared);
         let (file, promise) = disk::blocking(move || {
             let promise = shared.room.promise(declared_bytes)?;
@@ -77,7 +75,7 @@ impl Blobs {
             blobs: self.clone(),
             limit_bytes,
             size_bytes: 0,
-            admitted_bytes: declared_bytes,
+            kept,
             head: Vec::new(),
             filling: Vec::new(),
             sink: Sink::new(Arc::clone(file.file()), promise, hashing_places),
@@ -91,7 +89,8 @@ impl Incoming {
     /// Takes the next bytes, of any number. Waits when the disk is slower than the sender.
     ///
     /// # Errors
-    /// `TooLarge` beyond the limit, `Full` when the disk is full. The upload has failed then.
+    /// `TooLarge` beyond the limit, `Full` when the disk is full, or when S3 is away and too much waits
+    /// for it. The upload has failed then.
     pub async fn write(&mut self, chunk: &[u8]) -> Result<()> {
         if mem::replace(&mut self.torn, true) {
             return Err(torn());
@@ -100,9 +99,8 @@ impl Incoming {
             return Err(too_large(self.limit_bytes));
         }
         self.size_bytes += chunk.len() as u64;
-        if self.size_bytes > self.admitted_bytes {
-            self.admitted_bytes = self.size_bytes + ADMITTED_BYTES;
-            self.blobs.admit_to_spool(self.admitted_bytes).await?;
+        if self.size_bytes > self.kept.bytes() {
+            self.blobs.keep_in_spool(&mut self.kept, self.size_bytes).await?;
         }
         let head_bytes = chunk.len().min(HEAD_BYTES - self.head.len());
         self.head.extend_from_slice(&chunk[..head_bytes]);
@@ -135,7 +133,7 @@ impl Incoming {
     /// # Errors
     /// `Full` when the disk is full; nothing is left behind then.
     pub async fn finish(self) -> Result<Spooled> {
-        let Incoming { blobs, size_bytes, filling, mut sink, file, torn: is_torn, .. } = self;
+        let Incoming { blobs, size_bytes, kept, filling, mut sink, file, torn: is_torn, .. } = self;
         if is_torn {
             return Err(torn());
         }
@@ -159,7 +157,7 @@ impl Incoming {
             let is_new = not_needed.is_none();
             match not_needed {
                 Some(file) => file.discard(),
-                None => blobs.note_arrival(size_bytes),
+                None => kept.arrived(size_bytes),
             }
             Ok(Spooled { hash, size_bytes, is_new })
         })

@@ -9,7 +9,7 @@
 //! ```text
 //! spool/incoming/<uuid>             being written; worthless after a crash
 //! spool/<hash>                      whole, durable, waiting for its move
-//! spool/multipart/<hash>            the id of its upload to S3, while that is under way
+//! spool/multipart/<hash>            its upload to S3 in parts, and which of them are there
 //! objects/<2 hex>/<hash>            the source, stored
 //! objects/<2 hex>/<hash>.<name>     derived from it: text, thumb, page-3 …
 //! objects/incoming/<uuid>           a copy in the making, when the two are on different disks
@@ -73,6 +73,7 @@ mod removal;
 mod room;
 mod scrubbing;
 mod sink;
+mod spool_limit;
 mod status;
 mod streaming;
 mod verify;
@@ -80,7 +81,7 @@ mod verify;
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex as SyncMutex},
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -90,7 +91,10 @@ use jiff::SignedDuration;
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 use uuid::Uuid;
 
-use self::{cache::Cache, layout::Spool, objects::Objects, remote::Remote, room::Room};
+use self::{
+    cache::Cache, layout::Spool, objects::Objects, remote::Remote, room::Room,
+    spool_limit::SpoolLimit,
+};
 pub use self::{
     cache::CacheStatus,
     incoming::{HEAD_BYTES, Incoming, Spooled},
@@ -164,10 +168,7 @@ struct Shared {
     remote: Option<Arc<Remote>>,
     backend: Backend,
     cache: Option<Cache>,
-    /// How much may wait in the spool while S3 is away.
-    spool_bytes_max: u64,
-    /// What waited there a moment ago.
-    waiting: SyncMutex<Option<status::Waiting>>,
+    spool_limit: Arc<SpoolLimit>,
     room: Arc<Room>,
     clock: Clock,
     /// Held while a blob gets its name, moves or goes; by the first byte of the hash, so that few
@@ -212,8 +213,7 @@ impl Blobs {
             remote,
             backend: config.backend,
             cache: has_cache.then(|| Cache::open(cache, cache_bytes)).transpose()?,
-            spool_bytes_max: u64::from(config.spool_mb) << 20,
-            waiting: SyncMutex::default(),
+            spool_limit: Arc::new(SpoolLimit::new(u64::from(config.spool_mb) << 20)),
             room: Arc::new(Room::new(spool, limits.reserve_bytes)),
             spool: opened,
             clock,

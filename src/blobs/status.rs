@@ -1,25 +1,13 @@
-//! How the storage is: for health, for the administrator, and for whether an upload may begin.
-
-use std::{
-    sync::PoisonError,
-    time::{Duration, Instant},
-};
+//! How the storage is: for health and for the administrator.
 
 use jiff::Timestamp;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{
-    Backend, Blobs, BreakerStatus, CacheStatus, CheckStep, Ownership, S3Requests, Tally,
-    remote::{self, Remote},
+    Backend, Blobs, BreakerStatus, CacheStatus, CheckStep, Ownership, S3Requests, Tally, remote,
 };
-use crate::{
-    error::{Error, Result},
-    size::Size,
-};
-
-/// Looking into the spool is cheap, but not for every upload of many.
-const WAITING_KEPT: Duration = Duration::from_secs(1);
+use crate::{error::Result, size::Size};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
@@ -41,12 +29,6 @@ pub struct RemoteStatus {
     pub reads: BreakerStatus,
     pub writes: BreakerStatus,
     pub ownership: Ownership,
-}
-
-/// The spool as it was counted.
-pub(super) struct Waiting {
-    tally: Tally,
-    counted_at: Instant,
 }
 
 impl Status {
@@ -100,11 +82,6 @@ fn at(moment: Timestamp) -> impl std::fmt::Display {
     moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 }
 
-/// A move needs both directions.
-fn is_away(remote: &Remote) -> bool {
-    [remote.reads(), remote.writes()].iter().any(|status| status.open_since.is_some())
-}
-
 impl Blobs {
     /// Makes this portal the owner of what is in the bucket, whoever was it before. `name` is what it
     /// is called from now on: one that nobody has had.
@@ -129,7 +106,7 @@ impl Blobs {
 
     /// Whether something does not work. Costs nothing: no file is counted.
     pub fn is_degraded(&self) -> bool {
-        self.shared.remote.as_ref().is_some_and(|remote| is_away(remote)) || self.is_disowned()
+        self.shared.remote.as_ref().is_some_and(|remote| remote.is_away()) || self.is_disowned()
     }
 
     /// Whether new files stay here because the bucket is not ours.
@@ -148,7 +125,7 @@ impl Blobs {
             backend: shared.backend,
             spooled,
             spooled_since,
-            spool_bytes_max: shared.spool_bytes_max,
+            spool_bytes_max: shared.spool_limit.bytes_max(),
             remote: shared.remote.as_ref().map(|remote| RemoteStatus {
                 name: remote.name(),
                 reads: remote.reads(),
@@ -180,48 +157,5 @@ impl Blobs {
     /// waits for it.
     pub fn watch_remote(&self) -> Option<watch::Receiver<bool>> {
         self.shared.remote.as_ref().map(|remote| remote.watch_writes())
-    }
-
-    /// Whether so many more bytes may come into the spool.
-    ///
-    /// # Errors
-    /// `Full` when S3 is away and too much waits for it.
-    pub(super) async fn admit_to_spool(&self, further_bytes: u64) -> Result<()> {
-        let shared = &self.shared;
-        match &shared.remote {
-            Some(remote) if shared.backend == Backend::S3 && is_away(remote) => {}
-            _ => return Ok(()),
-        }
-        let known = {
-            let waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            let fresh =
-                waiting.as_ref().filter(|waiting| waiting.counted_at.elapsed() < WAITING_KEPT);
-            fresh.map(|waiting| waiting.tally)
-        };
-        let tally = match known {
-            Some(tally) => tally,
-            None => {
-                let tally = self.spooled().await?;
-                let mut waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-                *waiting = Some(Waiting { tally, counted_at: Instant::now() });
-                tally
-            }
-        };
-        if tally.bytes.saturating_add(further_bytes) <= shared.spool_bytes_max {
-            return Ok(());
-        }
-        Err(Error::Full(format!(
-            "The file storage does not answer, and the {} that may wait for it are used up, so this \
-             file was not saved. Reading works as before. Ask your administrator, or try again later.",
-            Size(shared.spool_bytes_max)
-        )))
-    }
-
-    /// A file has come into the spool: counted, until it is counted anew.
-    pub(super) fn note_arrival(&self, size_bytes: u64) {
-        let mut waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(waiting) = &mut *waiting {
-            waiting.tally.count(Some(size_bytes));
-        }
     }
 }

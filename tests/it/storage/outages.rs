@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use appliance::{blobs::Tally, error::Error};
+use appliance::{
+    blobs::{Incoming, Tally},
+    error::Error,
+};
 use futures_util::future;
 use jiff::Timestamp;
 
@@ -136,6 +139,32 @@ async fn a_full_spool_refuses_uploads_only_while_s3_is_away() {
     site.proxy.disturb(Disturbance::None);
     site.wait_until_it_works().await;
     upload(&site.blobs, &content(804, 700_000)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_use_all_of_the_spool_and_no_more_however_many_come_at_once() {
+    let site = Site::with(|storage| storage.spool_mb = 1);
+    let hash = upload(&site.blobs, &content(805, 10)).await.unwrap().hash;
+    site.proxy.disturb(Disturbance::Refuse);
+    assert!(is_busy(&site.blobs.store(hash).await));
+    let bytes = content(806, 400_000);
+    let mut under_way = Vec::new();
+    for _ in 0..20 {
+        // As a form announces it: a little less than comes.
+        under_way.extend(site.blobs.begin(NO_LIMIT, Some(390_000)).await.ok());
+    }
+    assert_eq!(under_way.len(), 2);
+    let [mut first, second] = <[Incoming; 2]>::try_from(under_way).ok().unwrap();
+    first.write(&bytes).await.unwrap();
+    drop(second);
+    let mut unknown = site.blobs.begin(NO_LIMIT, None).await.unwrap();
+    unknown.write(&content(807, 600_000)).await.unwrap();
+    let refused = unknown.write(&bytes[..100_000]).await.unwrap_err();
+    assert!(matches!(refused, Error::Full(_)), "{refused:?}");
+    drop(unknown);
+    first.finish().await.unwrap();
+    upload(&site.blobs, &content(808, 600_000)).await.unwrap();
+    assert!(matches!(upload(&site.blobs, &bytes[..100_000]).await, Err(Error::Full(_))));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -191,6 +191,50 @@ async fn through_ten_minutes_without_s3_a_thousand_operations_fail_no_upload_and
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waits_goes_when_s3_works_again_and_does_not_look_for_itself_before() {
+    let s3 = S3Server::start();
+    let proxy = FaultProxy::start(&s3);
+    let storage = s3.storage(Some(&proxy));
+    let app = TestApp::spawn_with(|config| config.storage = storage).await;
+    let ada = app.signed_in("ada").await;
+    ada.upload("before.txt", b"goes", &[]).await;
+    app.settle().await;
+    proxy.disturb(Disturbance::Refuse);
+    ada.upload("during.txt", b"waits", &[]).await;
+    let put_off = async || {
+        let actor = Actor::system("test", None);
+        let queued = app.app.work(actor, Some(State::Queued), None, 10).await.unwrap();
+        queued.0.into_iter().find(|work| work.job.error.is_some()).map(|work| work.job.run_at)
+    };
+    until(async || put_off().await.is_some()).await;
+    let wait = put_off().await.unwrap().duration_since(app.clock.now());
+    assert!(wait > jiff::SignedDuration::from_mins(5), "{wait:?}");
+    // The portal's clock stands still: only the return of S3 wakes it.
+    proxy.disturb(Disturbance::None);
+    until(async || app.app.blobs.status().await.unwrap().spooled.files == 0).await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_s3_is_away_uploads_are_taken_up_to_the_limit_and_then_refused() {
+    let s3 = S3Server::start();
+    let proxy = FaultProxy::start(&s3);
+    let mut storage = s3.storage(Some(&proxy));
+    storage.spool_mb = 1;
+    let app = TestApp::spawn_with(|config| config.storage = storage).await;
+    let ada = app.signed_in("ada").await;
+    proxy.disturb(Disturbance::Refuse);
+    ada.upload("a.txt", b"waits", &[]).await;
+    until(async || app.app.blobs.is_degraded()).await;
+    ada.upload("b.bin", &content(31_000, 900_000), &[]).await;
+    let refused = ada.try_upload("c.bin", &content(31_001, 300_000), &[]).await;
+    assert_eq!(refused.status(), 507);
+    assert!(refused.text().await.unwrap().contains("try again later"));
+    ada.upload("d.bin", &content(31_002, 100_000), &[]).await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_asks_from_elsewhere_learns_that_files_wait_and_no_more() {
     let s3 = S3Server::start();
     let proxy = FaultProxy::start(&s3);
