@@ -28,7 +28,8 @@ async fn http_2_is_spoken_where_the_client_does() {
     let form = http::Request::post("https://localhost/documents/link")
         .header("referer", "https://localhost/documents/link?from=here")
         .header("content-type", "application/x-www-form-urlencoded");
-    let (answer, _) = requests.send_request(form.body(()).expect("a form"), true).expect("a stream");
+    let (answer, _) =
+        requests.send_request(form.body(()).expect("a form"), true).expect("a stream");
     let mut answer = answer.await.expect("an answer");
     assert_eq!(answer.status(), 401);
     let page = answer.body_mut().data().await.expect("a page").expect("its beginning");
