@@ -113,9 +113,7 @@ impl App {
         }
         Ok(removed)
     }
-}
 
-impl App {
     /// The folder of a portal that is kept aside and needs files which this one may not know. Meanwhile
     /// none is removed.
     pub(super) async fn portal_that_shares_files(&self) -> Result<Option<PathBuf>> {

@@ -13,7 +13,6 @@ use appliance::{
     },
     backup::{Key, Lock, Passphrase, Retention},
     config::{Config, StorageConfig},
-    domain::backups::{self, Plan},
     error::Error,
     hash::Digest,
 };
@@ -21,8 +20,8 @@ use futures_util::future;
 use jiff::SignedDuration;
 
 use super::{
-    back_up, dump, filled, folder, from, restored, restored_with, sound, sound_with, store_files,
-    upload, wanted,
+    back_up, dump, filled, folder, from, restored, restored_with, ship_to, sound, sound_with,
+    store_files, upload, wanted,
 };
 use crate::support::{
     Still,
@@ -136,9 +135,7 @@ async fn changes_are_shipped_to_a_bucket() {
     let s3 = S3Server::start();
     let storage = s3.for_backups(None);
     let still = portal(storage.clone());
-    let repository = Some(PLACE.to_owned());
-    let plan = Plan { is_on: true, repository, ship_every_seconds: 5, ..Plan::default() };
-    still.write(move |tx, ada| backups::set_plan(tx, ada, plan));
+    ship_to(&still, PLACE);
     snapshot(&still).await;
     let mut moments = Vec::new();
     for number in 0..3 {
@@ -260,9 +257,7 @@ async fn a_restore_that_loses_its_connection_changes_nothing() {
     let proxy = FaultProxy::start(&s3);
     let storage = s3.for_backups(Some(&proxy));
     let still = portal(storage.clone());
-    let repository = Some(PLACE.to_owned());
-    let plan = Plan { is_on: true, repository, ship_every_seconds: 5, ..Plan::default() };
-    still.write(move |tx, ada| backups::set_plan(tx, ada, plan));
+    ship_to(&still, PLACE);
     upload(&still, "One", b"one".to_vec()).await;
     snapshot(&still).await;
     still.clock.advance(SignedDuration::from_secs(10));

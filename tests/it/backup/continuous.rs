@@ -16,7 +16,7 @@ use appliance::{
 };
 use jiff::SignedDuration;
 
-use super::{back_up, dump, from, restored, sound, upload, wanted};
+use super::{back_up, dump, from, restored, ship_to, sound, upload, wanted};
 use crate::support::Still;
 
 fn place(folder: &Path) -> String {
@@ -30,9 +30,7 @@ fn source(folder: &Path) -> BackupSource {
 /// A portal whose plan ships changes to a repository in `folder`.
 fn shipping(folder: &Path) -> Still {
     let still = Still::open();
-    let repository = Some(place(folder));
-    let plan = Plan { is_on: true, repository, ship_every_seconds: 5, ..Plan::default() };
-    still.write(move |tx, ada| backups::set_plan(tx, ada, plan));
+    ship_to(&still, &place(folder));
     still
 }
 

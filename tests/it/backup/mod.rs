@@ -27,12 +27,17 @@ use std::{
 };
 
 use appliance::{
-    app::{App, BackupSource, BackupWanted, Made, Reporter, Restore, Restored, Target, restore},
+    app::{
+        App, BackupSource, BackupWanted, Made, Reporter, Restore, Restored, Shipped, Target,
+        restore,
+    },
     backup::{Key, Lock, Signers},
     clock::Clock,
     config::{Config, StorageConfig},
     domain::{
-        TABLES, blobs,
+        TABLES,
+        backups::{self, Plan},
+        blobs,
         documents::{self, Document},
     },
     error::Result,
@@ -41,6 +46,7 @@ use appliance::{
     store::{ReadTx, Store},
 };
 use bytes::Bytes;
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::support::{Still, new_document};
@@ -60,6 +66,24 @@ pub fn from(source: BackupSource) -> Restore {
         lineage: None,
         signers: Signers::Any,
     }
+}
+
+/// A plan that ships changes to a repository every few seconds.
+pub fn shipping(place: &str) -> Plan {
+    let repository = Some(place.to_owned());
+    Plan { is_on: true, repository, ship_every_seconds: 5, ..Plan::default() }
+}
+
+/// Has changes [shipped](shipping) to a repository.
+pub fn ship_to(still: &Still, place: &str) {
+    let plan = shipping(place);
+    still.write(move |tx, ada| backups::set_plan(tx, ada, plan));
+}
+
+/// A round of shipping, some time after the last one.
+pub async fn ship(still: &Still) -> Shipped {
+    still.clock.advance(SignedDuration::from_secs(10));
+    still.app.ship_changes().await.expect("shipping")
 }
 
 pub async fn back_up(app: &App, wanted: BackupWanted) -> Made {

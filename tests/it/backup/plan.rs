@@ -20,7 +20,7 @@ use jiff::SignedDuration;
 use super::{
     archive, from, library,
     repository::{config, place, source, to},
-    restored, upload,
+    restored, ship_to, shipping, upload,
 };
 use crate::support::{SmallDisk, Still};
 
@@ -300,13 +300,8 @@ async fn archives_are_removed_for_each_portal_by_itself() {
 async fn changes_are_not_shipped_to_what_only_others_can_open() {
     let still = Still::open();
     let folder = tempfile::tempdir().expect("a folder");
-    let plan = Plan {
-        is_on: true,
-        repository: Some(place(folder.path())),
-        recipients: vec![sealing::new_pair().0],
-        ship_every_seconds: 5,
-        ..Plan::default()
-    };
+    let recipients = vec![sealing::new_pair().0];
+    let plan = Plan { recipients, ..shipping(&place(folder.path())) };
     let set = still.write(move |tx, ada| backups::set_plan(tx, ada, plan));
     assert_eq!(set.next_drill, None);
     let refused = still.app.ship_changes().await.expect_err("a refusal").to_string();
@@ -328,9 +323,7 @@ async fn changes_are_not_shipped_to_what_only_others_can_open() {
 async fn changes_that_do_not_arrive_are_told_after_a_while() {
     let still = Still::open();
     let folder = tempfile::tempdir().expect("a folder");
-    let repository = Some(place(folder.path()));
-    let plan = Plan { is_on: true, repository, ship_every_seconds: 5, ..Plan::default() };
-    still.write(move |tx, ada| backups::set_plan(tx, ada, plan));
+    ship_to(&still, &place(folder.path()));
     super::back_up(&still.app, to(folder.path())).await;
     upload(&still, "One", b"one".to_vec()).await;
     let hidden = folder.path().join("hidden");

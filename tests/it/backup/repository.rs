@@ -13,15 +13,12 @@ use appliance::{
     backup::{Key, Place, Retention, Signers},
     clock::Clock,
     config::Config,
-    domain::{
-        backups::{self, Plan},
-        documents::{self, DocumentEdit},
-    },
+    domain::documents::{self, DocumentEdit},
     error::Error,
 };
 use jiff::{SignedDuration, Timestamp};
 
-use super::{back_up, dump, from, library, restored, sound, upload, wanted};
+use super::{back_up, dump, from, library, restored, ship, ship_to, sound, upload, wanted};
 use crate::support::Still;
 
 pub(super) fn place(folder: &Path) -> String {
@@ -250,17 +247,10 @@ async fn a_damaged_object_does_not_block_the_rest() {
 async fn a_damaged_manifest_is_passed_over_and_named() {
     let still = Still::open();
     let folder = tempfile::tempdir().expect("a folder");
-    let plan = Plan {
-        is_on: true,
-        repository: Some(place(folder.path())),
-        ship_every_seconds: 5,
-        ..Plan::default()
-    };
-    still.write(move |tx, ada| backups::set_plan(tx, ada, plan));
+    ship_to(&still, &place(folder.path()));
     snapshot(&still, folder.path()).await;
     upload(&still, "One", b"one".to_vec()).await;
-    still.clock.advance(SignedDuration::from_secs(10));
-    still.app.ship_changes().await.expect("shipping");
+    ship(&still).await;
     let there = dump(&still.app.store);
     let newest = snapshot(&still, folder.path()).await.snapshot.expect("an id");
     let mut manifests = objects(&folder.path().join("repository/snapshots"));
@@ -295,13 +285,7 @@ async fn a_damaged_manifest_is_passed_over_and_named() {
 async fn a_clock_that_was_ahead_does_not_make_an_old_snapshot_the_newest() {
     let still = Still::open();
     let folder = tempfile::tempdir().expect("a folder");
-    let plan = Plan {
-        is_on: true,
-        repository: Some(place(folder.path())),
-        ship_every_seconds: 5,
-        ..Plan::default()
-    };
-    still.write(move |tx, ada| backups::set_plan(tx, ada, plan));
+    ship_to(&still, &place(folder.path()));
     let ahead = SignedDuration::from_hours(10 * 365 * 24);
     still.clock.advance(ahead);
     snapshot(&still, folder.path()).await;
@@ -309,8 +293,7 @@ async fn a_clock_that_was_ahead_does_not_make_an_old_snapshot_the_newest() {
     upload(&still, "One", b"one".to_vec()).await;
     let newest = snapshot(&still, folder.path()).await;
     upload(&still, "Two", b"two".to_vec()).await;
-    still.clock.advance(SignedDuration::from_secs(10));
-    let shipped = still.app.ship_changes().await.expect("shipping");
+    let shipped = ship(&still).await;
     assert!(matches!(shipped, Shipped::Changes(_)), "{shipped:?}");
     let there = dump(&still.app.store);
     for name in ["both", "pruned"] {

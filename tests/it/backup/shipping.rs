@@ -7,7 +7,6 @@ use appliance::{
     app::{Shipped, Target, prune_backups},
     backup::{Key, frames::FrameWriter},
     domain::{
-        backups::{self, Plan},
         documents::{self, DocumentEdit},
         jobs::{Job, Task},
     },
@@ -15,7 +14,8 @@ use appliance::{
 use jiff::SignedDuration;
 
 use super::{
-    back_up, dump, folder, from, repository, restored, restored_with, sound, upload, wanted,
+    back_up, dump, folder, from, repository, restored, restored_with, ship, ship_to, sound, upload,
+    wanted,
 };
 use crate::support::{
     Still,
@@ -24,23 +24,13 @@ use crate::support::{
 
 const PLACE: &str = "s3://documents/backups/portal";
 
-fn plan(place: &str) -> Plan {
-    let repository = Some(place.to_owned());
-    Plan { is_on: true, repository, ship_every_seconds: 5, ..Plan::default() }
-}
-
-async fn ship(still: &Still) -> Shipped {
-    still.clock.advance(SignedDuration::from_secs(10));
-    still.app.ship_changes().await.expect("shipping")
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shipment_takes_as_many_requests_with_many_files_as_with_few() {
     let s3 = S3Server::start();
     let proxy = FaultProxy::start(&s3);
     let storage = s3.for_backups(Some(&proxy));
     let still = Still::open_with(|config| config.storage = storage.clone());
-    still.write(|tx, ada| backups::set_plan(tx, ada, plan(PLACE)));
+    ship_to(&still, PLACE);
     let id = upload(&still, "First", b"first".to_vec()).await;
     back_up(&still.app, wanted(Target::Repository(PLACE.into()))).await;
     let edit = |number: usize| {
@@ -90,8 +80,7 @@ async fn a_repository_that_is_not_as_it_was_left_is_looked_at_anew() {
         let folder = folder();
         let place = repository::place(folder.path());
         let still = Still::open();
-        let set = plan(&place);
-        still.write(move |tx, ada| backups::set_plan(tx, ada, set));
+        ship_to(&still, &place);
         repository::snapshot(&still, folder.path()).await;
         upload(&still, "One", b"one".to_vec()).await;
         assert!(matches!(ship(&still).await, Shipped::Changes(_)), "{what}");
@@ -137,8 +126,7 @@ async fn many_segments_order_a_snapshot() {
     let folder = folder();
     let place = repository::place(folder.path());
     let still = Still::open();
-    let set = plan(&place);
-    still.write(move |tx, ada| backups::set_plan(tx, ada, set));
+    ship_to(&still, &place);
     repository::snapshot(&still, folder.path()).await;
     let ordered = || {
         let jobs = |tx: &appliance::store::ReadTx| {
@@ -167,8 +155,7 @@ async fn changes_between_two_snapshots_are_kept_for_a_week() {
     let folder = folder();
     let place = repository::place(folder.path());
     let still = Still::open();
-    let set = plan(&place);
-    still.write(move |tx, ada| backups::set_plan(tx, ada, set));
+    ship_to(&still, &place);
     repository::snapshot(&still, folder.path()).await;
     upload(&still, "One", b"one".to_vec()).await;
     assert!(matches!(ship(&still).await, Shipped::Changes(_)));
@@ -197,8 +184,7 @@ async fn segments_that_nobody_restores_keep_nobody_from_pruning() {
     let folder = folder();
     let place = repository::place(folder.path());
     let still = Still::open();
-    let set = plan(&place);
-    still.write(move |tx, ada| backups::set_plan(tx, ada, set));
+    ship_to(&still, &place);
     repository::snapshot(&still, folder.path()).await;
     upload(&still, "One", b"one".to_vec()).await;
     assert!(matches!(ship(&still).await, Shipped::Changes(_)));

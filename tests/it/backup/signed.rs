@@ -15,7 +15,7 @@ use jiff::SignedDuration;
 use super::{
     archive, back_up, dump, folder, from, open,
     repository::{config, last, objects, place, snapshot, source, to},
-    restored, sound, upload, wanted,
+    restored, ship_to, sound, upload, wanted,
 };
 use crate::support::Still;
 
@@ -163,9 +163,7 @@ async fn who_knows_only_the_public_key_adds_nothing_to_an_encrypted_repository()
 async fn changes_that_are_not_signed_are_left_out() {
     let folder = folder();
     let still = Still::open();
-    let repository = Some(place(folder.path()));
-    let plan = Plan { is_on: true, repository, ship_every_seconds: 5, ..Plan::default() };
-    still.write(move |tx, ada| backups::set_plan(tx, ada, plan));
+    ship_to(&still, &place(folder.path()));
     snapshot(&still, folder.path()).await;
     still.clock.advance(SignedDuration::from_secs(10));
     upload(&still, "One", b"one".to_vec()).await;
@@ -204,9 +202,7 @@ async fn changes_that_are_not_signed_are_left_out() {
 async fn the_name_of_a_segment_that_somebody_else_has_put_there_hides_nothing() {
     let folder = folder();
     let still = Still::open();
-    let repository = Some(place(folder.path()));
-    let plan = Plan { is_on: true, repository, ship_every_seconds: 5, ..Plan::default() };
-    still.write(move |tx, ada| backups::set_plan(tx, ada, plan));
+    ship_to(&still, &place(folder.path()));
     snapshot(&still, folder.path()).await;
     still.clock.advance(SignedDuration::from_secs(10));
     upload(&still, "One", b"one".to_vec()).await;
