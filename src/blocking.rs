@@ -1,7 +1,9 @@
 //! Work that keeps a thread busy, off the threads that answer requests.
 
-use anyhow::anyhow;
-use tokio::task;
+use std::thread;
+
+use anyhow::{Context, anyhow};
+use tokio::{runtime::Handle, sync::oneshot, task};
 
 use crate::error::{Error, Result};
 
@@ -13,6 +15,36 @@ pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     joined(task::spawn_blocking(work).await)
+}
+
+/// The same for long work that nobody waits for: on a thread of its own, which [gives way](give_way).
+///
+/// # Errors
+/// Those of the work, and `Internal` when it panicked or no thread is to be had.
+pub async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let runtime = Handle::current();
+    let (done, outcome) = oneshot::channel();
+    let work = move || {
+        give_way();
+        let _inside = runtime.enter();
+        // Nobody takes it where whoever asked has gone meanwhile.
+        let _ = done.send(work());
+    };
+    thread::Builder::new()
+        .name("background".into())
+        .spawn(work)
+        .context("starting a thread for work in the background")?;
+    outcome
+        .await
+        .unwrap_or_else(|_| Err(Error::Internal(anyhow!("work in the background panicked"))))
+}
+
+/// From here on this thread leaves the processor to everybody else who wants it.
+pub fn give_way() {
+    // Niceness is a courtesy: without it the work is done, too. On Linux each thread has its own.
+    let _ = rustix::process::nice(10);
 }
 
 /// The outcome of such a thread; that it panicked or was stopped is a fault.

@@ -4,7 +4,7 @@
 use std::{
     collections::HashSet,
     fs::{self, File},
-    io::{self, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
@@ -93,7 +93,8 @@ impl App {
     /// else.
     ///
     /// # Errors
-    /// `Conflict` when the folder is not empty, `NotFound` when there is no such person.
+    /// `Conflict` when the folder is not empty, `NotFound` when there is no such person, and what keeps
+    /// files from being written: those that are there by then are whole.
     pub async fn export(
         &self,
         folder: &Path,
@@ -123,7 +124,7 @@ impl App {
             for mut details in page.details {
                 if let Some(hash) = details.sha256 {
                     let path = free_path(&details, &mut names);
-                    match self.export_file(hash, &folder.join(&path)).await {
+                    match self.export_file(hash, &folder.join(&path)).await? {
                         Ok(size_bytes) => {
                             details.path = path;
                             exported.files += 1;
@@ -148,18 +149,47 @@ impl App {
         Ok(exported)
     }
 
-    async fn export_file(&self, hash: ContentHash, path: &Path) -> Result<u64> {
-        let opened = self.blobs.open(hash, None).await?;
+    /// Writes one file; its size, or why it cannot be read.
+    async fn export_file(
+        &self,
+        hash: ContentHash,
+        path: &Path,
+    ) -> Result<std::result::Result<u64, Error>> {
+        let opened = match self.blobs.open(hash, None).await {
+            Ok(opened) => opened,
+            Err(fault) => return Ok(Err(fault)),
+        };
         let path = path.to_owned();
         blocking(move || {
-            let folder = path.parent().unwrap_or(Path::new("."));
-            create_private_folder(folder)?;
-            let mut file =
-                File::create_new(&path).with_context(|| format!("making {}", path.display()))?;
-            Ok(io::copy(&mut super::backup::reader(opened), &mut file)
-                .with_context(|| format!("writing {}", path.display()))?)
+            create_private_folder(path.parent().unwrap_or(Path::new(".")))?;
+            let out = File::create_new(&path);
+            let mut out = out.with_context(|| format!("making {}", path.display()))?;
+            let copied = copy(&mut super::backup::reader(opened), &mut out);
+            if !matches!(copied, Ok(Ok(_))) {
+                // What is cut off looks like the file, and is not.
+                fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+            }
+            let copied = copied.with_context(|| format!("writing {}", path.display()))?;
+            Ok(copied.map_err(|fault| Error::Internal(fault.into())))
         })
         .await
+    }
+}
+
+/// Like [`io::copy`], which does not tell apart where it fails: outside, nothing can be written any
+/// more; inside, nothing can be read.
+fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<io::Result<u64>> {
+    let (mut buffer, mut copied) = (vec![0; 1 << 16], 0);
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(Ok(copied)),
+            Ok(count) => {
+                to.write_all(&buffer[..count])?;
+                copied += count as u64;
+            }
+            Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
+            Err(fault) => return Ok(Err(fault)),
+        }
     }
 }
 

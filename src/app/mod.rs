@@ -55,7 +55,7 @@ use tokio::{
 pub use self::{
     backup::{
         Arriving, BackupWanted, Drilled, FOLDER as BACKUPS, FirstRestore, FirstWanted,
-        Found as FoundBackups, Hashed, Listed as ListedBackup, Made, PIPES, PlanView, Restore,
+        Found as FoundBackups, Listed as ListedBackup, Made, PIPES, Passing, PlanView, Restore,
         Restored, Shipped, Source as BackupSource, Target, list as list_backups,
         place_of as place_of_backups, prune as prune_backups, read_again as read_archive_again,
         restore, unlock as unlock_backups, verify as verify_backups,

@@ -22,7 +22,7 @@ use crate::{
     app::{App, Reporter},
     backup::{self, ArchiveReader, ArchiveWriter, Head, Kept, Key, Lock, Manifest, Written},
     blobs::Blobs,
-    blocking::blocking,
+    blocking::{blocking, in_background},
     error::{Error, Result},
     hash::{ContentHash, Digest},
     store::Store,
@@ -50,57 +50,51 @@ impl App {
             .mode(0o600)
             .open(&unfinished)
             .with_context(|| format!("making {}", unfinished.display()))?;
-        let (written, mut made) = self.archive(out, File::sync_all, wanted, reporter).await?;
+        let (written, made) = self.archive(out, File::sync_all, wanted, reporter).await?;
         let name = file_name(&made, &wanted.lock);
         let path = folder.join(name);
         reporter.begin("Verifying", Some(made.files_bytes));
-        let (key, report, file) = (Key::of(&wanted.lock), reporter.clone(), unfinished.clone());
-        let target = path.clone();
-        let damages = blocking(move || {
-            let damages = read_again(&file, &key, written, &report)?;
-            fs::rename(&file, &target).context("naming the archive")?;
+        let (lock, report, target) = (wanted.lock.clone(), reporter.clone(), path.clone());
+        let mut made = blocking(move || {
+            read_again(&unfinished, &lock, &made, written, &report)?;
+            fs::rename(&unfinished, &target).context("naming the archive")?;
             File::open(target.parent().unwrap_or(Path::new(".")))?.sync_all()?;
-            Ok(damages)
+            Ok(made)
         })
         .await?;
         std::mem::forget(remove);
         made.place = path.display().to_string();
         made.is_verified = true;
-        for damage in damages {
-            if !made.damages.contains(&damage) {
-                made.is_verified = false;
-                made.damages.push(damage);
-            }
-        }
         Ok(made)
     }
 
-    /// Writes an archive; the hash of what was written, and what was made.
+    /// Writes an archive; the hash of what was written, where it is [needed](Passing), and what was made.
     pub(super) async fn archive<W: Write + Send + 'static>(
         &self,
         out: W,
         sync: impl FnOnce(&W) -> io::Result<()> + Send + 'static,
         wanted: &BackupWanted,
         reporter: &Reporter,
-    ) -> Result<(ContentHash, Made)> {
+    ) -> Result<(Option<ContentHash>, Made)> {
         let (store, blobs) = (self.store.clone(), self.blobs.clone());
         let (lock, records_only) = (wanted.lock.clone(), wanted.is_records_only);
         let (data, signer) = (self.config.data.clone(), self.backup_signer().await?);
         let stop = StopOnDrop::default();
         let (stopped, reporter) = (stop.stopped(), reporter.clone());
-        blocking(move || {
-            let hashed = Hashed::new(out);
+        in_background(move || {
+            let out = Passing::new(out, &lock);
             let begin = |head| {
                 // One core is left to those who work meanwhile.
                 let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-                let begun = ArchiveWriter::begin(hashed, &lock, head, cores / 2, scratch(&data)?)?;
+                let begun = ArchiveWriter::begin(out, &lock, head, cores / 2, scratch(&data)?)?;
                 Ok(begun.signed_by(signer))
             };
-            let (hashed, manifest) =
+            let (out, manifest) =
                 write_archive(begin, &store, &blobs, records_only, &reporter, &stopped)?;
-            sync(&hashed.out).context("writing the archive")?;
-            let written = Written { objects: 1, bytes: hashed.bytes };
-            Ok((hashed.digest.finish(), made(&manifest, written, lock != Lock::Open)))
+            let written = Written { objects: 1, bytes: out.bytes };
+            let (out, hash) = out.finish();
+            sync(&out).context("writing the archive")?;
+            Ok((hash, made(&manifest, written, lock != Lock::Open)))
         })
         .await
     }
@@ -156,35 +150,30 @@ fn file_name(made: &Made, lock: &Lock) -> String {
     format!("appliance-{}-{time}.tar.zst{end}", made.instance)
 }
 
-/// Reads an archive again; what is wrong with it, as sentences. One that is encrypted to a public key
-/// cannot be looked into: its bytes must be those that were written. Blocks.
+/// Reads an archive again that was just made. Where the hash of what was [`written`](Passing::finish) is
+/// known, it cannot be looked into. Blocks.
 ///
 /// # Errors
 /// When it cannot be read, or reads differently.
 pub fn read_again(
     path: &Path,
-    key: &Key,
-    written: ContentHash,
+    lock: &Lock,
+    made: &Made,
+    written: Option<ContentHash>,
     reporter: &Reporter,
-) -> Result<Vec<String>> {
-    let file = File::open(path).context("reading the archive again")?;
-    if *key == Key::None {
-        let mut hashed = Hashed::new(io::sink());
-        io::copy(&mut &file, &mut hashed).context("reading the archive again")?;
-        if hashed.finish().1 != written {
-            return Err(Error::Internal(anyhow!(
-                "the archive reads differently than it was written"
-            )));
+) -> Result<()> {
+    let reads_alike = match written {
+        Some(written) => Digest::of_file(path).context("reading the archive again")? == written,
+        None => {
+            let file = File::open(path).context("reading the archive again")?;
+            let archive = ArchiveReader::open(file, &Key::of(lock))?;
+            let (_, damages) = backup::check(archive, |bytes| reporter.advance(bytes))?;
+            damages == made.damages
         }
-        use io::Seek;
-        (&file).rewind()?;
-    }
-    match ArchiveReader::open(file, key) {
-        Ok(archive) => Ok(backup::check(archive, |bytes| reporter.advance(bytes))?.1),
-        Err(Error::Invalid { message, .. }) if message == backup::Fault::Locked.to_string() => {
-            Ok(Vec::new())
-        }
-        Err(fault) => Err(fault),
+    };
+    match reads_alike {
+        true => Ok(()),
+        false => Err(Error::Internal(anyhow!("the archive reads differently than it was written"))),
     }
 }
 
@@ -228,28 +217,32 @@ impl Drop for RemoveOnDrop {
     }
 }
 
-/// Counts and hashes what passes.
-pub struct Hashed<W> {
+/// Counts what passes, and hashes what cannot be looked into afterwards: an archive that is encrypted
+/// to a public key. Every other one holds a hash of itself.
+pub struct Passing<W> {
     out: W,
-    digest: Digest,
+    digest: Option<Digest>,
     bytes: u64,
 }
 
-impl<W> Hashed<W> {
-    pub fn new(out: W) -> Self {
-        Hashed { out, digest: Digest::new(), bytes: 0 }
+impl<W> Passing<W> {
+    pub fn new(out: W, lock: &Lock) -> Self {
+        let is_opaque = *lock != Lock::Open && Key::of(lock) == Key::None;
+        Passing { out, digest: is_opaque.then(Digest::new), bytes: 0 }
     }
 
     /// What it wrote to, and the hash of what passed.
-    pub fn finish(self) -> (W, ContentHash) {
-        (self.out, self.digest.finish())
+    pub fn finish(self) -> (W, Option<ContentHash>) {
+        (self.out, self.digest.map(Digest::finish))
     }
 }
 
-impl<W: Write> Write for Hashed<W> {
+impl<W: Write> Write for Passing<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.out.write(bytes)?;
-        self.digest.update(&bytes[..written]);
+        if let Some(digest) = &mut self.digest {
+            digest.update(&bytes[..written]);
+        }
         self.bytes += written as u64;
         Ok(written)
     }

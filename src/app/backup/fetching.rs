@@ -74,6 +74,13 @@ pub(super) async fn of_repository(
             apply_changes(&repository, &manifest.head, wanted.at, staging, reporter).await?;
     }
     fetch_files(&repository, &mut staging, is_records_only, &mut restored, reporter).await?;
+    if !staging.damages.is_empty() && !repository.snapshots().await?.contains(&snapshot) {
+        return Err(Error::conflict(format!(
+            "The snapshot {} was removed while it was restored, as a prune does. Nothing was changed; \
+             restore another one.",
+            snapshot.id
+        )));
+    }
     let reporter = reporter.clone();
     let restored = blocking(move || {
         staging.require_usable(&lost)?;

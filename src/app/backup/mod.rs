@@ -39,7 +39,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    archiving::{Hashed, read_again},
+    archiving::{Passing, read_again},
     drill::Drilled,
     first_run::{Arriving, FirstRestore, FirstWanted},
     following::Shipped,
@@ -113,7 +113,7 @@ pub struct Made {
     pub written_bytes: u64,
     pub took_ms: u64,
     pub is_encrypted: bool,
-    /// It was read again, and everything was there.
+    /// It was read again, and reads as it was written.
     pub is_verified: bool,
     /// What could not be backed up; sentences.
     pub damages: Vec<String>,

@@ -15,8 +15,10 @@ use std::{
     fs::File,
     io::{self, Read, Seek, Write},
     mem,
-    thread::{self, JoinHandle},
+    sync::mpsc::{Receiver, channel},
 };
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::{
     Begins, FRAME_BYTES, Piece, Window, compress, compressor, decompress,
@@ -25,7 +27,7 @@ use super::{
         filler_bytes,
     },
 };
-use crate::hash::Digest;
+use crate::{blocking::give_way, hash::Digest};
 
 /// What small entries share.
 const BUNDLE_BYTES: u64 = 64 << 10;
@@ -33,6 +35,8 @@ const OPENINGS: usize = 3;
 /// The first frame and the opening marks stand in so many bytes: all of them are ours.
 const BEGINNING_BYTES: usize = 4 << 10;
 const BLOCK_BYTES: u64 = 512;
+/// So many wait to be compressed or written: what compresses well and what does not even out.
+const BATCHES_AHEAD: usize = 8;
 
 pub struct MarkedWriter<W> {
     out: W,
@@ -47,8 +51,8 @@ pub struct MarkedWriter<W> {
     /// Frames that are compressed next, at one go.
     batch: Vec<Frame>,
     batch_bytes: usize,
-    under_way: VecDeque<JoinHandle<io::Result<Vec<Frame>>>>,
-    threads: usize,
+    under_way: VecDeque<Receiver<io::Result<Vec<Frame>>>>,
+    compressing: ThreadPool,
     /// Compressed frames that come a second time, and how long each is.
     copies: File,
     kept: Vec<(usize, Begins)>,
@@ -61,8 +65,8 @@ struct Frame {
 }
 
 impl<W: Write> MarkedWriter<W> {
-    /// Begins with `first`, one entry. Compresses on `threads` further threads; what is kept for the
-    /// second time rests in `scratch`, an empty file.
+    /// Begins with `first`, one entry. Compresses on `threads` further threads, at least one; what is
+    /// kept for the second time rests in `scratch`, an empty file.
     pub fn begin(mut out: W, first: &[u8], threads: usize, scratch: File) -> io::Result<Self> {
         let id = ArchiveId::random();
         let opening = Mark { id, number: 0, length: 0, kind: Kind::Opening };
@@ -82,7 +86,7 @@ impl<W: Write> MarkedWriter<W> {
             batch: Vec::new(),
             batch_bytes: 0,
             under_way: VecDeque::new(),
-            threads: threads.max(1),
+            compressing: compressing_threads(threads)?,
             copies: scratch,
             kept: Vec::new(),
         })
@@ -154,40 +158,34 @@ impl<W: Write> MarkedWriter<W> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        // Written only when the next one is on its way: so no thread waits for the disk.
-        let oldest = match self.under_way.len() >= self.threads {
-            true => self.take_oldest()?,
-            false => None,
-        };
         self.batch_bytes = 0;
-        let mut batch = mem::take(&mut self.batch);
-        self.under_way.push_back(thread::spawn(move || {
-            let mut compressor = compressor()?;
-            for frame in &mut batch {
-                frame.bytes = compressor.compress(&frame.bytes)?;
-            }
-            Ok(batch)
-        }));
-        oldest.map_or(Ok(()), |batch| self.write_batch(batch))
+        let batch = mem::take(&mut self.batch);
+        let (done, under_way) = channel();
+        self.compressing.spawn(move || {
+            // Nobody takes it where writing has failed meanwhile.
+            let _ = done.send(compressed(batch));
+        });
+        self.under_way.push_back(under_way);
+        match self.under_way.len() > BATCHES_AHEAD {
+            true => self.write_oldest(),
+            false => Ok(()),
+        }
     }
 
     fn write_all_frames(&mut self) -> io::Result<()> {
         self.end_frame()?;
         self.compress_batch()?;
-        while let Some(batch) = self.take_oldest()? {
-            self.write_batch(batch)?;
+        while !self.under_way.is_empty() {
+            self.write_oldest()?;
         }
         Ok(())
     }
 
-    /// Waits for the batch that was begun first.
-    fn take_oldest(&mut self) -> io::Result<Option<Vec<Frame>>> {
-        let Some(oldest) = self.under_way.pop_front() else { return Ok(None) };
-        oldest.join().map_err(|_| io::Error::other("compressing panicked"))?.map(Some)
-    }
-
-    fn write_batch(&mut self, batch: Vec<Frame>) -> io::Result<()> {
-        for frame in batch {
+    /// Waits for the batch that was begun first, if any is under way, and writes it.
+    fn write_oldest(&mut self) -> io::Result<()> {
+        let Some(oldest) = self.under_way.pop_front() else { return Ok(()) };
+        let batch = oldest.recv().map_err(|_| io::Error::other("compressing panicked"))?;
+        for frame in batch? {
             if frame.is_kept {
                 self.copies.write_all(&frame.bytes)?;
                 self.kept.push((frame.bytes.len(), frame.begins));
@@ -225,6 +223,25 @@ impl<W: Write> Write for MarkedWriter<W> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+fn compressing_threads(count: usize) -> io::Result<ThreadPool> {
+    ThreadPoolBuilder::new()
+        .num_threads(count.max(1))
+        .thread_name(|_| "compressing".into())
+        .start_handler(|_| give_way())
+        // Whoever waits for the batch hears of it.
+        .panic_handler(|_| ())
+        .build()
+        .map_err(io::Error::other)
+}
+
+fn compressed(mut batch: Vec<Frame>) -> io::Result<Vec<Frame>> {
+    let mut compressor = compressor()?;
+    for frame in &mut batch {
+        frame.bytes = compressor.compress(&frame.bytes)?;
+    }
+    Ok(batch)
 }
 
 /// Reads marked frames, and goes on after damage.

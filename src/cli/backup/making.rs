@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{Arguments, push_damages, whole};
 use crate::{
-    app::{BackupWanted, Hashed, Made, PIPES, Reporter, Target, read_archive_again},
+    app::{BackupWanted, Made, PIPES, Passing, Reporter, Target, read_archive_again},
     backup::{Key, Lock},
     cli::{
         Exit, Failure, Shell,
@@ -104,22 +104,21 @@ fn to_file(
     let mut options = OpenOptions::new();
     let out = options.write(true).create_new(true).mode(0o600).open(&unfinished);
     let out = out.with_context(doing)?;
+    let mut passing = Passing::new(out, lock);
     let written = through_pipe(shell, wanted, leftovers, move |mut pipe| {
-        let mut out = Hashed::new(out);
-        io::copy(&mut pipe, &mut out)?;
-        let (out, hash) = out.finish();
+        io::copy(&mut pipe, &mut passing)?;
+        let (out, hash) = passing.finish();
         out.sync_all()?;
         Ok(hash)
     });
     let outcome = written.and_then(|(made, hash)| {
-        let damages = read_archive_again(&unfinished, &Key::of(lock), hash, &Reporter::unheard())?;
+        read_archive_again(&unfinished, lock, &made, hash, &Reporter::unheard())?;
         fs::rename(&unfinished, path).with_context(doing)?;
         let path = std::path::absolute(path).with_context(doing)?;
         File::open(path.parent().unwrap_or(&path))
             .and_then(|folder| folder.sync_all())
             .with_context(doing)?;
-        let is_verified = damages.len() == made.damages.len();
-        Ok(Made { place: path.display().to_string(), is_verified, ..made })
+        Ok(Made { place: path.display().to_string(), is_verified: true, ..made })
     });
     if outcome.is_err() {
         // What failed is told; that its rest stays too would only hide that.

@@ -23,6 +23,7 @@ use seccompiler::{
 };
 
 use super::super::protocol::{Landlock, Request, Walls};
+use crate::blocking::give_way;
 
 /// How far the main thread's stack may grow. Grown only when used; beyond it lies the kernel's
 /// gap of at least 128 MiB below the first mapping.
@@ -43,7 +44,7 @@ pub fn lock_in(request: &Request, input_bytes: u64) -> Walls {
     prefer_to_be_killed();
     if request.in_background {
         // Niceness is a courtesy: without it the child still works.
-        let _ = rustix::process::nice(10);
+        give_way();
     }
     // The parent may be gone already; then writing the first frame fails and ends this process.
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));

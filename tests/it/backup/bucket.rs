@@ -280,6 +280,34 @@ async fn a_restore_that_loses_its_connection_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_goes_away_while_it_is_restored_is_not_called_damaged() {
+    let s3 = S3Server::start();
+    let proxy = FaultProxy::start(&s3);
+    let still = portal(s3.for_backups(None));
+    ship_to(&still, PLACE);
+    upload(&still, "One", b"one".to_vec()).await;
+    let id = snapshot(&still).await.snapshot.expect("a snapshot");
+    let slow = Disturbance::Delay(Duration::from_secs(2));
+    proxy.disturb(Disturbance::About("portal/files/".into(), Box::new(slow)));
+    let folder = folder();
+    let data = folder.path().join("data");
+    let restoring = restored_with(s3.for_backups(Some(&proxy)), &data, from(source()));
+    let pruning = async {
+        while !proxy.take_log().iter().any(|one| one.contains("portal/files/")) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        for kind in ["snapshots", "files"] {
+            let folder = s3.in_bucket(&format!("backups/portal/{kind}"));
+            fs::remove_dir_all(folder).expect("a removal");
+        }
+    };
+    let (outcome, ()) = future::join(restoring, pruning).await;
+    let Err(Error::Conflict(said)) = outcome else { panic!("{outcome:?}") };
+    assert!(said.contains(&format!("{id} was removed while it was restored")));
+    super::assert_empty(&data);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_a_bucket_is_said() {
     let s3 = S3Server::start();
     let still = Still::open();

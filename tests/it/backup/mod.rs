@@ -7,6 +7,7 @@ mod cli;
 mod continuous;
 mod damage;
 mod encrypted;
+mod export;
 mod first_run;
 mod foreign;
 mod killed;
