@@ -41,10 +41,15 @@ pub async fn in_background<T: Send + 'static>(
         .unwrap_or_else(|_| Err(Error::Internal(anyhow!("work in the background panicked"))))
 }
 
-/// From here on this thread leaves the processor to everybody else who wants it.
+/// A core that somebody else wants, too, is theirs for nine tenths of the time.
+const NICENESS: i32 = 10;
+
+/// From here on this thread, and those that it starts, leave the processor to everybody else who
+/// wants it.
 pub fn give_way() {
-    // Niceness is a courtesy: without it the work is done, too. On Linux each thread has its own.
-    let _ = rustix::process::nice(10);
+    // On Linux each thread has a niceness of its own. It is a courtesy: without it the work is done,
+    // too.
+    let _ = rustix::process::setpriority_process(None, NICENESS);
 }
 
 /// The outcome of such a thread; that it panicked or was stopped is a fault.
