@@ -25,8 +25,9 @@ pub fn address(request: &HttpRequest, config: &Config) -> Option<IpAddr> {
     let mut client = peer;
     for value in request.headers().get_all("x-forwarded-for").collect::<Vec<_>>().into_iter().rev()
     {
-        for hop in value.to_str().unwrap_or_default().rsplit(',') {
-            client = hop_address(hop.trim())?;
+        // Each by itself: what a client wrote need not be text.
+        for hop in value.as_bytes().rsplit(|byte| *byte == b',') {
+            client = hop_address(str::from_utf8(hop).ok()?.trim())?;
             if !config.trusts(client) {
                 return Some(client);
             }
