@@ -153,6 +153,17 @@ fn without_a_channel_or_a_service_a_sentence_says_what_to_do() {
 }
 
 /// What becomes of a release in a folder when somebody takes it.
+/// Whatever stands between the portal and its visitors, the rehearsal is visited without it.
+#[test]
+fn a_rehearsal_needs_no_proxy() {
+    let shell = Shell::new();
+    shell.serve(&[]).stop();
+    shell.configure("proxy_protocol = true\ntrusted_proxies = [\"127.0.0.1\"]\n");
+    let data = shell.data();
+    let rehearsed = shell.run(&["changeover", "rehearse", "--data", data.to_str().expect("UTF-8")]);
+    assert_eq!(rehearsed.expect(0).json()["damages_total"], 0);
+}
+
 async fn taken(folder: &Path, name: &str, trust: &Trust) -> Result<release::Fetched, String> {
     let into = tempfile::tempdir().expect("a folder");
     let origin = Origin::named(&folder.join(name).display().to_string()).expect("a file");

@@ -200,8 +200,15 @@ pub fn run(shell: &Shell) -> Result<Exit, Failure> {
 }
 
 async fn start(config: Config) -> Result<Rehearsed, Failure> {
-    // The files are not here, and those on S3 are nothing for a rehearsal.
-    let config = Config { storage: StorageConfig::default(), listen_https: None, ..config };
+    // The files are not here, and those on S3 are nothing for a rehearsal. Its visitor is no proxy.
+    let config = Config {
+        storage: StorageConfig::default(),
+        listen_https: None,
+        public_url: None,
+        trusted_proxies: Vec::new(),
+        proxy_protocol: false,
+        ..config
+    };
     let size = config.data.join(App::DATABASE).metadata();
     let size = size.context("looking at the copy of the records")?.len();
     let begin = Instant::now();
