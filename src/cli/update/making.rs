@@ -87,8 +87,10 @@ pub fn make(shell: &Shell, update: &Update) -> Result<Exit, Failure> {
         from.keep(&ground, &ground.program)?;
         carry_out(shell, &ground, (&from, &to), update).map(Some)
     })();
-    // What came to nothing leaves nothing.
-    to.drop_unless_used(&ground)?;
+    // What came to nothing leaves nothing; but what is not settled may be running.
+    if !ground.journal().exists() {
+        to.drop_unless_used(&ground)?;
+    }
     match outcome? {
         Some(exit) => {
             Seen::note(&ground, &fetched)?;

@@ -122,14 +122,18 @@ impl Program {
     /// `Invalid` when it is not.
     pub fn check(&self, ground: &Ground) -> Result<()> {
         let file = self.file(ground);
-        let found = Digest::of_file(&file).context("reading a version that was kept")?;
-        match found == self.sha256 {
+        match self.is_at(&file)? {
             true => Ok(()),
             false => Err(Error::invalid(format!(
                 "{} is damaged: it is not the program that was kept there.",
                 file.display()
             ))),
         }
+    }
+
+    pub fn is_at(&self, path: &Path) -> Result<bool> {
+        let found = Digest::of_file(path).with_context(|| format!("reading {}", path.display()))?;
+        Ok(found == self.sha256)
     }
 
     /// Forgets it, if it never was the program of this machine.

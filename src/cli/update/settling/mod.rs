@@ -126,7 +126,12 @@ pub fn put_files_back(ground: &Ground, saved: &[Saved]) -> Result<()> {
 
 /// After the trial: notes which version it is now, and removes what is not needed any more.
 fn conclude(ground: &Ground, journal: &Journal) -> Result<()> {
-    journal.to.clone().begins(ground, Clock::system().now())?;
+    let to = &journal.to;
+    // It runs, so it can be kept again.
+    if !to.file(ground).exists() && to.is_at(&ground.program)? {
+        to.keep(ground, &ground.program)?;
+    }
+    to.clone().begins(ground, Clock::system().now())?;
     finish(ground, journal.keeps_records_as())
 }
 

@@ -275,6 +275,26 @@ fn taking_a_program_back_that_hangs_survives_a_cut_after_every_step() {
     cut_everywhere(Course::Hangs);
 }
 
+/// As an earlier version left it whose last write had failed.
+#[test]
+fn a_version_that_runs_and_is_not_kept_any_more_is_kept_again() {
+    let mut machine = Machine::new(Course::Good);
+    let ground = machine.ground.clone();
+    machine.update().unwrap();
+    fs::remove_dir_all(machine.to.file(&ground).parent().unwrap()).unwrap();
+    let mut journal = Journal {
+        from: machine.from.clone(),
+        to: machine.to.clone(),
+        stage: Stage::Done,
+        saved: Vec::new(),
+        returning: None,
+        began_at: Timestamp::UNIX_EPOCH,
+    };
+    settle_at_rest(&ground, &mut journal).unwrap();
+    machine.to.check(&ground).unwrap();
+    machine.check("kept again");
+}
+
 /// The one who leads is killed between any two steps of systemd's side, which is then called again.
 #[test]
 fn the_call_by_systemd_may_be_made_twice() {
