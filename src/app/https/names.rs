@@ -22,6 +22,8 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(60);
 /// From one attempt to another that an address brings about: an authority lets few fail in an hour.
 const APART: SignedDuration = SignedDuration::from_mins(10);
+/// A domain with more addresses changes them all the time, and nobody mends it by that.
+const KNOWN_MAX: usize = 32;
 
 /// Runs while the portal does.
 pub async fn run(app: Arc<App>, mut stopped: watch::Receiver<bool>) {
@@ -51,7 +53,7 @@ async fn look(app: &App, known: &mut Known) -> Result<()> {
         let may_try = certificate.attempted_at.is_none_or(|at| at + APART <= app.clock.now());
         if known.has_new(&domain, &found) && may_try {
             tracing::info!(domain, "the DNS names another address: a certificate is tried for");
-            known.0.insert(domain.clone(), found);
+            known.add(&domain, found);
             app.store.write(move |tx| certificates::try_soon(tx, &[domain])).await?;
             app.look_at_certificates();
         }
@@ -59,19 +61,24 @@ async fn look(app: &App, known: &mut Known) -> Result<()> {
     Ok(())
 }
 
-/// The addresses of each domain when it was tried the last time, as far as that is known.
+/// The addresses of each domain with which it was tried, as far as that is known: one that changes by
+/// turns is no news.
 #[derive(Default)]
 struct Known(HashMap<String, BTreeSet<IpAddr>>);
 
 impl Known {
     fn has_new(&mut self, domain: &str, found: &BTreeSet<IpAddr>) -> bool {
         match self.0.get(domain) {
-            Some(known) => !found.is_subset(known),
+            Some(known) => known.len() < KNOWN_MAX && !found.is_subset(known),
             None => {
                 self.0.insert(domain.to_owned(), found.clone());
                 false
             }
         }
+    }
+
+    fn add(&mut self, domain: &str, found: BTreeSet<IpAddr>) {
+        self.0.entry(domain.to_owned()).or_default().extend(found);
     }
 }
 
@@ -91,6 +98,12 @@ mod tests {
         assert!(known.has_new("docs.example.com", &one), "until it is tried");
         assert!(!known.has_new("www.example.com", &one));
         assert!(!known.has_new("www.example.com", &none));
-        assert!(known.has_new("www.example.com", &set(&["198.51.100.7", "198.51.100.8"])));
+        let two = set(&["198.51.100.7", "198.51.100.8"]);
+        assert!(known.has_new("www.example.com", &two));
+        known.add("www.example.com", two.clone());
+        known.add("www.example.com", set(&["198.51.100.9"]));
+        assert!(!known.has_new("www.example.com", &two), "by turns");
+        known.add("www.example.com", (0..32).map(|it| IpAddr::from([10, 0, 0, it])).collect());
+        assert!(!known.has_new("www.example.com", &set(&["198.51.100.10"])), "without end");
     }
 }

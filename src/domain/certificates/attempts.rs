@@ -32,6 +32,7 @@ pub fn begin_attempt(tx: &mut WriteTx, domain: &str, terms: Terms) -> Result<()>
     if certificate.attempted_with.as_ref() != Some(&terms) {
         certificate.failures = 0;
         certificate.fault = None;
+        certificate.not_before = None;
     }
     let now = tx.now();
     certificate.next_attempt_at = now + certificate.wait();
@@ -56,6 +57,7 @@ pub fn note_issued(
     certificate.issued = Some(issued);
     certificate.failures = 0;
     certificate.fault = None;
+    certificate.not_before = None;
     certificate.challenge = Some(challenge.to_owned());
     tx.put(&certificate)
 }
@@ -75,6 +77,7 @@ pub fn note_failure(
     let wait = certificate.wait();
     certificate.failures = certificate.failures.saturating_add(1);
     certificate.next_attempt_at = not_before.map_or(now + wait, |at| at.max(now + wait));
+    certificate.not_before = not_before;
     certificate.attempted_at = Some(now);
     certificate.fault = Some(Fault { at: now, message, remedy });
     tx.put(&certificate)?;
@@ -119,12 +122,13 @@ pub fn try_now(tx: &mut WriteTx, actor: &Actor, domains: &[String]) -> Result<()
 }
 
 /// Brings the next attempt of these domains near where the last one failed: somebody has changed what
-/// they depend on, perhaps in the DNS.
+/// they depend on, perhaps in the DNS. Not before the authority said, all the same.
 pub fn try_soon(tx: &mut WriteTx, domains: &[String]) -> Result<()> {
     let now = tx.now();
     let faulty = of_domains(tx, domains)?.into_iter().filter(|one| one.fault.is_some());
     for mut certificate in faulty {
-        let earliest = certificate.earliest_attempt().unwrap_or(now).max(now);
+        let told = [certificate.earliest_attempt(), certificate.not_before];
+        let earliest = told.into_iter().flatten().fold(now, Timestamp::max);
         certificate.next_attempt_at = certificate.next_attempt_at.min(earliest);
         tx.put(&certificate)?;
     }
@@ -219,6 +223,7 @@ mod tests {
             domain: "docs.example.com".into(),
             issued,
             next_attempt_at: now + SignedDuration::from_hours(3),
+            not_before: None,
             attempted_at: Some(now - SignedDuration::from_mins(1)),
             attempted_with,
             failures: 3,

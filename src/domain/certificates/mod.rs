@@ -84,6 +84,9 @@ pub struct Certificate {
     pub issued: Option<Issued>,
     /// When it is fetched or renewed; at once when that is past.
     pub next_attempt_at: Timestamp,
+    /// Until when the authority wants to hear nothing after the last failure.
+    #[serde(default)]
+    pub not_before: Option<Timestamp>,
     #[serde(default)]
     pub attempted_at: Option<Timestamp>,
     #[serde(default)]
@@ -181,6 +184,7 @@ pub fn of_domain(tx: &ReadTx, domain: &str) -> Result<Certificate> {
         domain: domain.to_owned(),
         issued: None,
         next_attempt_at: tx.now(),
+        not_before: None,
         attempted_at: None,
         attempted_with: None,
         failures: 0,

@@ -4,7 +4,7 @@ use appliance::{
     config::ChallengeChoice,
     domain::certificates::{self, Certificate, Terms},
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::world::*;
 
@@ -33,9 +33,15 @@ fn begin(world: &World, terms: &Terms) {
 }
 
 fn fail(world: &World) {
+    fail_until(world, None);
+}
+
+/// `not_before` is what the authority said.
+fn fail_until(world: &World, not_before: Option<Timestamp>) {
+    let (message, remedy) = ("No.".to_owned(), "Mend it.".to_owned());
     world
-        .write(|tx| {
-            certificates::note_failure(tx, DOMAIN, "No.".into(), "Mend it.".into(), None).map(drop)
+        .write(move |tx| {
+            certificates::note_failure(tx, DOMAIN, message, remedy, not_before).map(drop)
         })
         .unwrap();
 }
@@ -91,6 +97,14 @@ fn what_failed_is_tried_soon_when_somebody_says_so_and_what_is_fine_is_left_alon
     assert!(!is_due(&world, &terms), "whoever presses on has the domain locked out");
     assert!(standing().is_under_way && standing().fault.is_none());
     world.advance(SignedDuration::from_secs(20));
+    assert!(is_due(&world, &terms));
+    // The authority wants to hear nothing for a while.
+    begin(&world, &terms);
+    fail_until(&world, Some(world.clock.now() + SignedDuration::from_hours(1)));
+    try_soon();
+    world.advance(SignedDuration::from_mins(59));
+    assert!(!is_due(&world, &terms));
+    world.advance(SignedDuration::from_mins(1));
     assert!(is_due(&world, &terms));
     // One under way, without a fault, is not made a second time.
     let another = World::new();
