@@ -1,17 +1,14 @@
 //! Files of users over HTTP: ranges, entity tags, names, and headers under which no file can ever
 //! run as us.
 
-use std::{
-    ops::Range,
-    time::{Duration, SystemTime},
-};
+use std::{ops::Range, time::SystemTime};
 
 use actix_web::{
     HttpRequest, HttpResponse, HttpResponseBuilder,
     body::SizedStream,
     http::{Method, StatusCode, header},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::fault::Result;
 use crate::{
@@ -58,6 +55,8 @@ const SHOWN: [&str; 14] = [
 
 /// Public media up to this size come from us, so that caches keep them under one address.
 const STREAMED_BYTES_MAX: u64 = 32 << 20;
+/// The seconds of a date tell two changes apart only when they are over.
+const SETTLED_AFTER: SignedDuration = SignedDuration::from_secs(2);
 
 /// Answers with a file (RFC 9110: conditional requests and single ranges), or with the way to S3.
 pub async fn deliver(
@@ -71,8 +70,9 @@ pub async fn deliver(
     let etag = format!("\"{}\"", content.file.blob);
     let served = Served::of(&content, disposition);
     let mut response = HttpResponse::Ok();
-    set_headers(&mut response, &content, &served, caching, &etag);
-    if is_unchanged(request, &etag, Some(content.document.updated_at)) {
+    let modified = last_modified(content.document.updated_at, app.clock.now());
+    set_headers(&mut response, &served, caching, &etag, modified);
+    if is_unchanged(request, &etag, modified) {
         return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
     }
     let size_bytes = content.file.size_bytes;
@@ -180,11 +180,14 @@ impl<'c> Served<'c> {
 
 fn set_headers(
     response: &mut HttpResponseBuilder,
-    content: &Content,
     served: &Served<'_>,
     caching: Caching,
     etag: &str,
+    modified: Option<Timestamp>,
 ) {
+    if let Some(modified) = modified {
+        response.insert_header((header::LAST_MODIFIED, http_date(modified)));
+    }
     // The PDF viewers of browsers do not start inside a sandbox; what they show cannot reach the
     // page around it in any case.
     let policy = match served.media_type {
@@ -201,7 +204,6 @@ fn set_headers(
         .insert_header((header::CONTENT_SECURITY_POLICY, policy))
         .insert_header((header::CACHE_CONTROL, caching.header()))
         .insert_header((header::ETAG, etag.to_owned()))
-        .insert_header((header::LAST_MODIFIED, http_date(content.document.updated_at)))
         .insert_header((header::ACCEPT_RANGES, "bytes"))
         // Keeps the compressing middleware away: ranges are of these bytes.
         .insert_header((header::CONTENT_ENCODING, "identity"));
@@ -241,8 +243,13 @@ fn http_date(at: Timestamp) -> String {
     at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
+/// The date by which clients know this state again: none as long as another could follow with the same.
+fn last_modified(updated_at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    (now.duration_since(updated_at) >= SETTLED_AFTER).then_some(updated_at)
+}
+
 /// Whether the client has it already. The date counts only where no tag is named (RFC 9110, section
-/// 13.1.3).
+/// 13.1.3), and only when it is the very one that we tell: after a restore it is an earlier one.
 fn is_unchanged(request: &HttpRequest, etag: &str, modified: Option<Timestamp>) -> bool {
     let headers = request.headers();
     if headers.contains_key(header::IF_NONE_MATCH) {
@@ -255,13 +262,9 @@ fn is_unchanged(request: &HttpRequest, etag: &str, modified: Option<Timestamp>) 
     }
     let since = headers.get(header::IF_MODIFIED_SINCE).and_then(|since| since.to_str().ok());
     let since = since.and_then(|since| since.parse::<header::HttpDate>().ok());
-    match (since, modified.map(SystemTime::from)) {
-        // The client's date has whole seconds.
-        (Some(since), Some(modified)) => {
-            modified < SystemTime::from(since) + Duration::from_secs(1)
-        }
-        _ => false,
-    }
+    let since = since.and_then(|since| Timestamp::try_from(SystemTime::from(since)).ok());
+    // The client's date has whole seconds.
+    since.zip(modified).is_some_and(|(since, modified)| since.as_second() == modified.as_second())
 }
 
 #[derive(Debug, PartialEq, Eq)]
