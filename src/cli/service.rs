@@ -66,7 +66,7 @@ pub fn stop(shell: &Shell, arguments: &Arguments) -> Result<Exit, Failure> {
             systemd::look(SERVICE)?.state != "inactive" || systemd::look(SOCKET)?.is_active();
         if is_up {
             as_root("stop")?;
-            systemd::stop([SOCKET, SERVICE])?;
+            systemd::stop(&[SOCKET, SERVICE])?;
         }
     } else {
         let Some(status) = runtime()?.block_on(status::of_server(shell))? else {

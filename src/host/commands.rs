@@ -109,7 +109,8 @@ fn heard(output: Option<impl Read + Send + 'static>, bytes_max: u64) -> Receiver
 ///
 /// # Errors
 /// With the program's own words when it failed.
-pub fn run<const N: usize>(program: &str, arguments: [&str; N]) -> Result<String> {
+pub fn run<'a>(program: &str, arguments: impl AsRef<[&'a str]>) -> Result<String> {
+    let arguments = arguments.as_ref();
     let called = || format!("{program} {}", arguments.join(" "));
     match attempt(program, arguments)? {
         Some(Ended { is_success: true, out, .. }) => Ok(out),

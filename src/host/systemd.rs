@@ -102,8 +102,8 @@ pub fn enable(units: [&str; 2]) -> Result<()> {
     commands::run("systemctl", ["enable", "--quiet", units[0], units[1]]).map(drop)
 }
 
-pub fn disable(units: [&str; 2]) -> Result<()> {
-    commands::run("systemctl", ["disable", "--quiet", units[0], units[1]]).map(drop)
+pub fn disable(units: &[&str]) -> Result<()> {
+    commands::run("systemctl", [&["disable", "--quiet"], units].concat()).map(drop)
 }
 
 /// Starts units and waits until they are ready, also those that have failed too often.
@@ -114,8 +114,8 @@ pub fn start(units: [&str; 2]) -> Result<()> {
 
 /// Stops units and waits for their end. They go together: a socket that stays would start its
 /// service again.
-pub fn stop(units: [&str; 2]) -> Result<()> {
-    commands::run("systemctl", ["stop", units[0], units[1]]).map(drop)
+pub fn stop(units: &[&str]) -> Result<()> {
+    commands::run("systemctl", [&["stop"], units].concat()).map(drop)
 }
 
 /// Stops a unit and starts it again; waits until it is ready.

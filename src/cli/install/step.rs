@@ -110,10 +110,7 @@ impl Undo {
             Undo::GiveBack(path, rights) => rights.give_to(path),
             Undo::RemoveUser(name) => accounts::remove_user(name),
             Undo::ClosePort(port) => firewall::close(*port),
-            Undo::StopServing => {
-                systemd::stop([SOCKET, SERVICE])?;
-                systemd::disable([SOCKET, SERVICE])
-            }
+            Undo::StopServing => stop_serving(),
             Undo::ReadUnits => {
                 systemd::reload()?;
                 systemd::forget_failures([SOCKET, SERVICE])
@@ -125,6 +122,22 @@ impl Undo {
             }
         }
     }
+}
+
+/// As far as systemd still knows the units: whoever removed one may have been cut off.
+fn stop_serving() -> Result<()> {
+    let mut known = Vec::new();
+    for unit in [SOCKET, SERVICE] {
+        if systemd::look(unit)?.is_known {
+            known.push(unit);
+        }
+    }
+    if known.is_empty() {
+        return Ok(());
+    }
+    let stopped = systemd::stop(&known);
+    systemd::disable(&known)?;
+    stopped
 }
 
 fn gone(path: &Path, removed: io::Result<()>) -> Result<()> {
