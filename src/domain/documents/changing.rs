@@ -69,7 +69,7 @@ pub fn edit(
 
 /// # Errors
 /// `Conflict` when `revision` says that somebody has changed it since it was read.
-pub fn require_revision(document: &Document, revision: Option<u64>) -> Result<()> {
+fn require_revision(document: &Document, revision: Option<u64>) -> Result<()> {
     match revision {
         Some(revision) if revision != document.revision => Err(Error::conflict(
             "Somebody changed this document in the meantime. Load it again and repeat your change.",

@@ -16,8 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     adding::{NewDocument, add_file, add_link},
     changing::{
-        DocumentEdit, archive, edit, hand_over, publish, recategorize, require_revision,
-        set_visibility, withdraw,
+        DocumentEdit, archive, edit, hand_over, publish, recategorize, set_visibility, withdraw,
     },
     listing::{
         Shared, created_by, created_count, in_category, newest, sharing, shown_to_group_count,

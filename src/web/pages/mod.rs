@@ -39,7 +39,7 @@ pub use frame::{
     to_sign_in,
 };
 pub use parts::{Choice, ChoiceLink, HiddenField, Marked, Moment, Pager, Span, Tone, role_label};
-pub use seen::Seen;
+pub use seen::{Difference, Seen};
 
 use accent::Accent;
 

@@ -74,6 +74,12 @@ impl Choice {
     pub fn new(value: impl Into<String>, label: impl Into<String>, selected: bool) -> Self {
         Choice { value: value.into(), label: label.into(), detail: String::new(), selected }
     }
+
+    /// The labels of those that are chosen.
+    pub fn chosen(all: &[Choice]) -> String {
+        let chosen = all.iter().filter(|choice| choice.selected);
+        chosen.map(|choice| choice.label.as_str()).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// One option that is a link, because the address holds the state.

@@ -32,8 +32,28 @@ impl Seen {
             return Ok(());
         }
         Err(Error::conflict(
-            "Somebody changed this in the meantime. Load the page again and repeat your change.",
+            "Somebody changed this in the meantime. Nothing of yours is saved yet.",
         ))
+    }
+}
+
+/// A field that somebody else has changed meanwhile. The form shows it beside what was typed, with the
+/// mark of their state: who saves then has seen both.
+#[derive(Clone, Debug)]
+pub struct Difference {
+    pub label: &'static str,
+    pub stored: String,
+    pub own: String,
+}
+
+impl Difference {
+    /// Of these fields, as they are stored and as they were typed.
+    pub fn among(fields: impl IntoIterator<Item = (&'static str, String, String)>) -> Vec<Self> {
+        fields
+            .into_iter()
+            .filter(|(_, stored, own)| stored != own)
+            .map(|(label, stored, own)| Difference { label, stored, own })
+            .collect()
     }
 }
 

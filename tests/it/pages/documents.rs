@@ -206,6 +206,26 @@ async fn two_who_edit_at_once_do_not_overwrite_each_other() {
 }
 
 #[tokio::test]
+async fn two_who_decide_at_once_who_sees_it_know_of_each_other() {
+    let app = TestApp::spawn().await;
+    let ada = app.person("ada").await;
+    let vic = app.add_user("vic", Role::Editor).await.id.to_string();
+    let id = ada.add("plan.txt", b"The plan", &[]).await;
+    let (path, edit) = (format!("/documents/{id}/visibility"), format!("/documents/{id}/edit"));
+    let seen = ada.get(&path).await.piece("name=\"seen\" value=\"", "\"").to_owned();
+    let etag = ada.get(&edit).await.piece("name=\"etag\" value=\"", "\"").to_owned();
+    ada.submit(&edit, &[("title", "Plan A"), ("etag", &etag)]).await.says("“Plan A” is saved.");
+    let public = [("visibility", "public"), ("seen", &seen)];
+    ada.submit(&path, &public).await.says("“Plan A” can be seen by anyone");
+    let restricted = |seen| [("visibility", "restricted"), ("people", &vic), ("seen", seen)];
+    let late = ada.send(&path, &restricted(&seen)).await;
+    assert_eq!(late.status, 409);
+    late.says("Somebody changed this in the meantime.").says("Who can see it Public Restricted");
+    let seen = late.piece("name=\"seen\" value=\"", "\"").to_owned();
+    ada.submit(&path, &restricted(&seen)).await.says("only by the groups and people you chose");
+}
+
+#[tokio::test]
 async fn an_edit_without_a_title_stays_in_the_form() {
     let app = TestApp::spawn().await;
     let ada = app.person("ada").await;
@@ -250,8 +270,8 @@ async fn visibility_is_decided_in_a_form_and_counts_on_the_next_request() {
     assert_eq!(stranger.get(&format!("{page}/download")).await.html, "The secret plan");
     let wrong = ada.send(&path, &[("visibility", "restricted"), ("people", "x")]).await;
     assert_eq!(wrong.status, 422);
-    let seen = form.piece("name=\"etag\" value=\"", "\"");
-    let late = ada.send(&path, &[("visibility", "organization"), ("etag", seen)]).await;
+    let seen = form.piece("name=\"seen\" value=\"", "\"");
+    let late = ada.send(&path, &[("visibility", "organization"), ("seen", seen)]).await;
     assert_eq!(late.status, 409, "it has become public since the form was opened");
 }
 

@@ -20,7 +20,7 @@ use crate::{
         auth::Member,
         body::Form,
         fault::Result,
-        pages::{FormErrors, Go, Html, Page, Place, filters, page},
+        pages::{Difference, FormErrors, Go, Html, Page, Place, filters, page},
     },
 };
 
@@ -41,14 +41,6 @@ pub struct EditPage {
     pub etag: String,
     /// What somebody else has stored meanwhile; `etag` is that of their state then.
     pub conflict: Vec<Difference>,
-}
-
-/// A field that somebody else has changed meanwhile.
-#[derive(Clone, Debug)]
-pub struct Difference {
-    pub label: &'static str,
-    pub stored: String,
-    pub own: String,
 }
 
 pub async fn show(
@@ -126,11 +118,7 @@ fn differences(stored: &DocumentForm, own: &DocumentForm) -> Vec<Difference> {
     if !own.kind.is_empty() {
         fields.push(("Kind", kind(stored), kind(own)));
     }
-    fields
-        .into_iter()
-        .filter(|(_, stored, own)| stored != own)
-        .map(|(label, stored, own)| Difference { label, stored, own })
-        .collect()
+    Difference::among(fields)
 }
 
 async fn save(

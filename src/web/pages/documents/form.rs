@@ -15,7 +15,7 @@ use crate::{
     together::together,
     web::{
         body::Received,
-        pages::{Choice, format},
+        pages::{Choice, Seen, format},
     },
 };
 
@@ -37,6 +37,8 @@ pub struct DocumentForm {
     pub url: String,
     /// The revision that was read.
     pub etag: String,
+    /// Who could see it, as the form showed it.
+    pub seen: Seen,
 }
 
 impl DocumentForm {
@@ -55,6 +57,7 @@ impl DocumentForm {
             people: received.all("people").to_vec(),
             url: text("url"),
             etag: text("etag"),
+            seen: Seen::default(),
         }
     }
 
@@ -79,6 +82,7 @@ impl DocumentForm {
             people,
             url: document.link.clone().unwrap_or_default(),
             etag: document.revision.to_string(),
+            seen: seen(&document.visibility),
         }
     }
 
@@ -173,6 +177,16 @@ impl DocumentForm {
     pub fn chosen_status(&self) -> Status {
         documents::Status::from_name(&self.status).map(Into::into).unwrap_or_default()
     }
+}
+
+/// What the form shows of who can see a document.
+pub fn seen(visibility: &documents::Visibility) -> Seen {
+    let mut parts = vec![visibility.name().to_owned()];
+    if let documents::Visibility::Restricted { groups, people } = visibility {
+        parts.extend(groups.iter().map(|id| format!("group {id}")));
+        parts.extend(people.iter().map(|id| format!("person {id}")));
+    }
+    Seen::of(parts)
 }
 
 /// What a file can be: anything but a link.

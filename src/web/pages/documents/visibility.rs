@@ -7,16 +7,22 @@ use actix_web::{
 };
 use askama::Template;
 
-use super::{Status, VisibilityFields, form::DocumentForm};
+use super::{
+    Status, Visibility, VisibilityFields,
+    form::{DocumentForm, seen},
+};
 use crate::{
     app::App,
     domain::documents::{self, Document},
+    error::Error,
     id::Id,
     web::{
         auth::Member,
         body::Form,
         fault::Result,
-        pages::{FormErrors, Go, HiddenField, Html, Page, Place, filters, page},
+        pages::{
+            Choice, Difference, FormErrors, Go, HiddenField, Html, Page, Place, filters, page,
+        },
     },
 };
 
@@ -37,6 +43,8 @@ pub struct VisibilityPage {
     pub status: Status,
     pub visibility: VisibilityFields,
     pub carried: Vec<HiddenField>,
+    /// What somebody else has stored meanwhile; what is carried is the mark of their state then.
+    pub conflict: Vec<Difference>,
 }
 
 pub async fn show(
@@ -47,8 +55,8 @@ pub async fn show(
 ) -> Result<HttpResponse> {
     let document = editable(&app, &member, *id).await?;
     let form = DocumentForm::about(&document, None);
-    let shown =
-        visibility_page(&app, &request, &member, &document, &form, FormErrors::none()).await?;
+    let (errors, none) = (FormErrors::none(), Vec::new());
+    let shown = visibility_page(&app, &request, &member, &document, &form, errors, none).await?;
     Html(shown).with_status(StatusCode::OK)
 }
 
@@ -64,12 +72,51 @@ pub async fn submit(
         Ok(saved) => {
             Ok(Go::to(format!("/documents/{id}")).saying(said_of(&saved, &member)).response())
         }
+        Err(error @ Error::Conflict(_)) => {
+            ask_again(&app, &request, &member, *id, form, error).await
+        }
         Err(error) => {
             let (errors, status) = FormErrors::refusing(error)?;
-            Html(visibility_page(&app, &request, &member, &document, &form, errors).await?)
+            let none = Vec::new();
+            Html(visibility_page(&app, &request, &member, &document, &form, errors, none).await?)
                 .with_status(status)
         }
     }
+}
+
+/// Somebody else was faster: the form again, with what they stored.
+async fn ask_again(
+    app: &App,
+    request: &HttpRequest,
+    member: &Member,
+    id: Id<Document>,
+    mut form: DocumentForm,
+    error: Error,
+) -> Result<HttpResponse> {
+    let document = editable(app, member, id).await?;
+    let stored = DocumentForm::about(&document, None);
+    let conflict = differences(
+        &stored.visibility_fields(app, member.actor()).await?,
+        &form.visibility_fields(app, member.actor()).await?,
+    );
+    form.seen = stored.seen;
+    let (errors, status) = FormErrors::refusing(error)?;
+    Html(visibility_page(app, request, member, &document, &form, errors, conflict).await?)
+        .with_status(status)
+}
+
+fn differences(stored: &VisibilityFields, own: &VisibilityFields) -> Vec<Difference> {
+    // The lists are sent along when they do not count, too.
+    let listed = |fields: &VisibilityFields, all: &[Choice]| match fields.chosen {
+        Visibility::Restricted => Choice::chosen(all),
+        Visibility::Organization | Visibility::Public => String::new(),
+    };
+    let seen_by = |fields: &VisibilityFields| fields.chosen.label().to_owned();
+    Difference::among([
+        ("Who can see it", seen_by(stored), seen_by(own)),
+        ("Groups", listed(stored, &stored.groups), listed(own, &own.groups)),
+        ("People", listed(stored, &stored.people), listed(own, &own.people)),
+    ])
 }
 
 /// Who sees it from now on.
@@ -111,9 +158,9 @@ async fn save(
     form: &DocumentForm,
 ) -> crate::error::Result<Document> {
     let visibility = form.visibility()?;
-    let revision = form.etag.parse().ok();
+    let shown = form.seen.clone();
     app.write_as(member.actor(), move |tx, actor| {
-        documents::require_revision(&documents::editable(tx, actor, id)?, revision)?;
+        shown.require(&seen(&documents::editable(tx, actor, id)?.visibility))?;
         documents::set_visibility(tx, actor, id, visibility)
     })
     .await
@@ -126,6 +173,7 @@ async fn visibility_page(
     document: &Document,
     form: &DocumentForm,
     errors: FormErrors,
+    conflict: Vec<Difference>,
 ) -> Result<VisibilityPage> {
     let id = document.id;
     Ok(VisibilityPage {
@@ -136,6 +184,7 @@ async fn visibility_page(
         title: document.title.clone(),
         status: document.status.into(),
         visibility: form.visibility_fields(app, member.actor()).await?,
-        carried: vec![HiddenField::new("etag", &form.etag)],
+        carried: vec![HiddenField::new("seen", form.seen.to_string())],
+        conflict,
     })
 }

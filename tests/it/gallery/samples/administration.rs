@@ -408,6 +408,7 @@ fn people() -> Vec<Exhibit> {
         id: "u2".to_owned(),
         name: "Jonas Berg".to_owned(),
         account: account(12),
+        conflict: Vec::new(),
         is_disabled: false,
         is_oneself: false,
         is_last_administrator: false,

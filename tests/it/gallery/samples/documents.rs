@@ -1,10 +1,11 @@
 use appliance::{
     error::Error,
     web::pages::{
-        Choice, ChoiceLink, FormErrors, HiddenField, Marked, Page, Pager, Place, SearchBox, Tone,
+        Choice, ChoiceLink, Difference, FormErrors, HiddenField, Marked, Page, Pager, Place,
+        SearchBox, Tone,
         documents::{
             DetailsFields, DocumentCard, FileFace, Status, Visibility, VisibilityFields,
-            edit::{Difference, EditPage},
+            edit::EditPage,
             library::{
                 ActiveFilter, Correction, DateFilter, Facet, LibraryPage, Results, ResultsFragment,
                 Statistics,
@@ -149,13 +150,20 @@ fn forms() -> Vec<Exhibit> {
             "visibility",
             &VisibilityPage {
                 page: admin(Place::Library),
-                errors: FormErrors::none(),
+                errors: FormErrors::of(&Error::conflict(
+                    "Somebody changed this in the meantime. Nothing of yours is saved yet.",
+                )),
                 action: "/documents/d1/visibility".to_owned(),
                 back_href: "/documents/d1".to_owned(),
                 title: "Annual report 2025".to_owned(),
                 status: Status::Draft,
                 visibility: visibility(Visibility::Restricted),
                 carried: Vec::new(),
+                conflict: vec![Difference {
+                    label: "Who can see it",
+                    stored: "Public".to_owned(),
+                    own: "Restricted".to_owned(),
+                }],
             },
         ),
     ]

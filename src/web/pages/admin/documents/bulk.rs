@@ -171,6 +171,7 @@ async fn ask_visibility(
         status: Status::Published,
         visibility: form.visibility_fields(app, member.actor()).await?,
         carried: ids.iter().map(|id| HiddenField::new("id", id.clone())).collect(),
+        conflict: Vec::new(),
     })
     .with_status(status)
 }

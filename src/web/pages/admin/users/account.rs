@@ -335,9 +335,20 @@ async fn person_page(
     id: Id<User>,
     shown: Shown,
 ) -> Result<HttpResponse> {
+    let is_conflict = matches!(shown.outcome, Err(Error::Conflict(_)));
     let (errors, status) = FormErrors::after(shown.outcome)?;
     let details = app.user(member.actor(), id).await?;
-    let form = shown.form.unwrap_or_else(|| AccountForm::about(&details));
+    let stored = AccountForm::about(&details);
+    let mut conflict = Vec::new();
+    let form = match shown.form {
+        Some(mut form) if is_conflict && form.seen.require(&stored.seen).is_err() => {
+            form.seen = stored.seen.clone();
+            let stored = stored.fields(app, member).await?;
+            conflict = stored.differences(&form.fields(app, member).await?);
+            form
+        }
+        form => form.unwrap_or(stored),
+    };
     let now = app.clock.now();
     let heir = |user: &User| {
         Choice::new(user.id.to_string(), user.display_name(), user.id == member.user.id)
@@ -350,6 +361,7 @@ async fn person_page(
         id: id.to_string(),
         name: user.display_name().to_owned(),
         account: form.fields(app, member).await?,
+        conflict,
         is_disabled: user.is_disabled,
         is_oneself: id == member.user.id,
         is_last_administrator: details.is_last_administrator,

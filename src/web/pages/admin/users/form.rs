@@ -17,7 +17,7 @@ use crate::{
     web::{
         auth::Member,
         fault::Result,
-        pages::{Choice, Seen, format, role_label},
+        pages::{Choice, Difference, Seen, format, role_label},
     },
 };
 
@@ -106,6 +106,25 @@ impl AccountForm {
             is_instance_admin: self.is_admin(),
             may_set_instance_admin: member.may(Action::Operate),
         })
+    }
+}
+
+impl AccountFields {
+    /// From what was typed.
+    pub fn differences(&self, own: &Self) -> Vec<Difference> {
+        let text = |label, of: fn(&Self) -> String| (label, of(self), of(own));
+        let mut fields = vec![
+            text("Name", |it| it.full_name.clone()),
+            text("Username", |it| it.username.clone()),
+            text("Email", |it| it.email.clone()),
+            text("Role", |it| Choice::chosen(&it.roles)),
+            text("Groups", |it| Choice::chosen(&it.groups)),
+        ];
+        if self.may_set_instance_admin {
+            let yes_or_no = |it: &Self| if it.is_instance_admin { "Yes" } else { "No" }.to_owned();
+            fields.push(text("Administrator of the portal", yes_or_no));
+        }
+        Difference::among(fields)
     }
 }
 

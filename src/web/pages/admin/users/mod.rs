@@ -8,7 +8,9 @@ mod form;
 use askama::Template;
 
 use super::Sidebar;
-use crate::web::pages::{Choice, ChoiceLink, FormErrors, Moment, Page, Pager, Seen, filters};
+use crate::web::pages::{
+    Choice, ChoiceLink, Difference, FormErrors, Moment, Page, Pager, Seen, filters,
+};
 
 /// `GET /admin/people` with `q`, `role`, `state`, `after`.
 #[derive(Clone, Debug, Template)]
@@ -76,6 +78,8 @@ pub struct UserPage {
     /// As it is stored, for the heading.
     pub name: String,
     pub account: AccountFields,
+    /// What somebody else has stored meanwhile; `account.seen` is the mark of their state then.
+    pub conflict: Vec<Difference>,
     pub is_disabled: bool,
     pub is_oneself: bool,
     /// The last administrator can neither be disabled, demoted nor deleted: the page says so.
