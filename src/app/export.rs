@@ -30,6 +30,8 @@ use crate::{
 
 /// Names of files have at most 255 bytes on every common disk; room is left for a number.
 const NAME_BYTES_MAX: usize = 200;
+/// What is longer is none: “Minutes of the 12. meeting”.
+const EXTENSION_BYTES_MAX: usize = 16;
 const STEP: usize = 500;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -131,7 +133,7 @@ impl App {
                             exported.files_bytes += size_bytes;
                         }
                         Err(fault) => exported.damages.push(format!(
-                            "The file of “{}” could not be read: {}.",
+                            "The file of “{}” could not be exported: {}.",
                             details.title,
                             fault.chain()
                         )),
@@ -162,8 +164,14 @@ impl App {
         let path = path.to_owned();
         blocking(move || {
             create_private_folder(path.parent().unwrap_or(Path::new(".")))?;
-            let out = File::create_new(&path);
-            let mut out = out.with_context(|| format!("making {}", path.display()))?;
+            let mut out = match File::create_new(&path) {
+                Ok(out) => out,
+                // Of this name alone.
+                Err(fault) if is_of_name(&fault) => return Ok(Err(fault.into())),
+                Err(fault) => {
+                    return Err(fault).with_context(|| format!("making {}", path.display()))?;
+                }
+            };
             let copied = copy(&mut super::backup::reader(opened), &mut out);
             if !matches!(copied, Ok(Ok(_))) {
                 // What is cut off looks like the file, and is not.
@@ -174,6 +182,12 @@ impl App {
         })
         .await
     }
+}
+
+/// Whether a disk does not take a name, as some do not take what differs in case only.
+fn is_of_name(fault: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, InvalidFilename, InvalidInput};
+    matches!(fault.kind(), AlreadyExists | InvalidFilename | InvalidInput)
 }
 
 /// Like [`io::copy`], which does not tell apart where it fails: outside, nothing can be written any
@@ -263,8 +277,10 @@ fn free_path(details: &Details, taken: &mut HashSet<String>) -> String {
     let category = if details.category.is_empty() { "Without category" } else { &details.category };
     let folder = format!("{}/{}", safe(&details.organization), safe(category));
     let end = match Path::new(&details.filename).extension() {
-        Some(end) => format!(".{}", safe(&end.to_string_lossy())),
-        None => String::new(),
+        Some(end) if end.len() <= EXTENSION_BYTES_MAX => {
+            format!(".{}", safe(&end.to_string_lossy()))
+        }
+        _ => String::new(),
     };
     let title = safe(details.title.strip_suffix(&end).unwrap_or(&details.title));
     let numbered = |number: u32| match number {

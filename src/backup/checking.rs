@@ -89,7 +89,8 @@ impl Tally {
             damages
                 .push("Behind the damage stands what looks like records and is a user's.".into());
         }
-        if damages.is_empty() && (self.was_damaged || !is_whole) {
+        // What was missing from the beginning explains nothing.
+        if damages.len() == manifest.missing.len() && (self.was_damaged || !is_whole) {
             damages.push("Some bytes have changed that nothing depends on.".into());
         }
         damages

@@ -149,8 +149,11 @@ impl Blobs {
         }
         for (hash, _) in remote.all_noted().await? {
             let _traffic = self.traffic(hash).await;
-            let path = self.shared.spool.path(&FileName::source(hash));
-            if !disk::blocking(move || Ok(path.try_exists()?)).await? {
+            let name = FileName::source(hash);
+            // From the one it moves, from the other it migrates.
+            let paths = [self.shared.spool.path(&name), self.shared.objects.path(&name)];
+            let is_there = move || Ok(paths[0].try_exists()? || paths[1].try_exists()?);
+            if !disk::blocking(is_there).await? {
                 remote.abort_noted(hash).await?;
             }
         }

@@ -208,8 +208,10 @@ impl Blobs {
         if object.is_none_or(|object| object.modified_at < old.modified_at) {
             remote.put(hash, &old.file, old.size_bytes).await?;
         }
+        // Reading may have taken hours.
+        remote.was_ours_until(Instant::now()).await?;
         match self.remove_leaving(hash, &path, old).await? {
-            Left::Removed | Left::Gone => Ok(()),
+            Left::Removed => Ok(()),
             Left::Renewed => Err(Error::Internal(anyhow!("it has just arrived again"))),
         }
     }

@@ -47,11 +47,10 @@ pub(super) struct Leaving {
 
 /// What became of the copy here of a blob that is on S3 now.
 pub(super) enum Left {
+    /// It is not here any more.
     Removed,
     /// The file is another one, or arrived again: it must travel, too.
     Renewed,
-    /// The blob was removed meanwhile.
-    Gone,
 }
 
 impl Blobs {
@@ -88,11 +87,6 @@ impl Blobs {
             match self.remove_leaving(hash, &path, spooled).await? {
                 Left::Removed => return Ok(()),
                 Left::Renewed => {}
-                Left::Gone => {
-                    // Nobody needs what has just arrived there.
-                    remote.delete(hash).await?;
-                    return Err(Missing(hash).into());
-                }
             }
         }
         Err(Error::Internal(anyhow!("blob {hash} arrives again and again while it is moved")))
@@ -126,7 +120,8 @@ impl Blobs {
         disk::blocking(move || {
             let doing = || format!("removing {}", path.display());
             let Some(now) = disk::open_if_there(&path).with_context(doing)? else {
-                return Ok(Left::Gone);
+                // Not by us, who wait for those who travel; and now the one on S3 is the only one.
+                return Ok(Left::Removed);
             };
             let (before, now) = (leaving.file.metadata()?, now.metadata()?);
             let is_renewed = Timestamp::try_from(now.modified()?).context("a file's time")?

@@ -22,7 +22,7 @@ use crate::{
     app::{App, Reporter},
     backup::{self, ArchiveReader, ArchiveWriter, Head, Kept, Key, Lock, Manifest, Written},
     blobs::Blobs,
-    blocking::{blocking, in_background},
+    blocking::blocking,
     error::{Error, Result},
     hash::{ContentHash, Digest},
     store::Store,
@@ -81,13 +81,10 @@ impl App {
         let (data, signer) = (self.config.data.clone(), self.backup_signer().await?);
         let stop = StopOnDrop::default();
         let (stopped, reporter) = (stop.stopped(), reporter.clone());
-        in_background(move || {
+        blocking(move || {
             let out = Passing::new(out, &lock);
             let begin = |head| {
-                // One core is left to those who work meanwhile.
-                let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
-                let begun = ArchiveWriter::begin(out, &lock, head, cores / 2, scratch(&data)?)?;
-                Ok(begun.signed_by(signer))
+                Ok(ArchiveWriter::begin(out, &lock, head, scratch(&data)?)?.signed_by(signer))
             };
             let (out, manifest) =
                 write_archive(begin, &store, &blobs, records_only, &reporter, &stopped)?;

@@ -15,19 +15,30 @@ pub(super) struct Chain {
     reached: u64,
     /// Those that were not looked at yet, in the order in which they begin.
     segments: vec::IntoIter<Segment>,
+    /// The first one behind a gap.
+    behind_gap: Option<Segment>,
 }
 
 impl Chain {
     /// Begins behind the change `reached`.
     pub fn after(reached: u64, mut segments: Vec<Segment>) -> Self {
         segments.sort_by_key(|segment| (segment.from, segment.to));
-        Chain { reached, segments: segments.into_iter() }
+        Chain { reached, segments: segments.into_iter(), behind_gap: None }
     }
 
     /// The next one that leads on by its name; `None` at the end, and where one is missing.
     pub fn candidate(&mut self) -> Option<Segment> {
         let next = self.segments.find(|segment| segment.to > self.reached)?;
-        (next.from <= self.reached.saturating_add(1)).then_some(next)
+        if next.from <= self.reached.saturating_add(1) {
+            return Some(next);
+        }
+        self.behind_gap = Some(next);
+        None
+    }
+
+    /// After the last candidate: those that nothing leads to.
+    pub fn unreached(self) -> impl Iterator<Item = Segment> {
+        self.behind_gap.into_iter().chain(self.segments)
     }
 
     /// Goes on behind a candidate, which is [`proven`].

@@ -116,13 +116,33 @@ async fn apply_changes(
         reached_at = segment.at;
         reporter.advance(1);
     }
+    let after = moment(reached_at);
     if claimed > chain.reached() {
         staging.note(format!(
-            "Changes are damaged, or not signed as the snapshot is: what was changed after {} is missing.",
-            moment(reached_at),
+            "Changes are damaged, or not signed as the snapshot is: what was changed after {after} is missing.",
+        ));
+    } else if has_changes_behind_gap(repository, head, at, chain).await? {
+        staging.note(format!(
+            "Changes are missing: what was changed after {after} did not come back, although later \
+             changes are there.",
         ));
     }
     Ok((staging, reached_at))
+}
+
+/// Whether changes that are wanted lie where nothing leads to. A name alone says nothing.
+async fn has_changes_behind_gap(
+    repository: &Repository,
+    head: &Head,
+    at: Option<Timestamp>,
+    chain: Chain,
+) -> Result<bool> {
+    for segment in chain.unreached().filter(|segment| at.is_none_or(|at| segment.at <= at)) {
+        if proven(repository, &segment, head.signer).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Fetches the file of every blob that came back; with `may_be_there`, only what is not there.

@@ -39,7 +39,7 @@ pub enum Kept {
 
 impl<W: Write> ArchiveWriter<W> {
     /// What comes twice rests meanwhile in `scratch`, an empty file that nobody else reads.
-    pub fn begin(out: W, lock: &Lock, head: Head, threads: usize, scratch: File) -> Result<Self> {
+    pub fn begin(out: W, lock: &Lock, head: Head, scratch: File) -> Result<Self> {
         let head = Head { format: ARCHIVE_FORMAT, ..head };
         let json = serde_json::to_vec_pretty(&head).context("writing the head")?;
         let mut first = header(&head, json.len() as u64);
@@ -49,7 +49,7 @@ impl<W: Write> ArchiveWriter<W> {
         entry.extend(&json);
         entry.resize(entry.len() + padding(json.len() as u64), 0);
         let out = sealing::seal(out, lock)?;
-        let frames = MarkedWriter::begin(out, &entry, threads, scratch);
+        let frames = MarkedWriter::begin(out, &entry, scratch);
         let mut archive = ArchiveWriter {
             tar: Builder::new(frames.context("beginning the archive")?),
             numbers: BTreeMap::new(),

@@ -18,16 +18,15 @@ use std::{
     sync::mpsc::{Receiver, channel},
 };
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
-
 use super::{
     Begins, FRAME_BYTES, Piece, Window, compress, compressor, decompress,
     marks::{
         ArchiveId, Kind, MARK_BYTES, Mark, PREFIX_BYTES, TRAILER_BYTES, Trailer, filler,
         filler_bytes,
     },
+    threads,
 };
-use crate::{blocking::give_way, hash::Digest};
+use crate::hash::Digest;
 
 /// What small entries share.
 const BUNDLE_BYTES: u64 = 64 << 10;
@@ -52,7 +51,6 @@ pub struct MarkedWriter<W> {
     batch: Vec<Frame>,
     batch_bytes: usize,
     under_way: VecDeque<Receiver<io::Result<Vec<Frame>>>>,
-    compressing: ThreadPool,
     /// Compressed frames that come a second time, and how long each is.
     copies: File,
     kept: Vec<(usize, Begins)>,
@@ -65,9 +63,9 @@ struct Frame {
 }
 
 impl<W: Write> MarkedWriter<W> {
-    /// Begins with `first`, one entry. Compresses on `threads` further threads, at least one; what is
-    /// kept for the second time rests in `scratch`, an empty file.
-    pub fn begin(mut out: W, first: &[u8], threads: usize, scratch: File) -> io::Result<Self> {
+    /// Begins with `first`, one entry. What is kept for the second time rests in `scratch`, an empty
+    /// file.
+    pub fn begin(mut out: W, first: &[u8], scratch: File) -> io::Result<Self> {
         let id = ArchiveId::random();
         let opening = Mark { id, number: 0, length: 0, kind: Kind::Opening };
         let mut beginning = compress(first)?;
@@ -86,7 +84,6 @@ impl<W: Write> MarkedWriter<W> {
             batch: Vec::new(),
             batch_bytes: 0,
             under_way: VecDeque::new(),
-            compressing: compressing_threads(threads)?,
             copies: scratch,
             kept: Vec::new(),
         })
@@ -161,7 +158,7 @@ impl<W: Write> MarkedWriter<W> {
         self.batch_bytes = 0;
         let batch = mem::take(&mut self.batch);
         let (done, under_way) = channel();
-        self.compressing.spawn(move || {
+        threads::spawn(move || {
             // Nobody takes it where writing has failed meanwhile.
             let _ = done.send(compressed(batch));
         });
@@ -223,17 +220,6 @@ impl<W: Write> Write for MarkedWriter<W> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-fn compressing_threads(count: usize) -> io::Result<ThreadPool> {
-    ThreadPoolBuilder::new()
-        .num_threads(count.max(1))
-        .thread_name(|_| "compressing".into())
-        .start_handler(|_| give_way())
-        // Whoever waits for the batch hears of it.
-        .panic_handler(|_| ())
-        .build()
-        .map_err(io::Error::other)
 }
 
 fn compressed(mut batch: Vec<Frame>) -> io::Result<Vec<Frame>> {

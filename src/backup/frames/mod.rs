@@ -10,6 +10,7 @@
 mod marked;
 mod marks;
 mod plain;
+mod threads;
 mod window;
 
 use std::io;

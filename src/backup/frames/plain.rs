@@ -3,7 +3,9 @@
 
 use std::io::{self, Read, Write};
 
-use super::{Begins, FRAME_BYTES, MAGIC, Piece, TRAILER_MAGIC, Window, compress, decompress};
+use super::{
+    Begins, FRAME_BYTES, MAGIC, Piece, TRAILER_MAGIC, Window, compress, decompress, threads,
+};
 use crate::{backup::Fault, hash::Digest};
 
 const HASH_BYTES: usize = 32;
@@ -36,7 +38,7 @@ impl<W: Write> FrameWriter<W> {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        let frame = compress(&self.buffer)?;
+        let frame = threads::run(|| compress(&self.buffer))?;
         self.buffer.clear();
         self.digest.update(&frame);
         self.out.write_all(&frame)

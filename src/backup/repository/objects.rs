@@ -25,7 +25,7 @@ use crate::backup::{
     sealing,
 };
 use crate::{
-    blocking::{blocking, in_background},
+    blocking::blocking,
     error::{Error, Result},
     hash::ContentHash,
     s3,
@@ -117,7 +117,7 @@ impl Objects {
     ) -> Result<Written> {
         let piece_bytes = piece_bytes(size_bytes.unwrap_or(0));
         let (store, lock, address) = (self.store.clone(), self.lock.clone(), Address::from(path));
-        let written = in_background(move || {
+        let written = blocking(move || {
             let upload = BufWriter::with_capacity(store, address, piece_bytes)
                 .with_max_concurrency(UPLOADS_MAX);
             let mut counted = Counted { out: SyncIoBridge::new(upload), bytes: 0 };
@@ -135,7 +135,7 @@ impl Objects {
         written.await.map_err(|fault| self.while_doing(fault, "writing", path))
     }
 
-    /// Hands the content of an object to `read`, on a thread that may wait and gives way. `None` when there is no
+    /// Hands the content of an object to `read`, on a thread that may wait. `None` when there is no
     /// such object.
     pub async fn read<T: Send + 'static>(
         &self,
@@ -149,7 +149,7 @@ impl Objects {
         };
         let pieces = StreamReader::new(found.into_stream().map_err(io::Error::from));
         let (key, is_locked) = (self.key.clone(), self.lock != Lock::Open && self.key == Key::None);
-        let read = in_background(move || {
+        let read = blocking(move || {
             let opened = sealing::open(SyncIoBridge::new(pieces), &key);
             let opened = opened.map_err(|fault| match fault {
                 // The repository's own key opens all that was written here, so it is not the wrong one.

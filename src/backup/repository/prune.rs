@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Kind, Lease, Repository, Segment, Snapshot, is_unreachable, leases::LOOKS_EVERY, listed,
-    objects, objects::Objects,
+    objects, objects::Objects, reaching::is_on_bad_place,
 };
 use crate::{
     backup::{Head, SignerKey},
@@ -167,13 +167,16 @@ impl Repository {
     async fn needed_by(&self, snapshots: &[Snapshot], now: Timestamp) -> Result<Needed> {
         let mut needed = Needed::default();
         let mut heads = Vec::new();
+        // What one snapshot calls a part may be the list of another.
+        let mut lists_read = HashSet::new();
         for snapshot in snapshots {
             let manifest =
                 self.manifest(snapshot).await.map_err(|fault| unknown(snapshot, fault))?;
             heads.push(manifest.head);
             needed.parts.extend(manifest.parts.iter().map(|part| part.sha256));
             for list in &manifest.lists {
-                if !needed.parts.insert(list.sha256) {
+                needed.parts.insert(list.sha256);
+                if !lists_read.insert(list.sha256) {
                     continue;
                 }
                 match self.part(list).await.and_then(|bytes| listed(&bytes)) {
@@ -207,6 +210,7 @@ impl Repository {
                     needed.files.extend(files.into_iter().map(|(hash, _)| hash));
                 }
                 Err(fault) if is_unreachable(&fault) => return Err(fault),
+                Err(fault) if is_on_bad_place(&fault) => needed.lost_list = Some(segment.path()),
                 // Nobody restores it, so it needs nothing; and verifying tells of it.
                 Ok(_) | Err(_) => tracing::warn!("passing over {}", segment.path()),
             }
@@ -227,7 +231,7 @@ fn goes_on(heads: &[Head], segment: &Segment, signer: Option<SignerKey>) -> bool
 struct Needed {
     parts: HashSet<ContentHash>,
     files: HashSet<ContentHash>,
-    /// The path of a list that cannot be read: there may be more files.
+    /// The path of what names files and cannot be read: there may be more of them.
     lost_list: Option<String>,
     /// Paths of those that nobody needs.
     stale_segments: Vec<String>,

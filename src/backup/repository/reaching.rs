@@ -2,6 +2,8 @@
 
 use std::io;
 
+use tokio::task::JoinError;
+
 use crate::{
     backup::{Fault, frames},
     error::Error,
@@ -19,14 +21,22 @@ impl std::fmt::Display for Unreachable {
 
 impl std::error::Error for Unreachable {}
 
-/// True for what the way to an object is to blame for: nothing is known of the object.
+/// True for what the way to an object is to blame for, or this program: nothing is known of the object.
 pub fn is_unreachable(fault: &Error) -> bool {
+    let Error::Internal(chain) = fault else { return false };
+    let is_elsewhere = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<Unreachable>() || cause.is::<JoinError>() || way(cause).is_some()
+    };
+    chain.chain().any(is_elsewhere) && !is_on_bad_place(fault)
+}
+
+/// True for what lies where the disk cannot read: mostly for good, and now and then only once.
+pub(super) fn is_on_bad_place(fault: &Error) -> bool {
     let Error::Internal(chain) = fault else { return false };
     let is_bad_place = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref::<io::Error>().is_some_and(frames::is_bad_place)
     };
-    chain.chain().any(|cause| cause.is::<Unreachable>() || way(cause).is_some())
-        && !chain.chain().any(is_bad_place)
+    chain.chain().any(is_bad_place)
 }
 
 /// True for what was read and is not what was written.

@@ -1,15 +1,12 @@
 //! Is everything there that the snapshots name, and is it what it was?
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use anyhow::anyhow;
 use futures_util::{FutureExt, StreamExt, stream};
+use uuid::Uuid;
 
 use super::{
-    Repository, Segment, Snapshot,
-    config::Config,
-    hashing::{Altered, copy_hashed},
-    objects,
+    Repository, Segment, Snapshot, config::Config, hashing::copy_hashed, objects,
     reaching::is_damage,
 };
 use crate::{
@@ -91,8 +88,8 @@ impl Repository {
                         if !listed.iter().any(|(hash, _)| missing.contains(hash)) {
                             wanted_whole.insert(list.sha256);
                         }
-                        files
-                            .extend(listed.into_iter().filter(|(hash, _)| !missing.contains(hash)));
+                        let known = listed.into_iter().filter(|(hash, _)| !missing.contains(hash));
+                        known.for_each(|file| need(&mut files, file));
                     }
                     Err(fault) if is_new => {
                         found.note(&objects::path("parts", list.sha256), fault)?;
@@ -101,18 +98,21 @@ impl Repository {
                 }
             }
         }
+        let mut segments = Vec::new();
         for segment in self.segments(None).await? {
             match self.changes(&segment).await {
+                Ok(changes) if self.is_strange_segment(&heads, &segment, changes.signer) => {
+                    found.damage(format!("{} {STRANGE}", segment.path()));
+                }
                 Ok(changes) => {
-                    if self.is_strange_segment(&heads, &segment, changes.signer) {
-                        found.damage(format!("{} {STRANGE}", segment.path()));
-                    }
-                    files.extend(changes.files);
+                    changes.files.into_iter().for_each(|file| need(&mut files, file));
+                    segments.push(segment);
                 }
                 Err(fault) => found.note(&segment.path(), fault)?,
             }
         }
         self.look_for_strangers(&heads, &mut found);
+        self.look_for_gaps(&heads, segments, &mut found);
         self.verify_files(files, all_data, &mut found, advance).await?;
         Ok(found)
     }
@@ -133,6 +133,34 @@ impl Repository {
                 "{unsigned} of the snapshots are not signed{whom}: an earlier version or another \
                  portal made them, or somebody else has put them there."
             ));
+        }
+    }
+
+    /// Changes go on from the newest snapshot of each store without a gap: what lies behind one cannot be
+    /// restored.
+    fn look_for_gaps(
+        &self,
+        heads: &[(Snapshot, Option<Head>)],
+        mut segments: Vec<Segment>,
+        found: &mut Verified,
+    ) {
+        let mut reached: HashMap<Uuid, u64> = HashMap::new();
+        for ((_, head), is_strange) in heads.iter().zip(self.strangers(heads)) {
+            if let Some(head) = head.as_ref().filter(|_| !is_strange) {
+                let newest = reached.entry(head.lineage).or_default();
+                *newest = head.sequence.max(*newest);
+            }
+        }
+        segments.sort_by_key(|segment| (segment.from, segment.to));
+        for segment in segments {
+            let Some(reached) = reached.get_mut(&segment.lineage) else { continue };
+            if segment.from > reached.saturating_add(1) {
+                found.damage(format!(
+                    "Changes before {} are missing: what lies behind them cannot be restored.",
+                    segment.path()
+                ));
+            }
+            *reached = segment.to.max(*reached);
         }
     }
 
@@ -184,13 +212,13 @@ impl Repository {
         Ok(())
     }
 
-    async fn verify_file(&self, hash: ContentHash, size_bytes: u64) -> Result<()> {
+    /// Its hash says whether it is whole; what it may be as long as keeps a bomb from being unpacked.
+    async fn verify_file(&self, hash: ContentHash, bytes_max: u64) -> Result<()> {
         let read = move |input: &mut dyn std::io::Read| {
-            copy_hashed(input, &mut std::io::sink(), hash, size_bytes)
+            copy_hashed(input, &mut std::io::sink(), hash, bytes_max)
         };
         match self.file(hash, read).await? {
-            Some(found) if found == size_bytes => Ok(()),
-            Some(_) => Err(Error::Internal(anyhow!(Altered))),
+            Some(_) => Ok(()),
             None => Err(Error::NotFound("It has gone meanwhile.".into())),
         }
     }
@@ -203,6 +231,13 @@ impl Repository {
         }
         Ok(())
     }
+}
+
+/// Notes a file that is needed, with the largest size that is said of it: whoever may write to the place
+/// can say anything of it.
+fn need(files: &mut BTreeMap<ContentHash, u64>, (hash, size_bytes): (ContentHash, u64)) {
+    let largest = files.entry(hash).or_default();
+    *largest = size_bytes.max(*largest);
 }
 
 impl Verified {

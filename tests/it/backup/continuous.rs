@@ -3,8 +3,9 @@
 use std::{fs, path::Path};
 
 use appliance::{
-    app::{BackupSource, Restore, Shipped},
+    app::{BackupSource, Reporter, Restore, Shipped, verify_backups},
     backup::{Key, Place, Retention},
+    config::Config,
     domain::{
         backups::{self, Plan},
         categories,
@@ -225,10 +226,28 @@ async fn a_damaged_segment_ends_what_can_be_reached_and_is_named() {
     let mut bytes = fs::read(&paths[1]).expect("a segment");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
-    fs::write(&paths[1], bytes).expect("a change");
-    let data = folder.path().join("data");
-    let restored = restored(&data, from(source(folder.path()))).await.expect("a restore");
-    assert_eq!(restored.damages.len(), 1, "{restored:?}");
+    for is_gone in [false, true] {
+        match is_gone {
+            false => fs::write(&paths[1], &bytes).expect("a change"),
+            true => fs::remove_file(&paths[1]).expect("a removal"),
+        }
+        let data = folder.path().join(format!("data-{is_gone}"));
+        let restored = restored(&data, from(source(folder.path()))).await.expect("a restore");
+        assert_eq!(restored.damages.len(), 1, "{restored:?}");
+        assert_eq!(dump(&sound(&data).await.store), states[0]);
+        let (config, unheard, place) =
+            (Config::default(), Reporter::unheard(), place(folder.path()));
+        let found = verify_backups(&config, &place, &Key::None, false, false, &unheard);
+        assert!(!found.await.expect("a look").damages.is_empty(), "{is_gone}");
+    }
+    // Before it, all was there.
+    let data = folder.path().join("before");
+    let before = Restore {
+        at: Some(still.clock.now() - SignedDuration::from_secs(20)),
+        ..from(source(folder.path()))
+    };
+    let restored = restored(&data, before).await.expect("a restore");
+    assert_eq!(restored.damages, Vec::<String>::new());
     assert_eq!(dump(&sound(&data).await.store), states[0]);
 }
 

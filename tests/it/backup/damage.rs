@@ -9,7 +9,7 @@ use appliance::{
     },
     domain::blobs::Blob,
     error::Result,
-    hash::ContentHash,
+    hash::{ContentHash, Digest},
 };
 use jiff::SignedDuration;
 
@@ -44,6 +44,25 @@ async fn a_flipped_byte_anywhere_is_found() {
         flipped[at] ^= [0x01, 0x10, 0x80][at % 3];
         let found = wrong(flipped, &Key::None);
         assert!(found.is_err() || found.is_ok_and(|found| !found.is_empty()), "byte {at}");
+    }
+}
+
+/// What was missing from the beginning does not explain what has changed since.
+#[tokio::test]
+async fn a_flipped_byte_is_found_where_a_file_was_missing() {
+    let still = Still::open();
+    upload(&still, "Lost", b"lost".to_vec()).await;
+    upload(&still, "Kept", b"kept".to_vec()).await;
+    let spooled = still.app.config.data.join("spool").join(Digest::of(b"lost").to_string());
+    fs::remove_file(spooled).expect("a loss");
+    let bytes = fs::read(archive(&still.app).await).expect("the archive");
+    let missing = wrong(bytes.clone(), &Key::None).expect("readable");
+    assert_eq!(missing.len(), 1);
+    for at in (0..bytes.len()).step_by(97) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 1;
+        let found = wrong(flipped, &Key::None);
+        assert!(found.is_err() || found.is_ok_and(|found| found.len() > 1), "byte {at}");
     }
 }
 
@@ -162,7 +181,7 @@ async fn a_later_format_is_refused() {
     header.set_size(head.len() as u64);
     tar.append_data(&mut header, "backup.json", head.as_slice()).expect("an entry");
     let scratch = tempfile::tempfile().expect("a file");
-    let frames = MarkedWriter::begin(Vec::new(), tar.get_ref(), 1, scratch).expect("frames");
+    let frames = MarkedWriter::begin(Vec::new(), tar.get_ref(), scratch).expect("frames");
     fs::write(&path, frames.finish().expect("bytes")).expect("a file");
     let refused = restored(&data, source()).await.expect_err("a refusal");
     assert!(refused.to_string().contains("format 99"), "{refused}");
@@ -280,7 +299,7 @@ fn forged(entries: &[(&str, u64, &[u8])]) -> Vec<u8> {
 #[tokio::test]
 async fn a_hostile_archive_writes_nowhere_else() {
     let outer = folder();
-    let hash = appliance::hash::Digest::of(b"evil").to_string();
+    let hash = Digest::of(b"evil").to_string();
     let climbing = format!("files/ab/../../../../{hash}");
     let absolute = outer.path().join("absolute").display().to_string();
     let names = [
@@ -315,7 +334,7 @@ async fn a_hostile_archive_writes_nowhere_else() {
 async fn huge_sizes_and_bombs_are_refused() {
     let folder = folder();
     let path = folder.path().join("hostile.tar.zst");
-    let hash = appliance::hash::Digest::of(b"evil").to_string();
+    let hash = Digest::of(b"evil").to_string();
     let file = format!("files/{}/{hash}", &hash[..2]);
     // More than any disk has, and more than a part may have.
     for (name, size_bytes) in [(file.as_str(), 1 << 60), ("records/users-0001.jsonl", 1 << 40)] {

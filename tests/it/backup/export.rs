@@ -56,6 +56,21 @@ async fn the_library_is_exported_as_people_think_of_it() {
 }
 
 #[tokio::test]
+async fn long_names_fit_onto_any_disk() {
+    let app = TestApp::spawn().await;
+    let ada = app.signed_in("ada").await;
+    let name = format!("Minutes of the 12. meeting {}", "of the committee ".repeat(10));
+    let title = "ü".repeat(190);
+    ada.upload(&name, b"minutes", &[("title", &title)]).await;
+    ada.upload(&name, b"more minutes", &[("title", &title)]).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out");
+    let exported = app.app.export(&out, None, &Reporter::unheard()).await.expect("an export");
+    assert_eq!((exported.files, exported.damages), (2, Vec::new()));
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn an_export_for_somebody_holds_what_they_see() {
     let app = TestApp::spawn().await;
     app.add_user("bob", Role::Viewer).await;

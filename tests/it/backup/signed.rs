@@ -7,8 +7,9 @@ use appliance::{
         BackupSource, BackupWanted, Reporter, Restore, Shipped, Target, list_backups,
         prune_backups, verify_backups,
     },
-    backup::{Key, Lock, Manifest, SignerKey, Signers, Trust, frames::FrameWriter, sealing},
+    backup::{Key, Lock, Manifest, Part, SignerKey, Signers, Trust, frames::FrameWriter, sealing},
     domain::backups::{self, Plan},
+    hash::Digest,
 };
 use jiff::SignedDuration;
 
@@ -133,6 +134,42 @@ async fn what_somebody_else_puts_into_a_repository_is_found_and_passed_over() {
     let found = verify_backups(&config(), &place, trust(key), false, false, &unheard).await;
     let damages = found.expect("a look").damages;
     assert!(damages.len() == 1 && damages[0].contains("signature"), "{damages:?}");
+}
+
+/// Who may write to the place, and not remove, has the portal remove nothing either: by a snapshot of his
+/// own that calls the lists of files parts, or says another size of them.
+#[tokio::test]
+async fn a_snapshot_of_somebody_else_costs_no_file_of_ours() {
+    let still = Still::open();
+    upload(&still, "One", b"one".to_vec()).await;
+    let folder = folder();
+    snapshot(&still, folder.path()).await;
+    let files = objects(&folder.path().join("repository/files"));
+    let mut manifest = manifest_of(&snapshots(folder.path())[0]);
+    (manifest.signature, manifest.head.lineage) = (None, uuid::Uuid::from_u128(1));
+    let list = fs::read(&files[0]).map(|_| files[0].file_name().expect("a name").to_owned());
+    let list = format!("{} 0\n", list.expect("a file").to_string_lossy());
+    let sha256 = Digest::of(list.as_bytes());
+    let name = sha256.to_string();
+    let part = folder.path().join("repository/parts").join(&name[..2]).join(&name);
+    fs::create_dir_all(part.parent().expect("a folder")).expect("a folder");
+    let mut frames = FrameWriter::new(Vec::new());
+    std::io::Write::write_all(&mut frames, list.as_bytes()).expect("a list");
+    fs::write(part, frames.finish().expect("a list")).expect("a part");
+    let planted = Part { table: "files".into(), lines: 1, size_bytes: list.len() as u64, sha256 };
+    let mut own_lists = std::mem::replace(&mut manifest.lists, vec![planted]);
+    manifest.parts.append(&mut own_lists);
+    for at in ["20000101T000000.000Z", "20990101T000000.000Z"] {
+        manifest.head.created_at = at.parse().unwrap_or(manifest.head.created_at);
+        put_manifest(folder.path(), &format!("{at}-0badc0de"), &manifest);
+        let trust = trust(own(&still).await);
+        let (place, unheard) = (place(folder.path()), Reporter::unheard());
+        let found = verify_backups(&config(), &place, trust.clone(), true, true, &unheard).await;
+        assert_eq!(found.expect("a look").damages, Vec::<String>::new());
+        let pruned = prune_backups(&config(), &place, trust, last(1), &still.clock).await;
+        pruned.expect("pruned");
+        assert_eq!(objects(&folder.path().join("repository/files")), files, "{at}");
+    }
 }
 
 /// Of an encrypted repository everybody knows the public key, who may read its `config.json`.
